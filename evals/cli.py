@@ -1,0 +1,95 @@
+"""plumb eval."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from rag.terminal import complain, console, print_json, show_warnings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from evals.records import Run
+    from evals.run import Progress
+
+app = typer.Typer(help="Measure answers against a dataset of questions.", no_args_is_help=True)
+
+
+@app.callback()
+def _options() -> None:
+    """Measure answers against a dataset of questions."""
+
+
+@app.command()
+def run(  # noqa: PLR0913, PLR0917 - a command's options
+    dataset: Annotated[Path, typer.Argument(help="Questions with expected facts and sources, one JSON object a line.")],
+    limit: Annotated[int | None, typer.Option(min=1, help="Ask only the first so many.")] = None,
+    split: Annotated[Literal["dev", "test"] | None, typer.Option(help="Ask only this part.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Ask only questions with this tag; repeatable.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Where to keep the run; default: <data_dir>/runs/<time>-<dataset>.json."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the run as JSON.")] = False,
+) -> None:
+    """Ask every question, keep the run as one file, print its figures."""
+    from evals.dataset import load_dataset, select
+    from evals.records import check_writable, plain_run, save_run
+    from evals.run import evaluate, run_path
+    from rag.engine import Engine
+    from rag.observe.ship import ship_detached
+    from rag.settings import load_settings
+
+    show_warnings()
+    questions = load_dataset(dataset)
+    selection = {"split": split, "tags": tag or [], "limit": limit}
+    cases = select(questions.cases, split=split, tags=tag or [], limit=limit)
+    settings = load_settings()
+    check_writable(out or run_path(settings, "run"))
+    engine = Engine.from_settings(settings)
+    done = _follow(evaluate(engine, questions, cases=cases, selection=selection))
+    path = out or run_path(settings, done.id)
+    save_run(done, path)
+    if as_json:
+        print_json({**plain_run(done), "path": str(path)})
+    else:
+        _print(done, path)
+    ship_detached(settings)
+    if any(record.error is not None for record in done.records):
+        raise typer.Exit(1)
+
+
+def _follow(events: Iterable[Progress]) -> Run:
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    from evals.records import Run
+    from evals.run import Asked, Started
+    from rag.drawing import clean
+
+    screen = console(stderr=True)
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False))
+    with Bar(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+        for event in events:
+            match event:
+                case Started(cases=cases):
+                    bar.update(task, total=cases)
+                case Asked(case=case, record=record):
+                    if record.error is not None:
+                        complain(f"{case.id} failed: {record.error}")
+                    bar.update(task, advance=1, description=clean(case.question)[:60])
+                case Run():
+                    return event
+    raise RuntimeError("the run ended without a result")
+
+
+def _print(done: Run, path: Path) -> None:
+    from evals.report import draw_run
+
+    screen = console()
+    draw_run(screen, done)
+    screen.print(f"\nkept in {path}", markup=False, soft_wrap=True)

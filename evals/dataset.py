@@ -1,0 +1,190 @@
+"""Questions with what a right answer must say: a JSON Lines file -> checked, frozen cases."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from rag.errors import InputError
+from rag.types import Turn
+
+Split = Literal["dev", "test"]
+# A dataset is written by people, a case a line: more than this is some other file.
+MAX_BYTES = 64_000_000
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A question and what is expected of its answer.
+
+    `facts` must all be in a right answer, each in one of its wordings. `sources` are the documents that hold it:
+    all of them are needed, unless a tag is 'any'. Both are empty when the right reaction is to decline
+    (`answerable` is false). `split` tells cases for tuning ('dev') from those for measuring ('test').
+    """
+
+    id: str
+    question: str
+    history: tuple[Turn, ...] = ()
+    facts: tuple[tuple[str, ...], ...] = ()
+    sources: tuple[str, ...] = ()
+    answerable: bool = True
+    tags: tuple[str, ...] = ()
+    split: Split = "test"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """The cases of a file. `sha256` is the digest of its bytes: the version of the dataset."""
+
+    name: str
+    path: str
+    sha256: str
+    cases: tuple[Case, ...]
+
+
+def load_dataset(path: Path) -> Dataset:
+    """Read and check a JSON Lines file of cases; blank lines are skipped.
+
+    Raises InputError for a file that can't be read, and for the first line that is no case.
+    """
+    data = _read(path)
+    cases = tuple(_parse(line, f"{path}, line {number}") for number, line in _lines(data, path))
+    if not cases:
+        raise InputError(f"{path} holds no cases", expected="one JSON object a line", remedy="add a question")
+    _refuse_repeated_ids(cases, path)
+    return Dataset(name=path.stem, path=str(path), sha256=hashlib.sha256(data).hexdigest(), cases=cases)
+
+
+def select(
+    cases: Sequence[Case], *, split: Split | None = None, tags: Sequence[str] = (), limit: int | None = None
+) -> tuple[Case, ...]:
+    """The first `limit` cases of a split that have at least one of the tags.
+
+    Raises InputError when none is left.
+    """
+    chosen = [
+        case for case in cases if (not split or case.split == split) and (not tags or set(tags) & set(case.tags))
+    ][:limit]
+    if not chosen:
+        known = ", ".join(sorted({tag for case in cases for tag in case.tags})) or "none"
+        raise InputError(
+            f"no case fits split {split or 'any'}, tags {', '.join(tags) or 'any'}",
+            expected=f"a split that has cases and some of these tags: {known}",
+            remedy="choose others",
+        )
+    return tuple(chosen)
+
+
+class _Turn(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    question: Text
+    answer: str
+
+
+class _Line(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    id: Text
+    question: Text
+    history: list[_Turn] = []
+    facts: list[Annotated[list[Text], Field(min_length=1)]] = []
+    sources: list[Text] = []
+    answerable: bool = True
+    tags: list[Text] = []
+    split: Split = "test"
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> _Line:
+        if not self.answerable and (self.facts or self.sources):
+            raise ValueError("no facts and no sources where answerable is false")
+        if self.answerable and not (self.facts or self.sources):
+            raise ValueError("facts or sources where answerable is true")
+        return self
+
+    def case(self) -> Case:
+        return Case(
+            id=self.id,
+            question=self.question,
+            history=tuple(Turn(question=turn.question, answer=turn.answer) for turn in self.history),
+            facts=tuple(tuple(wordings) for wordings in self.facts),
+            sources=tuple(self.sources),
+            answerable=self.answerable,
+            tags=tuple(self.tags),
+            split=self.split,
+        )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InputError(
+            f"can't read {path}: {error.strerror}",
+            expected="a dataset, one JSON object a line",
+            remedy="check the path",
+        ) from None
+    if len(data) > MAX_BYTES:
+        raise InputError(f"{path} is too large", expected=f"at most {MAX_BYTES:,} bytes", remedy="split it")
+    return data
+
+
+def _lines(data: bytes, path: Path) -> Iterator[tuple[int, str]]:
+    """Numbered lines that are not blank. JSON strings may hold other line separators than the newline."""
+    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
+        try:
+            text = line.decode()
+        except UnicodeDecodeError:
+            raise InputError(
+                f"{path}, line {number} is not UTF-8", expected="UTF-8 text", remedy="save the file as UTF-8"
+            ) from None
+        if text.strip():
+            yield number, text
+
+
+def _parse(line: str, where: str) -> Case:
+    try:
+        return _Line.model_validate_json(line).case()
+    except ValidationError as error:
+        raise _explain(error, where) from None
+
+
+def _explain(error: ValidationError, where: str) -> InputError:
+    first = error.errors(include_url=False, include_context=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    match first["type"]:
+        case "json_invalid":
+            return InputError(f"{where}: {first['msg']}", expected="a JSON object", remedy="mend that line")
+        case "missing":
+            return InputError(f"{where} has no '{key}'", expected=_KEYS, remedy="add it")
+        case "extra_forbidden":
+            return InputError(f"{where} has an unknown key '{key}'", expected=_KEYS, remedy="remove or rename it")
+        case "value_error":
+            seen, expected = where, first["msg"].removeprefix("Value error, ")
+        case _:
+            subject = f"'{key}' is " if key else ""
+            seen, expected = f"{where}: {subject}{_short(first['input'])}", first["msg"]
+    return InputError(seen, expected=expected, remedy="mend that line")
+
+
+_KEYS = f"the keys {', '.join(_Line.model_fields)} (only id and question are always needed)"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+def _refuse_repeated_ids(cases: Sequence[Case], path: Path) -> None:
+    seen: set[str] = set()
+    for case in cases:
+        if case.id in seen:
+            raise InputError(f"{path} has the id '{case.id}' twice", expected="an id once", remedy="rename one")
+        seen.add(case.id)

@@ -1,0 +1,204 @@
+"""What a run keeps: plain frozen data that explains itself without the index, the settings or the code."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from evals.dataset import Case
+from rag.errors import InputError, PlumbError
+from rag.types import Citation, Usage, Verdict
+
+# Raised whenever the meaning of a stored field changes.
+Format = Literal[1]
+FORMAT: Format = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrieved:
+    """A hit as it is kept. `marker` is the number under which the model read it; None when it did not."""
+
+    marker: int | None
+    shown: str | None
+    uri: str
+    title: str
+    page: int | None
+    headings: tuple[str, ...]
+    text: str
+    score: float
+    scores: Mapping[str, float]
+    chunk_id: str
+    document_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """An answer as it is kept, its hits beside it."""
+
+    text: str
+    abstained: bool
+    citations: tuple[Citation, ...]
+    verdict: Verdict
+    usage: Usage
+    models: Mapping[str, str]
+    trace_id: str
+    timings_ms: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What happened to one case: an answer and its hits, or an error. `scores` holds the case's own figures."""
+
+    case_id: str
+    answer: Given | None
+    hits: tuple[Retrieved, ...] = ()
+    error: str | None = None
+    error_kind: str | None = None
+    scores: Mapping[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A metric over some cases. `value` is None over zero cases; `low` and `high` bound a share at 95 %."""
+
+    cases: int
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """All figures by the metric's name: overall, by split and by tag."""
+
+    overall: Mapping[str, Figure]
+    by_split: Mapping[str, Mapping[str, Figure]]
+    by_tag: Mapping[str, Mapping[str, Figure]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Which dataset was asked, in which version; `selection` says which part of it."""
+
+    name: str
+    path: str
+    sha256: str
+    selection: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedPrompt:
+    """A prompt as it was: `sha` is 12 hex digits of its file's hash."""
+
+    id: str
+    version: str
+    sha: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """The index that was searched."""
+
+    name: str
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """The machine a run was timed on."""
+
+    cpu: str
+    cores: int
+    platform: str
+    python: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A finished run. Times are UTC in ISO 8601; `models` lists who really answered, by role."""
+
+    id: str
+    started: str
+    ended: str
+    dataset: Source
+    summary: Summary
+    models: Mapping[str, tuple[str, ...]]
+    prompts: tuple[UsedPrompt, ...]
+    index: Index
+    config_hash: str
+    code_version: str
+    machine: Machine
+    config: Mapping[str, Any]
+    cases: tuple[Case, ...]
+    records: tuple[Record, ...]
+    format: Format = FORMAT
+
+
+_RUN = TypeAdapter(Run)
+
+
+def plain_run(run: Run) -> dict[str, Any]:
+    """A run as plain JSON values."""
+    values: dict[str, Any] = _RUN.dump_python(run, mode="json")
+    return values
+
+
+def save_run(run: Run, path: Path) -> None:
+    """Write a run, whole or not at all; a file of that name is replaced. Raises PlumbError."""
+    text = json.dumps(plain_run(run), indent=1, ensure_ascii=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=".tmp", delete=False) as file:
+            try:
+                file.write(text + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def check_writable(path: Path) -> None:
+    """Find out before a long run that its file can't be written. Raises PlumbError."""
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(21, "it is a folder")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp"):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def load_run(path: Path) -> Run:
+    """Read a stored run. Raises InputError for a file that is none."""
+    try:
+        return _RUN.validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(
+            f"can't read {path}: {error.strerror}", expected="a run of 'plumb eval run'", remedy="check the path"
+        ) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise InputError(
+            f"{path} is no run: {where}: {first['msg']}",
+            expected=f"a run of 'plumb eval run' in format {FORMAT}",
+            remedy="name another file, or run the evaluation again",
+        ) from None
+
+
+def _unwritable(path: Path, error: OSError) -> PlumbError:
+    return PlumbError(
+        f"can't write {path}: {error.strerror}", expected="a place for the run", remedy="name another with --out"
+    )

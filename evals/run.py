@@ -1,0 +1,158 @@
+"""Ask every case and keep what happened: the one runner of evals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from evals.dataset import Case, Dataset
+from evals.machine import this_machine
+from evals.metrics import score, summarize
+from evals.records import Given, Index, Record, Retrieved, Run, Source, UsedPrompt
+from rag.engine import Engine
+from rag.errors import ConfigError, InputError, ModelError, PlumbError, WeightsError
+from rag.settings import Settings, shown
+from rag.types import Answer, Hit, Passage
+from rag.version import code_version
+
+# So many failures in a row are no accident of single questions.
+PATIENCE = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The run begins with so many cases."""
+
+    run_id: str
+    cases: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One case is done, well or with an error."""
+
+    case: Case
+    record: Record
+
+
+Progress = Started | Asked | Run
+
+
+def evaluate(
+    engine: Engine, dataset: Dataset, *, cases: Sequence[Case] | None = None, selection: Mapping[str, Any] | None = None
+) -> Iterator[Progress]:
+    """Ask the cases (default: all) through the engine, then yield the scored Run; nothing is written.
+
+    A question that fails is recorded and counted. The error is raised when going on is in vain: a setting or a
+    model file is wrong, every question so far failed, or the last three failed because a part of the system did.
+    """
+    chosen = tuple(dataset.cases if cases is None else cases)
+    begun = _begin(engine, dataset, chosen, selection or {})
+    yield Started(run_id=begun.id, cases=len(chosen))
+    engine.warm()
+    records: list[Record] = []
+    errors: list[PlumbError | None] = []
+    for case in chosen:
+        record, error = _ask(engine, case, session_id=f"eval:{begun.id}")
+        records.append(record)
+        errors.append(error)
+        _stop_in_vain(errors, remaining=len(chosen) - len(errors))
+        yield Asked(case=case, record=record)
+    yield score(replace(begun, records=tuple(records), models=_models(records), ended=_iso(datetime.now(UTC))))
+
+
+def run_path(settings: Settings, run_id: str) -> Path:
+    """Where a run is kept unless another place is named."""
+    return settings.data_path / "runs" / f"{run_id}.json"
+
+
+def _begin(engine: Engine, dataset: Dataset, cases: Sequence[Case], selection: Mapping[str, Any]) -> Run:
+    """A run that has asked nothing yet."""
+    settings, started = engine.settings, datetime.now(UTC)
+    return Run(
+        id=f"{started:%Y-%m-%dT%H-%M-%SZ}-{dataset.name}",
+        started=_iso(started),
+        ended="",
+        dataset=Source(name=dataset.name, path=dataset.path, sha256=dataset.sha256, selection=selection),
+        summary=summarize((), ()),
+        models={},
+        prompts=tuple(UsedPrompt(id=prompt.id, version=prompt.version, sha=prompt.sha) for prompt in engine.prompts),
+        index=Index(name=settings.store.collection, chunks=engine.searcher.store.count()),
+        config_hash=settings.config_hash(),
+        code_version=code_version(),
+        machine=this_machine(),
+        config=shown(settings),
+        cases=tuple(cases),
+        records=(),
+    )
+
+
+def _ask(engine: Engine, case: Case, *, session_id: str) -> tuple[Record, PlumbError | None]:
+    try:
+        for event in engine.stream(case.question, history=case.history, session_id=session_id):
+            if isinstance(event, Answer):
+                return _record(case, event), None
+        raise ModelError("the engine ended without an answer")
+    except (ConfigError, WeightsError):
+        raise
+    except PlumbError as error:
+        return Record(case_id=case.id, answer=None, error=str(error), error_kind=type(error).__name__), error
+
+
+def _stop_in_vain(errors: Sequence[PlumbError | None], *, remaining: int) -> None:
+    last = errors[-1]
+    if last is None:
+        return
+    all_failed = None not in errors and (len(errors) >= PATIENCE or not remaining)
+    recent = errors[-PATIENCE:]
+    # An InputError is the question's fault: however many there are, the next question may be fine.
+    part_failed = len(recent) == PATIENCE and not any(e is None or isinstance(e, InputError) for e in recent)
+    if all_failed or part_failed:
+        raise last
+
+
+def _record(case: Case, answer: Answer) -> Record:
+    return Record(
+        case_id=case.id,
+        answer=Given(
+            text=answer.text,
+            abstained=answer.abstained,
+            citations=answer.citations,
+            verdict=answer.verdict,
+            usage=answer.usage,
+            models=dict(answer.models),
+            trace_id=answer.trace_id,
+            timings_ms={name: value for name, value in answer.timings_ms.items() if value is not None},
+        ),
+        hits=tuple(_retrieved(hit, answer.passages) for hit in answer.hits),
+    )
+
+
+def _retrieved(hit: Hit, passages: Sequence[Passage]) -> Retrieved:
+    chunk = hit.chunk
+    passage = next((passage for passage in passages if passage.hit.chunk.id == chunk.id), None)
+    return Retrieved(
+        marker=passage.marker if passage else None,
+        shown=passage.text if passage else None,
+        uri=chunk.uri,
+        title=chunk.title,
+        page=chunk.page,
+        headings=chunk.headings,
+        text=chunk.text,
+        score=hit.score,
+        scores=dict(hit.scores),
+        chunk_id=chunk.id,
+        document_hash=chunk.document_hash,
+    )
+
+
+def _models(records: Sequence[Record]) -> dict[str, tuple[str, ...]]:
+    named = {(role, model) for record in records if record.answer for role, model in record.answer.models.items()}
+    return {role: tuple(sorted(model for r, model in named if r == role)) for role in sorted({r for r, _ in named})}
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")

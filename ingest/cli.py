@@ -1,0 +1,70 @@
+"""plumb ingest."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rag.terminal import complain, console, print_json, show_warnings
+
+if TYPE_CHECKING:
+    from ingest.pipeline import Progress, Report
+
+
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Bring documents into the index: new, changed and vanished ones; the rest is skipped."""
+    from ingest.pipeline import ingest as run
+    from rag.observe.ship import ship_detached
+    from rag.settings import load_settings
+
+    show_warnings()
+    settings = load_settings()
+    report = _follow(run(paths, settings=settings))
+    if as_json:
+        print_json(asdict(report))
+    else:
+        _print(report)
+    ship_detached(settings)
+    if report.failed:
+        raise typer.Exit(1)
+
+
+def _follow(events: object) -> Report:
+    from collections.abc import Iterator
+    from typing import cast
+
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    from ingest.pipeline import Document, Report, Started
+
+    screen = console(stderr=True)
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    with Bar(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+        for event in cast("Iterator[Progress]", events):
+            match event:
+                case Started(files=files):
+                    bar.update(task, total=files)
+                case Document(outcome="failed", reason=reason, uri=uri):
+                    complain(f"skipped {uri}: {reason}")
+                    bar.advance(task)
+                case Document(uri=uri):
+                    bar.update(task, advance=1, description=uri.replace("[", "\\["))
+                case Report():
+                    return event
+    raise RuntimeError("the run ended without a report")
+
+
+def _print(report: Report) -> None:
+    counts = ("added", "replaced", "unchanged", "removed", "failed")
+    shown = ", ".join(f"{getattr(report, name)} {name}" for name in counts if getattr(report, name)) or "nothing to do"
+    console().print(
+        f"{shown}; {report.chunks} chunks embedded, {report.total_chunks} in the index, {report.seconds:.1f} s"
+    )

@@ -1,0 +1,80 @@
+"""Files and folders named on the command line -> the documents in them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.parse import SUPPORTED
+from rag.errors import DocumentError, InputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A document on disk. `uri` is its path from the project's folder, or absolute outside of it."""
+
+    path: Path
+    uri: str
+    source: str
+
+
+def discover(paths: Sequence[Path], *, root: Path) -> list[File]:
+    """The documents below `paths`, sorted; hidden files and links are left out, unknown kinds in folders too.
+
+    Raises InputError for a path that is not there and when nothing readable is found at all.
+    """
+    found = {file.uri: file for path in paths for file in _below(path, root)}
+    if not found:
+        raise InputError(
+            f"no documents in {', '.join(str(path) for path in paths)}",
+            expected=f"files ending in {' '.join(sorted(SUPPORTED))}",
+            remedy="name a folder that holds some",
+        )
+    return [found[uri] for uri in sorted(found)]
+
+
+def source_uri(path: Path, root: Path) -> str:
+    """The name of a path in the index: relative to the project's folder where it lies below, else absolute."""
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
+    try:
+        return absolute.relative_to(root).as_posix()
+    except ValueError:
+        return absolute.as_posix()
+
+
+def read(file: File, *, max_bytes: int) -> bytes:
+    """The bytes of a document; raises DocumentError when it is too large or can't be read."""
+    try:
+        size = file.path.stat().st_size
+        if size > max_bytes:
+            raise DocumentError(
+                f"{file.uri} has {size / 1e6:,.0f} MB",
+                expected=f"at most ingest.max_file_mb = {max_bytes / 1e6:,.0f}",
+                remedy="split the file, or raise the limit",
+            )
+        return file.path.read_bytes()
+    except OSError as error:
+        raise DocumentError(f"can't read {file.uri}: {error.strerror}", remedy="check its rights") from None
+
+
+def digest(data: bytes) -> str:
+    """The content hash of a document's bytes, 16 hex digits."""
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def _below(path: Path, root: Path) -> Iterator[File]:
+    if not path.exists():
+        raise InputError(f"no such file or folder: {path}", expected="documents", remedy="check the path")
+    source = source_uri(path, root)
+    if path.is_file():
+        yield File(path=path, uri=source, source=source)
+        return
+    for folder, folders, names in os.walk(path):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            file = Path(folder) / name
+            if not name.startswith(".") and not file.is_symlink() and file.suffix.lower() in SUPPORTED:
+                yield File(path=file, uri=source_uri(file, root), source=source)

@@ -1,0 +1,6 @@
+"""Files become titled lists of typed elements."""
+
+from ingest.parse.elements import Element, Parsed
+from ingest.parse.parse import SUPPORTED, parse
+
+__all__ = ["SUPPORTED", "Element", "Parsed", "parse"]

@@ -1,0 +1,31 @@
+"""What every format is turned into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["title", "text", "list", "table", "code"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Element:
+    """A heading, paragraph, list, table or piece of code of a document.
+
+    `page` counts from 1 (slides and sheets count as pages) and is None where the format has none.
+    `level` is the depth of a heading, from 1, and 0 for everything else. Lines of a list and rows of a
+    table stand on lines of their own.
+    """
+
+    kind: Kind
+    text: str
+    page: int | None = None
+    level: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """A document's title and its elements in reading order; a parser may leave the title empty."""
+
+    title: str
+    elements: tuple[Element, ...]

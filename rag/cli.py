@@ -1,0 +1,87 @@
+"""The front door: `plumb`. Mounts every package's commands; nothing imports it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from evals.cli import app as eval_app
+from ingest.cli import ingest
+from rag.commands.ask import ask, chat, search
+from rag.commands.doctor import doctor
+from rag.commands.models import app as models_app
+from rag.commands.project import config_app, init
+from rag.commands.traces import traces
+from rag.errors import PlumbError
+from rag.terminal import complain
+from rag.version import code_version
+from ui.cli import ui
+
+app = typer.Typer(
+    name="plumb",
+    help="Answers over your documents, with citations that were checked.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (init, ingest, search, ask, chat, ui, traces, doctor):
+    app.command()(command)
+app.add_typer(models_app, name="models")
+app.add_typer(eval_app, name="eval")
+app.add_typer(config_app, name="config")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"plumb {code_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    config: Annotated[
+        Optional[Path], typer.Option(help="The config file; default: the nearest plumbline.toml upwards.")  # noqa: UP045
+    ] = None,
+    no_color: Annotated[
+        bool, typer.Option("--no-color", help="No colours; the variable NO_COLOR does the same.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[  # noqa: ARG001 - the callback of the option does it
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of every command; they travel by environment, so that child processes share them."""
+    if config:
+        os.environ["PLUMB_CONFIG"] = str(config.absolute())
+    if no_color:
+        os.environ["NO_COLOR"] = "1"
+    if debug:
+        os.environ["PLUMB_DEBUG"] = "1"
+
+
+def main() -> None:
+    """Run a command line; every error becomes one line on stderr and an exit code (1 failed, 2 usage)."""
+    try:
+        app()
+    except PlumbError as error:
+        if os.environ.get("PLUMB_DEBUG"):
+            raise
+        complain(str(error))
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output has gone (plumb traces | head): nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        if os.environ.get("PLUMB_DEBUG"):
+            raise
+        complain(f"unexpected {type(error).__name__}: {error}; this is a defect of plumb: --debug shows where")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""plumb search, ask and chat."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rag.terminal import console, print_json, show_warnings
+
+if TYPE_CHECKING:
+    from rag.engine import Engine
+    from rag.types import Answer, Turn
+
+Question = Annotated[str, typer.Argument(help="The question; '-' reads it from standard input.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def search(
+    question: Question,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many hits; 0 is retrieve.limit.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Find passages, without asking a chat model."""
+    from rag.search import Searcher
+    from rag.settings import load_settings
+    from rag.views import hit_view
+
+    hits = Searcher.from_settings(load_settings()).search(_text(question), limit=limit)
+    if as_json:
+        print_json([hit_view(hit) for hit in hits])
+        return
+    from rag.drawing import draw_hits
+
+    draw_hits(console(), hits)
+
+
+def ask(question: Question, as_json: AsJson = False) -> None:
+    """Answer a question, with checked citations."""
+    engine = _engine()
+    asked = _text(question)
+    if as_json:
+        from rag.views import answer_view
+
+        answer = engine.ask(asked)
+        print_json(answer_view(answer))
+    else:
+        _show(engine, asked, history=[])
+    _deliver(engine)
+
+
+def chat() -> None:
+    """Hold a conversation in the terminal; an empty line or Ctrl-D ends it."""
+    engine = _engine()
+    history: list[Turn] = []
+    from rag.errors import PlumbError
+    from rag.observe.ship import start_background
+    from rag.terminal import complain
+    from rag.types import Turn as Said
+
+    start_background(engine.spool, engine.settings)
+    while question := _prompt():
+        try:
+            answer = _show(engine, question, history=history)
+        except PlumbError as error:
+            complain(str(error))
+            continue
+        history.append(Said(question=question, answer=answer.text))
+    _deliver(engine)
+
+
+def _engine() -> Engine:
+    from rag.engine import Engine
+    from rag.settings import load_settings
+
+    show_warnings()
+    engine = Engine.from_settings(load_settings())
+    engine.warm()
+    return engine
+
+
+def _text(question: str) -> str:
+    return sys.stdin.read() if question == "-" else question
+
+
+def _prompt() -> str:
+    try:
+        return console().input("\n[bold]>[/bold] ").strip()
+    except (EOFError, KeyboardInterrupt):
+        return ""
+
+
+def _show(engine: Engine, question: str, *, history: list[Turn]) -> Answer:
+    from rag.drawing import draw_answer, draw_stream
+
+    screen = console()
+    answer = draw_stream(screen, engine.stream(question, history=history))
+    draw_answer(screen, answer)
+    return answer
+
+
+def _deliver(engine: Engine) -> None:
+    from rag.observe.ship import ship_detached
+
+    ship_detached(engine.settings)

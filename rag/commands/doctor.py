@@ -1,0 +1,127 @@
+"""plumb doctor: every part checked, each failure with its remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rag.errors import PlumbError
+from rag.terminal import console, print_json
+
+if TYPE_CHECKING:
+    from rag.settings import Settings
+
+# The model has to say one word only: this bounds what a check of a paid model costs.
+PROBE_TOKENS = 5
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Check every part: settings, models, index, traces, Langfuse."""
+    from rag.settings import load_settings
+
+    rows = [_checked("settings", _settings)]
+    if rows[0]["ok"]:
+        settings = load_settings()
+        rows += [_checked(name, partial(check, settings)) for name, check in CHECKS.items()]
+    if as_json:
+        print_json(rows)
+    else:
+        for row in rows:
+            mark, colour = ("✓", "green") if row["ok"] else ("✗", "red")
+            console().print(f"[{colour}]{mark}[/{colour}] {row['part']:<10}", end="")
+            console().print(str(row["message"]), markup=False, soft_wrap=True)
+    if not all(row["ok"] for row in rows):
+        raise typer.Exit(1)
+
+
+def _checked(part: str, check: Callable[[], str]) -> dict[str, object]:
+    try:
+        return {"part": part, "ok": True, "message": check()}
+    except PlumbError as error:
+        return {"part": part, "ok": False, "message": str(error)}
+    except Exception as error:  # noqa: BLE001 - a doctor must not fall ill
+        return {"part": part, "ok": False, "message": f"unexpected {type(error).__name__}: {error}"}
+
+
+def _settings() -> str:
+    import os
+
+    from rag.settings import find_config, load_settings
+
+    settings = load_settings()
+    return f"{find_config() or 'defaults, no plumbline.toml'}; config {settings.config_hash()}" + (
+        "" if os.environ.get("PLUMB_CONFIG") or find_config() else " ('plumb init' writes one)"
+    )
+
+
+def _embed(settings: Settings) -> str:
+    from rag.embed import make_embedder
+
+    embedder = make_embedder(settings)
+    width = embedder.embed(["a probe"]).shape[1]
+    return f"{embedder.name}: {width} dimensions"
+
+
+def _index(settings: Settings) -> str:
+    from rag.errors import StoreError
+    from rag.search import Searcher
+
+    count = Searcher.from_settings(settings).store.count()
+    if not count:
+        raise StoreError("the index is empty", expected="documents in it", remedy="fill it: plumb ingest PATH")
+    return f"{settings.store.kind} store, collection {settings.store.collection}: {count} chunks"
+
+
+def _answer(settings: Settings) -> str:
+    return _probe(settings, settings.roles.answer, "answer")
+
+
+def _rewrite(settings: Settings) -> str:
+    from rag.engine import RULE_REWRITE
+
+    if settings.roles.rewrite == RULE_REWRITE:
+        return f"{RULE_REWRITE}, no model"
+    return _probe(settings, settings.roles.rewrite, "rewrite")
+
+
+def _probe(settings: Settings, name: str, role: str) -> str:
+    from rag.llm import make_llm
+    from rag.llm.protocol import Sampling, complete
+    from rag.types import Message
+
+    prompt = [Message(role="user", content="Say: ready")]
+    generation = complete(make_llm(settings, name, role=role), prompt, Sampling(temperature=0, max_tokens=PROBE_TOKENS))
+    return f"{name}: answered in {generation.total_ms / 1000:.1f} s as {generation.resolved_model}"
+
+
+def _traces(settings: Settings) -> str:
+    from rag.observe.spool import open_spool
+
+    waiting = open_spool(settings).waiting()
+    return f"{settings.data_path / 'traces.db'}: {waiting.pending} wait for delivery, {waiting.failed} refused"
+
+
+def _langfuse(settings: Settings) -> str:
+    from rag.observe.account import account
+
+    target = account(settings)
+    if target is None:
+        keys = f"{settings.langfuse.public_key_env} and {settings.langfuse.secret_key_env}"
+        return f"off, traces stay local; {keys} turn it on"
+    from rag.observe.langfuse import Langfuse
+
+    with Langfuse(target) as langfuse:
+        return f"{target.host}: project {langfuse.project()}"
+
+
+CHECKS: dict[str, Callable[[Settings], str]] = {
+    "embed": _embed,
+    "index": _index,
+    "answer": _answer,
+    "rewrite": _rewrite,
+    "traces": _traces,
+    "langfuse": _langfuse,
+}

@@ -1,0 +1,28 @@
+"""Which hits the model gets to read: the best that fit the token budget, numbered from 1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rag.types import Hit, Passage
+
+
+def fit(hits: Sequence[Hit], *, budget_tokens: int, count: Callable[[str], int]) -> tuple[Passage, ...]:
+    """The best hits whose shown texts together stay within the budget; the first is always taken."""
+    passages: list[Passage] = []
+    left = budget_tokens
+    for hit in hits:
+        passage = Passage(marker=len(passages) + 1, text=hit.chunk.text, hit=hit)
+        cost = count(shown(passage))
+        if passages and cost > left:
+            continue
+        passages.append(passage)
+        left -= cost
+    return tuple(passages)
+
+
+def shown(passage: Passage) -> str:
+    """A passage as the model reads it: number, title and headings, then its text."""
+    chunk = passage.hit.chunk
+    context = " › ".join(dict.fromkeys((chunk.title, *chunk.headings)))
+    return f"[{passage.marker}] {context}\n{passage.text}"

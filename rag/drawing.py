@@ -1,0 +1,118 @@
+"""Answers, hits and traces on a terminal. Everything from outside is printed as text, never as markup."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from rich.live import Live
+from rich.markup import escape
+from rich.padding import Padding
+from rich.text import Text
+
+from rag.engine import Delta, Event, Stage
+from rag.types import Answer, Citation, Hit, Support
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+STAGES = {"retrieve": "looking for passages …", "generate": "reading …", "verify": "checking …"}
+SUPPORT: dict[Support, tuple[str, str]] = {
+    "supported": ("✓ supported", "green"),
+    "partly": ("~ partly supported", "yellow"),
+    "unsupported": ("✗ not supported", "red"),
+}
+# Control characters of a document must not reach the terminal: they can move the cursor or set its title.
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def clean(text: str) -> str:
+    """A text without control characters."""
+    return CONTROL.sub("", text)
+
+
+def draw_stream(console: Console, events: Iterable[Event]) -> Answer:
+    """Show the answer while it is written, in a terminal; return it."""
+    text = ""
+    with Live(
+        Text(""), console=console, transient=True, refresh_per_second=12, auto_refresh=console.is_terminal
+    ) as live:
+        for event in events:
+            match event:
+                case Stage(name=name):
+                    live.update(Text(f"{text}\n\n{STAGES[name]}" if text else STAGES[name], style="dim"))
+                case Delta(text=piece):
+                    text += clean(piece)
+                    live.update(Text(text))
+                case Answer():
+                    return event
+    raise RuntimeError("the engine ended without an answer")
+
+
+def draw_answer(console: Console, answer: Answer) -> None:
+    """An answer, its citations with their quotes, what is not supported, and what it took."""
+    console.print(Text(clean(answer.text), style="yellow" if answer.abstained else ""))
+    if answer.citations:
+        console.print("\n[bold]Sources[/bold]")
+    titles = {passage.marker: passage.hit.chunk.title for passage in answer.passages}
+    for citation in answer.citations:
+        _draw_citation(console, citation, titles[citation.marker])
+    console.print()
+    _draw_verdict(console, answer)
+    console.print(Text(_facts(answer), style="dim"))
+
+
+def draw_hits(console: Console, hits: Sequence[Hit]) -> None:
+    """Hits with their scores and the beginning of their texts."""
+    if not hits:
+        console.print("Nothing found: the index is empty. Fill it: plumb ingest PATH")
+    for rank, hit in enumerate(hits, 1):
+        chunk = hit.chunk
+        scores = "  ".join(f"{name} {score:.3f}" for name, score in hit.scores.items())
+        console.print(f"[bold]{rank}. {escape(clean(chunk.title))}[/bold]  [dim]{escape(clean(chunk.uri))}[/dim]")
+        place = f"{chunk.place}   " if chunk.place else ""
+        console.print(Padding(Text(clean(f"{place}{scores}"), style="cyan"), (0, 0, 0, 3)))
+        console.print(Padding(Text(_short(clean(chunk.text), 240)), (0, 0, 0, 3)))
+
+
+def _draw_citation(console: Console, citation: Citation, title: str) -> None:
+    word, colour = SUPPORT["supported" if citation.supported else "partly"]
+    place = ", ".join(
+        part for part in (f"page {citation.page}" if citation.page else "", " › ".join(citation.headings)) if part
+    )
+    head = Text.assemble((f"[{citation.marker}] ", "bold"), clean(title), (f"  {clean(citation.uri)}", "dim"))
+    console.print(head)
+    console.print(Padding(Text.assemble((word, colour), clean(f"   {place}" if place else "")), (0, 0, 0, 4)))
+    console.print(Padding(Text(f"“{clean(citation.quote)}”", style="italic"), (0, 0, 0, 4)))
+
+
+def _draw_verdict(console: Console, answer: Answer) -> None:
+    claims = answer.verdict.claims
+    if answer.abstained:
+        console.print("Abstained: no claim was made.")
+        return
+    if answer.verdict.supported:
+        console.print(Text(f"✓ every claim is supported ({len(claims)} of {len(claims)})", style="green"))
+        return
+    for claim in claims:
+        if claim.support != "supported":
+            word, colour = SUPPORT[claim.support]
+            console.print(Text(f"{word}: {clean(claim.text)} ({claim.reason})", style=colour))
+
+
+def _facts(answer: Answer) -> str:
+    usage, times = answer.usage, answer.timings_ms
+    models = ", ".join(f"{role} {model}" for role, model in answer.models.items())
+    cached = f" ({usage.cached} cached)" if usage.cached else ""
+    first = f"first token {times['first_token'] / 1000:.1f} s, " if "first_token" in times else ""
+    return (
+        f"models: {models}\n"
+        f"tokens: {usage.prompt} in{cached}, {usage.completion} out · {first}total {times['total'] / 1000:.1f} s"
+        f" · trace {answer.trace_id[:8]}"
+    )
+
+
+def _short(text: str, chars: int) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= chars else flat[: chars - 1] + "…"

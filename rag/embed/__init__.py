@@ -1,0 +1,32 @@
+"""Text to vectors: one protocol, one backend a file."""
+
+from __future__ import annotations
+
+from rag.embed.protocol import Embedder
+from rag.settings import Settings, secret, split_model
+
+__all__ = ["Embedder", "make_embedder"]
+
+
+def make_embedder(settings: Settings) -> Embedder:
+    """The embedder that roles.embed names; raises ConfigError for an unknown provider."""
+    name = settings.roles.embed
+    provider, model = split_model(name, role="embed")
+    match provider:
+        case "local":
+            from rag.embed.local import LocalEmbedder
+
+            return LocalEmbedder(model, folder=settings.local.dir)
+        case "llama_index":
+            from rag.embed.llama_index import LlamaIndexEmbedder
+
+            return LlamaIndexEmbedder(model, settings.llama_index.embed_args)
+        case "scripted":
+            from rag.embed.scripted import ScriptedEmbedder
+
+            return ScriptedEmbedder(name)
+        case _:
+            from rag.embed.openai import OpenAIEmbedder
+
+            server = settings.provider(provider)
+            return OpenAIEmbedder(name, model=model, server=server, api_key=secret(server.api_key_env))

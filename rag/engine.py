@@ -1,0 +1,326 @@
+"""Answer a question over the corpus: condense -> retrieve -> context -> generate -> verify.
+
+The only file that opens the spans of a question.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from rag import context
+from rag.errors import InputError, ModelError, PlumbError, StoreError
+from rag.llm import LLM, Warmable, make_llm
+from rag.llm.protocol import Sampling, complete
+from rag.observe.codec import without_content
+from rag.observe.record import Recorder
+from rag.observe.spool import open_spool
+from rag.prompts import Prompt, load_prompt
+from rag.search import Searcher, check_question
+from rag.settings import Settings
+from rag.types import Answer, Feedback, Generation, Hit, Message, Passage, Turn, Usage, Verdict
+from rag.verify import Checked, Thresholds, verify
+from rag.version import code_version
+
+# What the prompt tells the model to say when the passages don't hold the answer.
+DECLINE = "NOT IN THE DOCUMENTS"
+RULE_REWRITE = "rule:previous-question"
+
+log = logging.getLogger("plumbline")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """The engine begins a part of its work."""
+
+    name: Literal["retrieve", "generate", "verify"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delta:
+    """A piece of the answer as the model writes it, before it is checked."""
+
+    text: str
+
+
+Event = Stage | Delta | Answer
+
+
+class Engine:
+    """Retrieval, generation and checking over one index. Safe to share between threads."""
+
+    def __init__(self, *, searcher: Searcher, answer: LLM, rewrite: LLM | None = None) -> None:
+        """Hold the parts; `Engine.from_settings()` makes them."""
+        settings = searcher.settings
+        own = settings.generate.prompts_dir
+        prompts = settings.root / own if own else None
+        self.settings = settings
+        self.searcher = searcher
+        self.spool = open_spool(settings)
+        self._answer = answer
+        self._rewrite = rewrite
+        self._answer_prompt = load_prompt("answer", own=prompts)
+        self._rewrite_prompt = load_prompt("rewrite", own=prompts)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Engine:
+        """An engine as the settings describe it. Raises ConfigError, WeightsError, ModelError or StoreError."""
+        roles = settings.roles
+        answer = make_llm(settings, roles.answer, role="answer")
+        rewrite = None if roles.rewrite == RULE_REWRITE else make_llm(settings, roles.rewrite, role="rewrite")
+        return cls(searcher=Searcher.from_settings(settings), answer=answer, rewrite=rewrite)
+
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """The prompts in use: answer and rewrite."""
+        return self._answer_prompt, self._rewrite_prompt
+
+    def warm(self) -> None:
+        """Begin loading a local answer model in the background, so that the first question waits less."""
+        if isinstance(self._answer, Warmable):
+            self._answer.warm()
+
+    def search(self, question: str, *, limit: int | None = None) -> list[Hit]:
+        """The best hits for a question, each with the score of every stage."""
+        return self.searcher.search(question, limit=limit)
+
+    def ask(self, question: str, *, history: Sequence[Turn] = ()) -> Answer:
+        """The checked answer to a question; `history` holds the earlier turns, oldest first.
+
+        Raises InputError for an unusable question or an empty index, ModelError and StoreError when a part fails.
+        """
+        for event in self.stream(question, history=history):
+            if isinstance(event, Answer):
+                return event
+        raise ModelError("the engine ended without an answer")
+
+    def stream(
+        self, question: str, *, history: Sequence[Turn] = (), session_id: str = ""
+    ) -> Generator[Event, None, None]:
+        """Stages and pieces of the answer while it is written, then the checked Answer.
+
+        What the model writes is shown as it comes; the Answer's text has the repaired citations, and takes the
+        place of the pieces. An abandoned or failed stream leaves its trace too. Raises what `ask()` raises.
+        """
+        asked = check_question(question, max_chars=self.settings.limits.question_chars)
+        recorder = Recorder("ask", question=asked)
+        facts = self._facts(session_id)
+        try:
+            turns = tuple(history)[-self.settings.limits.history_turns :] if self.settings.limits.history_turns else ()
+            answer = yield from self._run(recorder, asked, turns)
+        except GeneratorExit:
+            self._keep(recorder, status="abandoned", output=None, attributes=facts)
+            raise
+        except PlumbError as error:
+            self._keep(recorder, status="failed", output=str(error), attributes=facts)
+            raise
+        self._keep(recorder, status="ok", output=answer.text, attributes={**facts, **_outcome(answer)})
+        yield answer
+
+    def rate(self, trace_id: str, *, up: bool, comment: str = "") -> None:
+        """Keep a thumb up or down with its comment on an answer's trace; a later one replaces it."""
+        self.spool.add_feedback(Feedback(trace_id=trace_id, up=up, comment=comment, created_at=time.time()))
+
+    def _run(
+        self, recorder: Recorder, question: str, history: Sequence[Turn]
+    ) -> Generator[Stage | Delta, None, Answer]:
+        query, rewriting = self._condense(recorder, question, history)
+        yield Stage(name="retrieve")
+        hits = self._retrieve(recorder, query)
+        budget = self.settings.context.budget_tokens
+        passages = context.fit(hits, budget_tokens=budget, count=self.searcher.embedder.count)
+        yield Stage(name="generate")
+        generation, first_token_ms = yield from self._generate(recorder, question, history, passages)
+        yield Stage(name="verify")
+        checked = self._check(recorder, question, generation, passages)
+        calls = [call for call in (rewriting, generation) if call]
+        return Answer(
+            question=question,
+            text=checked.text if checked else abstention(hits),
+            abstained=checked is None,
+            citations=checked.citations if checked else (),
+            verdict=checked.verdict if checked else Verdict(claims=()),
+            passages=passages,
+            hits=tuple(hits),
+            usage=sum((call.usage for call in calls), Usage()),
+            models=self._models(generation, rewriting),
+            trace_id=recorder.trace_id,
+            timings_ms={**recorder.timings_ms(), "first_token": first_token_ms},
+        )
+
+    def _condense(self, recorder: Recorder, question: str, history: Sequence[Turn]) -> tuple[str, Generation | None]:
+        """The text to search for: the question itself, or a follow-up made to stand alone."""
+        if not history:
+            return question, None
+        if self._rewrite is None:
+            with recorder.step("rewrite", "span") as step:
+                query = f"{history[-1].question} {question}"
+                step.note({"rule": RULE_REWRITE, "query": query})
+            return query[: self.settings.limits.question_chars], None
+        messages = self._rewrite_prompt.render({"history": _spoken(history), "question": question})
+        with recorder.step("rewrite", "generation") as step:
+            sampling = Sampling(temperature=0, max_tokens=100)
+            generation = complete(self._rewrite, messages, sampling)
+            step.note(_call_facts(generation, messages, self._rewrite_prompt, sampling))
+        return generation.text.strip()[: self.settings.limits.question_chars] or question, generation
+
+    def _retrieve(self, recorder: Recorder, query: str) -> list[Hit]:
+        with recorder.step("retrieve", "retriever") as step:
+            hits = self.searcher.search(query)
+            step.note({"query": query, "hits": [_hit_facts(hit) for hit in hits]})
+            if not hits:
+                raise InputError("the index holds no documents", expected="some", remedy="fill it: plumb ingest PATH")
+        return hits
+
+    def _generate(
+        self, recorder: Recorder, question: str, history: Sequence[Turn], passages: Sequence[Passage]
+    ) -> Generator[Delta, None, tuple[Generation, float]]:
+        sampling = Sampling(
+            temperature=self.settings.generate.temperature, max_tokens=self.settings.generate.max_tokens
+        )
+        messages = self._answer_prompt.render(
+            {
+                "passages": "\n\n".join(context.shown(passage) for passage in passages),
+                "history": _spoken(history[-1:]),
+                "question": question,
+            }
+        )
+        first_token_ms: float | None = None
+        with recorder.step("generate", "generation") as step:
+            for piece in _held_back(self._answer.stream(messages, sampling)):
+                if isinstance(piece, Generation):
+                    step.note(_call_facts(piece, messages, self._answer_prompt, sampling))
+                    # An answer that only declines shows no token: its first is when the call's first came.
+                    return piece, first_token_ms or recorder.elapsed_ms() - piece.total_ms + (piece.first_token_ms or 0)
+                first_token_ms = first_token_ms or recorder.elapsed_ms()
+                yield Delta(text=piece)
+        raise ModelError(f"{self._answer.name} ended its stream without a result")
+
+    def _check(
+        self, recorder: Recorder, question: str, generation: Generation, passages: Sequence[Passage]
+    ) -> Checked | None:
+        """The checked answer, or None when the model declined or too little of it is supported."""
+        if declines(generation.text):
+            return None
+        settings = self.settings.verify
+        with recorder.step("verify", "evaluator") as step:
+            checked = verify(
+                generation.text,
+                passages,
+                question=question,
+                terms=self.searcher.lexical.terms,
+                thresholds=Thresholds(supported_at=settings.supported_at, partly_at=settings.partly_at),
+            )
+            share = checked.verdict.supported_share or 0.0
+            step.note({"claims": [asdict(claim) for claim in checked.verdict.claims], "supported_share": share})
+        return checked if share >= settings.abstain_below else None
+
+    def _models(self, generation: Generation, rewriting: Generation | None) -> dict[str, str]:
+        models = {"answer": generation.resolved_model, "embed": self.searcher.embedder.name}
+        return {**models, "rewrite": rewriting.resolved_model} if rewriting else models
+
+    def _facts(self, session_id: str) -> dict[str, Any]:
+        facts = {"config_hash": self.settings.config_hash(), "code_version": code_version()}
+        return {**facts, "index": self.settings.store.collection, **({"session_id": session_id} if session_id else {})}
+
+    def _keep(
+        self,
+        recorder: Recorder,
+        *,
+        status: Literal["ok", "failed", "abandoned"],
+        output: Any,
+        attributes: Mapping[str, Any],
+    ) -> None:
+        """Write the trace; a disk that refuses it costs the trace, never the answer."""
+        if not self.settings.trace.enabled:
+            return
+        trace = recorder.finish(status=status, output=output, attributes=attributes)
+        try:
+            self.spool.add_trace(trace if self.settings.trace.content == "full" else without_content(trace))
+        except StoreError as error:
+            log.warning("the trace of this answer was not kept: %s", error)
+
+
+def declines(text: str) -> bool:
+    """Whether a model's answer is the agreed refusal, or a spelling of it."""
+    return DECLINE.casefold() in text.casefold() or not text.strip()
+
+
+def abstention(hits: Sequence[Hit]) -> str:
+    """What the user reads when the documents don't hold the answer."""
+    closest = list(dict.fromkeys(f"{hit.chunk.title} ({hit.chunk.uri})" for hit in hits))[:3]
+    return f"The documents don't hold the answer. Closest: {'; '.join(closest)}."
+
+
+def _held_back(pieces: Iterator[str | Generation]) -> Iterator[str | Generation]:
+    """The stream, its beginning kept back as long as it may turn out to be the refusal."""
+    begun = ""
+    for piece in pieces:
+        if isinstance(piece, Generation):
+            if begun and not declines(begun):
+                yield begun
+            yield piece
+        elif begun is not None and _may_decline(begun + piece):
+            begun += piece
+        else:
+            yield begun + piece
+            begun = ""
+            yield from pieces
+            return
+
+
+def _may_decline(text: str) -> bool:
+    start = text.strip().casefold()
+    return DECLINE.casefold().startswith(start) or start.startswith(DECLINE.casefold())
+
+
+def _spoken(history: Sequence[Turn]) -> str:
+    return "\n".join(f"Earlier question: {turn.question}\nEarlier answer: {turn.answer}" for turn in history)
+
+
+def _hit_facts(hit: Hit) -> dict[str, Any]:
+    chunk = hit.chunk
+    return {
+        "chunk_id": chunk.id,
+        "uri": chunk.uri,
+        "page": chunk.page,
+        "headings": list(chunk.headings),
+        "text": chunk.text,
+        "document_hash": chunk.document_hash,
+        "score": hit.score,
+        "scores": dict(hit.scores),
+    }
+
+
+def _call_facts(
+    generation: Generation, messages: Sequence[Message], prompt: Prompt, sampling: Sampling
+) -> dict[str, Any]:
+    return {
+        "model": generation.requested_model,
+        "resolved_model": generation.resolved_model,
+        "fingerprint": generation.fingerprint,
+        "finish_reason": generation.finish_reason,
+        "parameters": asdict(sampling),
+        "messages": [asdict(message) for message in messages],
+        "output": generation.text,
+        "usage": asdict(generation.usage),
+        "first_token_ms": generation.first_token_ms,
+        "prompt_id": prompt.id,
+        "prompt_version": prompt.version,
+        "prompt_sha": prompt.sha,
+    }
+
+
+def _outcome(answer: Answer) -> dict[str, Any]:
+    return {
+        "abstained": answer.abstained,
+        "citations": [asdict(citation) for citation in answer.citations],
+        "supported_share": answer.verdict.supported_share,
+        "verdict": asdict(answer.verdict),
+        "models": dict(answer.models),
+        "usage": asdict(answer.usage),
+        "timings_ms": dict(answer.timings_ms),
+    }

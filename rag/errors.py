@@ -1,0 +1,76 @@
+"""What can go wrong, told by who can mend it.
+
+PlumbError
+├── ConfigError        a setting or a command line is wrong          the user mends it; exit code 2
+│   └── MissingExtra   a backend needs a package that is not there   the message names the extra
+├── InputError         a question, file or dataset can't be used     the user mends it; exit code 2
+├── DocumentError      one document can't be read                    the run goes on without it
+├── StoreError         the vector store refused or can't be reached
+├── WeightsError       a model file is missing or not the one meant
+├── DeliveryError      a trace could not be delivered                `permanent` says if trying again is in vain
+└── ModelError         a model server failed                         `retryable` says if trying again can help
+"""
+
+
+class PlumbError(Exception):
+    """An error with a remedy: what was seen, what was expected, what to do."""
+
+    exit_code = 1
+
+    def __init__(self, seen: str, *, expected: str = "", remedy: str = "") -> None:
+        """Keep the three parts; the message is one line made of them."""
+        super().__init__(_one_line(seen, expected, remedy))
+        self.seen = seen
+        self.expected = expected
+        self.remedy = remedy
+
+
+class ConfigError(PlumbError):
+    """A setting or a command line is wrong."""
+
+    exit_code = 2
+
+
+class MissingExtra(ConfigError):
+    """A configured backend needs a package that is not installed."""
+
+
+class InputError(PlumbError):
+    """A question, a path or a dataset can't be used as given."""
+
+    exit_code = 2
+
+
+class DocumentError(PlumbError):
+    """One document can't be read; the others can."""
+
+
+class StoreError(PlumbError):
+    """The vector store refused the operation or can't be reached."""
+
+
+class WeightsError(PlumbError):
+    """A model file is missing, or its digest is not the pinned one."""
+
+
+class DeliveryError(PlumbError):
+    """A trace or a rating could not be delivered to the Langfuse server."""
+
+    def __init__(self, seen: str, *, expected: str = "", remedy: str = "", permanent: bool = False) -> None:
+        """As PlumbError; `permanent` tells that the server will never take this one as it is."""
+        super().__init__(seen, expected=expected, remedy=remedy)
+        self.permanent = permanent
+
+
+class ModelError(PlumbError):
+    """A model server failed or answered something unusable."""
+
+    def __init__(self, seen: str, *, expected: str = "", remedy: str = "", retryable: bool = False) -> None:
+        """As PlumbError; `retryable` tells whether the same call may succeed later."""
+        super().__init__(seen, expected=expected, remedy=remedy)
+        self.retryable = retryable
+
+
+def _one_line(seen: str, expected: str, remedy: str) -> str:
+    parts = [seen, f"expected {expected}" if expected else "", remedy]
+    return " ".join("; ".join(part for part in parts if part).split())

@@ -1,0 +1,81 @@
+"""A verified model file, run by llama.cpp's own server inside this process, on a loopback port with a key."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rag.errors import ModelError
+from rag.llm.protocol import Piece, Sampling
+from rag.settings import LocalModels, Provider
+from rag.types import Generation, Message
+from rag.weights import require
+
+# Reading a long prompt on a slow processor takes minutes, and nothing is sent meanwhile.
+TIMEOUT_S = 600.0
+
+
+class LocalLLM:
+    """A local chat model. It is loaded at the first use, or ahead of it by `warm()`."""
+
+    def __init__(self, name: str, *, model: str, settings: LocalModels) -> None:
+        """Find and verify the file. Raises ConfigError for an unknown model, WeightsError for a missing file."""
+        self.name = name
+        self._model = model
+        self._settings = settings
+        self._path = require(model, folder=settings.dir)
+        self._lock = threading.Lock()
+        self._server: Any = None
+        self._chat: Any = None
+
+    def warm(self) -> None:
+        """Begin loading in the background, so that the first question waits less."""
+        threading.Thread(target=self._load, daemon=True).start()
+
+    def stream(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[Piece]:
+        """Pieces of the answer, then its Generation."""
+        for piece in self._load().stream(messages, sampling):
+            yield self._named(piece) if isinstance(piece, Generation) else piece
+
+    def _named(self, generation: Generation) -> Generation:
+        from dataclasses import replace
+
+        return replace(generation, resolved_model=self._path.name)
+
+    def _load(self) -> Any:
+        with self._lock:
+            if self._chat is None:
+                from rag.llm.openai import OpenAILLM
+
+                key = secrets.token_hex(16)
+                self._server = _start(self._path, key, self._settings)
+                server = Provider(base_url=f"{self._server.listening_address}/v1", timeout_s=TIMEOUT_S, max_retries=0)
+                self._chat = OpenAILLM(self.name, model=self._model, server=server, api_key=key)
+            return self._chat
+
+
+def _start(path: Any, key: str, settings: LocalModels) -> Any:
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path = str(path)
+    params.n_ctx = settings.context_tokens
+    params.n_parallel = 1
+    params.cpuparams.n_threads = settings.threads or os.cpu_count() or 1
+    params.api_keys = [key]
+    params.cors_origins = ""
+    params.ui = False
+    params.warmup = False
+    params.offline = True
+    params.verbosity = -1
+    try:
+        return xllamacpp.Server(params)
+    except Exception as error:  # noqa: BLE001 - the binding raises bare exceptions
+        raise ModelError(
+            f"can't load {path}: {error}",
+            expected="a model file that llama.cpp can run, and memory for it",
+            remedy="free memory, lower local.context_tokens, or fetch the file again",
+        ) from None

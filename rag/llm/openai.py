@@ -1,0 +1,163 @@
+"""Any server that speaks the OpenAI protocol: OpenAI, vLLM, Ollama, llama.cpp, a gateway."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import openai
+
+from rag.errors import ConfigError, ModelError
+from rag.llm.protocol import Piece, Sampling
+from rag.settings import Provider, redact_url
+from rag.types import Generation, Message, Usage
+
+# What some servers refuse, and the name under which they take it, if any.
+OPTIONAL = {"max_tokens": "max_completion_tokens", "temperature": None, "stream_options": None}
+
+
+class OpenAILLM:
+    """A model behind POST /chat/completions."""
+
+    def __init__(self, name: str, *, model: str, server: Provider, api_key: str) -> None:
+        """`name` is 'provider:model'. Raises ConfigError when the key's variable is named and empty."""
+        self.name = name
+        self._model = model
+        self._server = server
+        self._client = make_client(name, server, api_key)
+        self._refused: frozenset[str] = frozenset()
+
+    def stream(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[Piece]:
+        """Pieces of the answer, then its Generation."""
+        started = time.perf_counter()
+        parts: list[str] = []
+        first_token_ms: float | None = None
+        facts: dict[str, Any] = {}
+        with translated(self.name, self._server):
+            for event in self._open(messages, sampling):
+                facts |= _facts(event)
+                text = _text(event)
+                if text:
+                    first_token_ms = first_token_ms or _since(started)
+                    parts.append(text)
+                    yield text
+        yield Generation(
+            text="".join(parts),
+            requested_model=self.name,
+            resolved_model=facts.get("model") or self._model,
+            fingerprint=facts.get("fingerprint"),
+            finish_reason=facts.get("finish_reason"),
+            usage=facts.get("usage", Usage()),
+            first_token_ms=first_token_ms,
+            total_ms=_since(started),
+        )
+
+    def _open(self, messages: Sequence[Message], sampling: Sampling) -> Any:
+        """Start a stream; a parameter that this server refuses is renamed or left out, and remembered."""
+        while True:
+            try:
+                return self._client.chat.completions.create(**self._request(messages, sampling))
+            except openai.BadRequestError as error:
+                refused = next((key for key in OPTIONAL if key not in self._refused and key in str(error)), None)
+                if refused is None:
+                    raise
+                self._refused |= {refused}
+
+    def _request(self, messages: Sequence[Message], sampling: Sampling) -> dict[str, Any]:
+        optional = {
+            "max_tokens": sampling.max_tokens,
+            "temperature": sampling.temperature,
+            "stream_options": {"include_usage": True},
+        }
+        taken = {key: value for key, value in optional.items() if key not in self._refused}
+        renamed = {OPTIONAL[key]: optional[key] for key in self._refused if OPTIONAL[key]}
+        return {
+            "model": self._model,
+            "messages": [{"role": message.role, "content": message.content} for message in messages],
+            "stream": True,
+            **taken,
+            **{key: value for key, value in renamed.items() if key},
+        }
+
+
+def make_client(name: str, server: Provider, api_key: str) -> openai.OpenAI:
+    """A client for the server; raises ConfigError when a key is wanted and its variable is empty."""
+    if server.api_key_env and not api_key:
+        raise ConfigError(
+            f"{server.api_key_env} is not set",
+            expected=f"the key for {name}",
+            remedy=f"export {server.api_key_env}=..., or choose another model in plumbline.toml",
+        )
+    return openai.OpenAI(
+        base_url=server.base_url,
+        api_key=api_key or "none",
+        timeout=server.timeout_s,
+        max_retries=server.max_retries,
+    )
+
+
+@contextmanager
+def translated(name: str, server: Provider) -> Iterator[None]:
+    """Turn the client's exceptions into ModelError, without the key in the text."""
+    where = redact_url(server.base_url)
+    try:
+        yield
+    except openai.APITimeoutError:
+        raise ModelError(
+            f"{name} at {where} did not answer in {server.timeout_s:g} s",
+            expected="an answer in time",
+            remedy="raise its timeout_s, or choose another model",
+            retryable=True,
+        ) from None
+    except openai.APIConnectionError:
+        raise ModelError(
+            f"can't reach {name} at {where}",
+            expected="a running OpenAI-compatible server",
+            remedy="start it or change its base_url; 'plumb doctor' checks it",
+            retryable=True,
+        ) from None
+    except openai.APIStatusError as error:
+        raise ModelError(
+            f"{name} at {where} answered {error.status_code}: {_message(error)}",
+            expected="a completion",
+            remedy="check the model's name, the key and the quota",
+            retryable=error.status_code in (408, 409, 429) or error.status_code >= 500,
+        ) from None
+    except (openai.APIError, openai.OpenAIError, ValueError, KeyError, AttributeError, IndexError) as error:
+        raise ModelError(
+            f"{name} at {where} sent something that is no completion: {type(error).__name__}",
+            expected="the OpenAI protocol",
+            remedy="check its base_url, which usually ends in /v1",
+            retryable=True,
+        ) from None
+
+
+def _message(error: openai.APIStatusError) -> str:
+    body = error.body if isinstance(error.body, dict) else {}
+    code = body.get("code") or body.get("type") or ""
+    # Servers echo keys and prompts in their messages: only the short code is repeated where there is one.
+    return str(code)[:80] or "no reason given"
+
+
+def _facts(event: Any) -> dict[str, Any]:
+    facts: dict[str, Any] = {"model": event.model, "fingerprint": getattr(event, "system_fingerprint", None)}
+    if event.choices and event.choices[0].finish_reason:
+        facts["finish_reason"] = event.choices[0].finish_reason
+    if event.usage:
+        details = getattr(event.usage, "prompt_tokens_details", None)
+        facts["usage"] = Usage(
+            prompt=event.usage.prompt_tokens,
+            completion=event.usage.completion_tokens,
+            cached=getattr(details, "cached_tokens", 0) or 0,
+        )
+    return {key: value for key, value in facts.items() if value}
+
+
+def _text(event: Any) -> str:
+    return (event.choices[0].delta.content or "") if event.choices else ""
+
+
+def _since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 1)

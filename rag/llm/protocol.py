@@ -1,0 +1,47 @@
+"""What every chat model does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from rag.types import Generation, Message
+
+# A stream yields pieces of text and ends with the Generation that tells what it was.
+Piece = str | Generation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How a text is drawn: `temperature` 0 gives the likeliest; `max_tokens` bounds the answer."""
+
+    temperature: float
+    max_tokens: int
+
+
+class LLM(Protocol):
+    """A chat model. `name` is 'provider:model' as the settings say it."""
+
+    @property
+    def name(self) -> str:
+        """'provider:model'."""
+
+    def stream(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[Piece]:
+        """Pieces of the answer, then its Generation. Raises ModelError."""
+
+
+@runtime_checkable
+class Warmable(Protocol):
+    """A model that takes time to load and can begin ahead of its first use."""
+
+    def warm(self) -> None:
+        """Begin loading in the background."""
+
+
+def complete(llm: LLM, messages: Sequence[Message], sampling: Sampling) -> Generation:
+    """The whole answer of a model at once."""
+    for piece in llm.stream(messages, sampling):
+        if not isinstance(piece, str):
+            return piece
+    raise RuntimeError(f"{llm.name} ended its stream without a Generation")

@@ -1,0 +1,85 @@
+"""An offline double of a chat model, for tests of applications: it says what it is told to say.
+
+'scripted:quote' answers with the sentence of the prompt's passages that shares most words with the question, or
+declines when none does. 'scripted:FILE.json' reads a list of {"match", "reply", "delay_s", "error"}: the first
+entry whose regular expression `match` is found in the last message decides.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rag.errors import ConfigError, ModelError
+from rag.llm.protocol import Piece, Sampling
+from rag.sentences import sentences
+from rag.types import Generation, Message, Usage
+
+DECLINE = "NOT IN THE DOCUMENTS"
+
+
+class ScriptedLLM:
+    """A chat model without a model."""
+
+    def __init__(self, name: str, *, script: str, root: Path) -> None:
+        """`script` is 'quote' or a JSON file below `root`; raises ConfigError when it can't be read."""
+        self.name = name
+        self._entries = None if script == "quote" else _read(root / script)
+
+    def stream(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[Piece]:  # noqa: ARG002
+        """The scripted reply word by word, then its Generation."""
+        started = time.perf_counter()
+        text = self._reply(messages[-1].content)
+        first_token_ms = round((time.perf_counter() - started) * 1000, 1)
+        yield from re.findall(r"\S+\s*", text)
+        yield Generation(
+            text=text,
+            requested_model=self.name,
+            resolved_model=self.name,
+            fingerprint="scripted",
+            finish_reason="stop",
+            usage=Usage(prompt=sum(len(m.content.split()) for m in messages), completion=len(text.split())),
+            first_token_ms=first_token_ms,
+            total_ms=round((time.perf_counter() - started) * 1000, 1),
+        )
+
+    def _reply(self, prompt: str) -> str:
+        if self._entries is None:
+            return _quote(prompt)
+        entry: Mapping[str, Any] = next((e for e in self._entries if re.search(e["match"], prompt)), {})
+        time.sleep(entry.get("delay_s", 0))
+        if "error" in entry:
+            raise ModelError(f"{self.name}: {entry['error']}", retryable=True)
+        return str(entry.get("reply", DECLINE))
+
+
+def _quote(prompt: str) -> str:
+    body, _, question = prompt.rpartition("Question:")
+    asked = _words(question)
+    best, best_shared = DECLINE, 1
+    for passage in re.finditer(r"^\[(\d+)\][^\n]*\n(.*?)(?=^\[\d+\]|\Z)", body, re.MULTILINE | re.DOTALL):
+        for start, end in sentences(passage[2]):
+            shared = len(asked & _words(passage[2][start:end]))
+            if shared > best_shared:
+                best, best_shared = f"{passage[2][start:end].strip()} [{passage[1]}]", shared
+    return best
+
+
+def _words(text: str) -> set[str]:
+    return {word for word in re.findall(r"\w+", text.lower()) if len(word) > 3}
+
+
+def _read(file: Path) -> list[dict[str, Any]]:
+    try:
+        entries: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"can't read the script {file}: {error}",
+            expected='a JSON list of {"match": ..., "reply": ...}',
+            remedy="mend the file, or use 'scripted:quote'",
+        ) from None
+    return entries

@@ -1,0 +1,98 @@
+"""The trace of one run while it happens: a local variable that is passed along, never ambient context."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from rag.types import Step, StepKind, Trace
+
+TraceName = Literal["ask", "search", "ingest", "eval"]
+Status = Literal["ok", "failed", "abandoned"]
+
+
+@dataclass(slots=True, kw_only=True)
+class OpenStep:
+    """A step that is still running; `note()` adds facts to it."""
+
+    id: str
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+    def note(self, facts: Mapping[str, Any]) -> None:
+        """Keep facts about this step; values must be JSON-serialisable."""
+        self.attributes.update(facts)
+
+
+class Recorder:
+    """Collects the steps of one run; `finish()` makes the frozen Trace. Safe to use from several threads."""
+
+    def __init__(self, name: TraceName, *, question: Any = None) -> None:
+        """Start the clock of a run called `name`; `question` is the trace's input."""
+        self.trace_id = secrets.token_hex(16)
+        self._name: TraceName = name
+        self._input = question
+        self._started_at = time.time()
+        self._steps: list[Step] = []
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def step(self, name: str, kind: StepKind, *, parent: OpenStep | None = None) -> Iterator[OpenStep]:
+        """Time a part of the run; an exception is noted on the step and goes on."""
+        opened = OpenStep(id=secrets.token_hex(8))
+        started_at, error = time.time(), None
+        try:
+            yield opened
+        except GeneratorExit:
+            error = "abandoned"
+            raise
+        except BaseException as exception:
+            error = f"{type(exception).__name__}: {exception}"
+            raise
+        finally:
+            self._add(
+                Step(
+                    id=opened.id,
+                    parent_id=parent.id if parent else None,
+                    name=name,
+                    kind=kind,
+                    started_at=started_at,
+                    ended_at=time.time(),
+                    attributes=dict(opened.attributes),
+                    error=error,
+                )
+            )
+
+    def elapsed_ms(self) -> float:
+        """Milliseconds since the run began."""
+        return round((time.time() - self._started_at) * 1000, 1)
+
+    def timings_ms(self) -> dict[str, float]:
+        """Milliseconds of each finished step by name, and of the run so far as 'total'."""
+        with self._lock:
+            spent = {step.name: round((step.ended_at - step.started_at) * 1000, 1) for step in self._steps}
+        return {**spent, "total": self.elapsed_ms()}
+
+    def finish(self, *, status: Status, output: Any, attributes: Mapping[str, Any]) -> Trace:
+        """Freeze the run into a Trace."""
+        with self._lock:
+            steps = tuple(sorted(self._steps, key=lambda step: step.started_at))
+        return Trace(
+            id=self.trace_id,
+            name=self._name,
+            started_at=self._started_at,
+            ended_at=time.time(),
+            status=status,
+            input=self._input,
+            output=output,
+            attributes=dict(attributes),
+            steps=steps,
+        )
+
+    def _add(self, step: Step) -> None:
+        with self._lock:
+            self._steps.append(step)

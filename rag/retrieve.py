@@ -1,0 +1,37 @@
+"""From candidates to hits: fusion of the two legs, near-duplicates out. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rag.store.protocol import Candidate
+from rag.types import Hit
+
+
+def fuse(candidates: Sequence[Candidate], *, dense_weight: float) -> list[Hit]:
+    """Hits by the convex combination of both legs' scores, best first.
+
+    The dense score is scaled between the lowest and the highest cosine among the candidates, the lexical one by the
+    highest BM25. Score fusion instead of rank fusion: Bruch, Gai and Ingber, An Analysis of Fusion Functions for
+    Hybrid Retrieval (2023).
+    """
+    if not candidates:
+        return []
+    low = min(candidate.dense for candidate in candidates)
+    span = max(candidate.dense for candidate in candidates) - low or 1.0
+    top = max(candidate.lexical for candidate in candidates) or 1.0
+    hits = [_hit(c, dense_weight * (c.dense - low) / span + (1 - dense_weight) * c.lexical / top) for c in candidates]
+    return sorted(hits, key=lambda hit: (-hit.score, hit.chunk.id))
+
+
+def distinct(hits: Sequence[Hit]) -> list[Hit]:
+    """Hits without those whose text, white space aside, already stands higher."""
+    seen: dict[str, Hit] = {}
+    for hit in hits:
+        seen.setdefault(" ".join(hit.chunk.text.split()).casefold(), hit)
+    return list(seen.values())
+
+
+def _hit(candidate: Candidate, fused: float) -> Hit:
+    scores = {"dense": candidate.dense, "lexical": candidate.lexical, "fused": fused}
+    return Hit(chunk=candidate.chunk, score=fused, scores=scores)

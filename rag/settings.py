@@ -1,0 +1,349 @@
+"""plumbline.toml and PLUMB_* variables -> one frozen Settings.
+
+A key of the file is `section.key`; the same key as a variable is `PLUMB_SECTION__KEY`, and the variable wins.
+Unknown keys are refused. Secrets are never settings: a setting names the variable that holds one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
+
+from rag.errors import ConfigError
+
+CONFIG_NAME = "plumbline.toml"
+ENV_PREFIX = "PLUMB_"
+# Variables with our prefix that are not settings: of the command line, and of the test suite.
+OTHER_VARIABLES = ("PLUMB_CONFIG", "PLUMB_DEBUG", "PLUMB_TEST_")
+
+
+class Section(BaseModel):
+    """A table of plumbline.toml: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Roles(Section):
+    """Which model plays which part, as 'provider:model'."""
+
+    answer: str = Field("local:qwen2.5-coder-1.5b", description="writes the answer")
+    rewrite: str = Field(
+        "rule:previous-question",
+        description="makes a follow-up stand alone; 'rule:previous-question' needs no model",
+    )
+    judge: str = Field("", description="second opinion on answers in evals; empty means none")
+    embed: str = Field("local:all-minilm-l6-v2", description="turns text into vectors")
+
+
+class Provider(Section):
+    """An OpenAI-compatible server."""
+
+    base_url: str = Field(description="address of the API, with /v1 where the server wants it")
+    api_key_env: str = Field("", description="name of the environment variable that holds the key")
+    timeout_s: float = Field(60.0, gt=0, description="longest wait for one call")
+    max_retries: int = Field(2, ge=0, description="tries after the first, where a retry can help")
+
+
+class LocalModels(Section):
+    """Models that run in this process."""
+
+    dir: Path | None = Field(None, description="folder of the model files; default: the user's cache folder")
+    threads: int = Field(0, ge=0, description="threads for generation; 0 means one a core")
+    context_tokens: int = Field(4096, ge=512, description="longest prompt plus answer of the local chat model")
+
+
+class LlamaIndex(Section):
+    """LlamaIndex components, used as 'llama_index:package.module.ClassName'."""
+
+    embed_args: dict[str, Any] = Field(default_factory=dict, description="arguments for the embedding class")
+    llm_args: dict[str, Any] = Field(default_factory=dict, description="arguments for the LLM class")
+
+
+class StoreSettings(Section):
+    """Where the chunks and their vectors are kept."""
+
+    kind: Literal["edge", "server"] = Field("edge", description="'edge': embedded engine; 'server': Qdrant server")
+    url: str = Field("http://127.0.0.1:6333", description="address of the Qdrant server")
+    api_key_env: str = Field("QDRANT_API_KEY", description="variable with the server's key, if it wants one")
+    collection: str = Field("plumbline", description="collection on the server, folder name in the embedded store")
+    timeout_s: float = Field(10.0, gt=0, description="longest wait for the server, or for another process")
+
+
+class Ingest(Section):
+    """How documents become chunks."""
+
+    chunk_tokens: int = Field(160, ge=32, description="longest chunk, counted with the embedder's tokenizer")
+    batch_chunks: int = Field(32, ge=1, description="chunks embedded and stored at once")
+    max_file_mb: int = Field(100, ge=1, description="larger files are refused")
+
+
+class Retrieve(Section):
+    """How passages are found."""
+
+    depth: int = Field(50, ge=1, description="candidates of each leg before fusion")
+    limit: int = Field(8, ge=1, description="hits after fusion")
+    dense_weight: float = Field(0.6, ge=0, le=1, description="weight of meaning against words in the fusion")
+    language: str = Field("english", description="language of stemming and stop words of the lexical leg")
+
+
+class ContextSettings(Section):
+    """What the model gets to read."""
+
+    budget_tokens: int = Field(400, ge=50, description="tokens of all passages together")
+
+
+class Generate(Section):
+    """How the answer is written."""
+
+    temperature: float = Field(0.0, ge=0, le=2, description="0 gives the same answer again")
+    max_tokens: int = Field(300, ge=1, description="longest answer")
+    prompts_dir: Path | None = Field(None, description="folder with own prompt files that replace the shipped ones")
+
+
+class Verify(Section):
+    """How claims are checked against the passages."""
+
+    supported_at: float = Field(0.7, ge=0, le=1, description="a claim is supported from this share of its words on")
+    partly_at: float = Field(0.4, ge=0, le=1, description="and partly supported from this share on")
+    abstain_below: float = Field(
+        0.0, ge=0, le=1, description="an answer with a smaller supported share becomes an abstention; 0 never"
+    )
+
+
+class TraceSettings(Section):
+    """The local record of every question and ingest run."""
+
+    enabled: bool = Field(True, description="keep traces in <data_dir>/traces.db")
+    content: Literal["full", "none"] = Field("full", description="'none' keeps times and counts, no texts")
+
+
+class LangfuseSettings(Section):
+    """Delivery of traces to a Langfuse server; off while the keys' variables are empty."""
+
+    host: str = Field("https://cloud.langfuse.com", description="address of the server")
+    public_key_env: str = Field("LANGFUSE_PUBLIC_KEY", description="variable with the public key")
+    secret_key_env: str = Field("LANGFUSE_SECRET_KEY", description="variable with the secret key")
+    timeout_s: float = Field(5.0, gt=0, description="longest wait for one delivery")
+
+
+class Limits(Section):
+    """Bounds on what comes from outside."""
+
+    question_chars: int = Field(8_000, ge=1, description="longest question")
+    history_turns: int = Field(6, ge=0, description="earlier turns of a conversation that are looked at")
+
+
+class Ui(Section):
+    """The chat page."""
+
+    host: str = Field("127.0.0.1", description="address the page listens on")
+    port: int = Field(8501, ge=1, le=65535, description="port the page listens on")
+    title: str = Field("Plumbline", description="title of the page")
+    examples: list[str] = Field(default_factory=list, description="questions offered as buttons on an empty page")
+
+
+BUILT_IN_PROVIDERS: Mapping[str, Mapping[str, Any]] = {
+    "openai": {"base_url": "https://api.openai.com/v1", "api_key_env": "OPENAI_API_KEY"},
+    "ollama": {"base_url": "http://127.0.0.1:11434/v1", "timeout_s": 300.0},
+    "vllm": {"base_url": "http://127.0.0.1:8000/v1", "timeout_s": 300.0},
+}
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. `root` is the folder of the config file; relative paths start there."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    root: Path = Field(default_factory=Path.cwd, exclude=True, description="set by load_settings()")
+    data_dir: Path = Field(Path(".plumb"), description="folder of the index, the manifest and the traces")
+    roles: Roles = Roles()
+    providers: dict[str, Provider] = Field(default_factory=dict, description="own OpenAI-compatible servers, by name")
+    local: LocalModels = LocalModels()
+    llama_index: LlamaIndex = LlamaIndex()
+    store: StoreSettings = StoreSettings()
+    ingest: Ingest = Ingest()
+    retrieve: Retrieve = Retrieve()
+    context: ContextSettings = ContextSettings()
+    generate: Generate = Generate()
+    verify: Verify = Verify()
+    trace: TraceSettings = TraceSettings()
+    langfuse: LangfuseSettings = LangfuseSettings()
+    limits: Limits = Limits()
+    ui: Ui = Ui()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, which arrives as init arguments."""
+        return env_settings, init_settings
+
+    @property
+    def data_path(self) -> Path:
+        """The data folder as an absolute path."""
+        return self.root / self.data_dir
+
+    def provider(self, name: str) -> Provider:
+        """The OpenAI-compatible server called `name`; raises ConfigError when there is none."""
+        if name in self.providers:
+            return self.providers[name]
+        if name in BUILT_IN_PROVIDERS:
+            return Provider(**BUILT_IN_PROVIDERS[name])
+        known = ", ".join(sorted({"local", "llama_index", "scripted", *BUILT_IN_PROVIDERS, *self.providers}))
+        raise ConfigError(
+            f"unknown provider '{name}'",
+            expected=f"one of {known}",
+            remedy=f"add a [providers.{name}] table with its base_url to {CONFIG_NAME}",
+        )
+
+    def config_hash(self) -> str:
+        """12 hex digits that change whenever a setting changes: recorded in every trace."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Read the settings from `path`, or from the nearest plumbline.toml upwards, or take the defaults.
+
+    Raises ConfigError for a file that is missing or is not TOML, and for unknown or unusable keys.
+    """
+    _refuse_unknown_variables()
+    file = path or find_config()
+    values = _read_toml(file) if file else {}
+    root = file.resolve().parent if file else Path.cwd()
+    try:
+        return Settings(**{**values, "root": root})
+    except ValidationError as error:
+        raise _explain(error, file) from None
+    except SettingsError as error:
+        raise ConfigError(str(error), expected=f"{ENV_PREFIX}* variables that parse") from None
+
+
+def split_model(name: str, *, role: str) -> tuple[str, str]:
+    """'provider:model' -> (provider, model); raises ConfigError when there is no colon."""
+    provider, colon, model = name.partition(":")
+    if not (provider and colon and model):
+        raise ConfigError(
+            f"roles.{role} is '{name}'",
+            expected="'provider:model', for example 'openai:gpt-5-mini'",
+            remedy=f"change it in {CONFIG_NAME}",
+        )
+    return provider, model
+
+
+def secret(variable: str) -> str:
+    """The secret held by an environment variable, or '' when it is unset."""
+    return os.environ.get(variable, "") if variable else ""
+
+
+def redact_url(url: str) -> str:
+    """A URL without the user and password in it."""
+    return re.sub(r"//[^/@\s]+@", "//***@", url)
+
+
+def shown(settings: Settings) -> dict[str, Any]:
+    """The settings for people: URLs without credentials, and whether each secret's variable is set."""
+    redacted: dict[str, Any] = _redact(settings.model_dump(mode="json"))
+    return redacted
+
+
+def documented(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    """Every key with its default and description, for the commented config file and the reference."""
+    for name, info in model.model_fields.items():
+        if name == "root":
+            continue
+        default = info.get_default(call_default_factory=True)
+        if isinstance(default, Section):
+            yield from documented(type(default), f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", _toml_value(default), info.description or ""
+
+
+def _toml_value(value: Any) -> str:
+    return '""' if value is None else json.dumps(value, default=str)
+
+
+def _redact(value: Any, key: str = "") -> Any:
+    if isinstance(value, dict):
+        return {name: _redact(item, name) for name, item in value.items()}
+    if key.endswith("_env") and value:
+        return f"{value} ({'set' if secret(value) else 'not set'})"
+    if isinstance(value, str):
+        return redact_url(value)
+    return value
+
+
+def find_config() -> Path | None:
+    """The config file in force: PLUMB_CONFIG, else the nearest plumbline.toml upwards, else None."""
+    named = os.environ.get("PLUMB_CONFIG")
+    if named:
+        return Path(named)
+    here = Path.cwd()
+    return next((folder / CONFIG_NAME for folder in (here, *here.parents) if (folder / CONFIG_NAME).is_file()), None)
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"can't read {file}: {error.strerror}",
+            expected="a config file",
+            remedy="run 'plumb init' to write one",
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is not TOML: {error}", expected="TOML", remedy="mend that line") from None
+
+
+def _refuse_unknown_variables() -> None:
+    known = {ENV_PREFIX + key.upper().replace(".", "__") for key, _, _ in documented()}
+    for name in sorted(os.environ):
+        if not name.startswith(ENV_PREFIX) or name.startswith(OTHER_VARIABLES):
+            continue
+        # A table may be set whole, as JSON, or below a key that is a table itself (providers, *_args).
+        if not any(name == key or key.startswith(f"{name}__") or name.startswith(f"{key}__") for key in known):
+            raise ConfigError(
+                f"unknown variable {name}",
+                expected=f"the name of a setting{_nearest(name, known)}",
+                remedy="unset it, or see 'plumb config show'",
+            )
+
+
+def _explain(error: ValidationError, file: Path | None) -> ConfigError:
+    first = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    where = f"in {file} or a {ENV_PREFIX}* variable" if file else f"in a {ENV_PREFIX}* variable"
+    if first["type"] == "extra_forbidden":
+        known = {name for name, _, _ in documented()}
+        return ConfigError(
+            f"unknown setting '{key}' {where}",
+            expected=f"a known key{_nearest(key, known)}",
+            remedy="remove it, or see 'plumb config show'",
+        )
+    return ConfigError(f"'{key}' {where} is {first['input']!r}", expected=first["msg"], remedy="change the value")
+
+
+def _nearest(name: str, known: set[str]) -> str:
+    match = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f" (did you mean {match[0]}?)" if match else ""

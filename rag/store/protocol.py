@@ -1,0 +1,71 @@
+"""What every store does, and how a chunk becomes a stored payload and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from rag.types import Chunk, Vectors
+
+LEXICAL = "bm25"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A chunk with its vectors, as it is written."""
+
+    chunk: Chunk
+    vectors: Vectors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A chunk that at least one leg found, with its exact score in both: cosine and BM25."""
+
+    chunk: Chunk
+    dense: float
+    lexical: float
+
+
+class Store(Protocol):
+    """Chunks found by meaning and by words. Every method raises StoreError when the engine refuses."""
+
+    def upsert(self, entries: Sequence[Entry]) -> None:
+        """Write entries, durable on return; an entry with the same chunk id is replaced."""
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Remove chunks by id; unknown ids are no error."""
+
+    def candidates(self, vectors: Vectors, *, depth: int) -> list[Candidate]:
+        """The best `depth` chunks of each leg, merged, each with its score in both legs."""
+
+    def chunks(self) -> Iterator[Chunk]:
+        """All chunks, in no particular order."""
+
+    def count(self) -> int:
+        """How many chunks are stored."""
+
+    def close(self) -> None:
+        """Release what the store holds; it must not be used afterwards."""
+
+
+def to_payload(chunk: Chunk) -> dict[str, Any]:
+    """The chunk as a payload; its id is the point's id and not repeated."""
+    payload = asdict(chunk)
+    del payload["id"]
+    return {**payload, "headings": list(chunk.headings)}
+
+
+def to_chunk(point_id: object, payload: Mapping[str, Any]) -> Chunk:
+    """The chunk that `to_payload` stored."""
+    return Chunk(id=str(point_id), **{**payload, "headings": tuple(payload["headings"])})
+
+
+def merge(
+    dense: Sequence[tuple[str, float]], lexical: Sequence[tuple[str, float]]
+) -> tuple[list[str], list[str], list[str]]:
+    """All ids the legs found, best first, and those whose score in the dense and the lexical leg is unknown."""
+    ids = list(dict.fromkeys([found for found, _ in [*dense, *lexical]]))
+    in_dense, in_lexical = {found for found, _ in dense}, {found for found, _ in lexical}
+    return ids, [i for i in ids if i not in in_dense], [i for i in ids if i not in in_lexical]

@@ -1,0 +1,137 @@
+"""A Qdrant server or cluster, through qdrant-client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from qdrant_client import QdrantClient, models
+from qdrant_client.common.client_exceptions import QdrantException
+from qdrant_client.http.exceptions import ApiException
+
+from rag.errors import StoreError
+from rag.settings import redact_url
+from rag.store.edge import other_embedder
+from rag.store.protocol import LEXICAL, Candidate, Entry, merge, to_chunk, to_payload
+from rag.types import Chunk, Vectors
+
+PAGE = 1000
+
+
+def connect(url: str, *, api_key: str, timeout_s: float) -> QdrantClient:
+    """A client for the server at `url`; nothing is sent yet."""
+    return QdrantClient(url=url, api_key=api_key or None, timeout=int(timeout_s), check_compatibility=False)
+
+
+class ServerStore:
+    """A Store in a collection of a Qdrant server. The dense vector bears its embedder's name."""
+
+    def __init__(self, client: QdrantClient, collection: str, *, embedder: str, dimension: int) -> None:
+        """Name the collection; it is made at the first write."""
+        self._client = client
+        self._collection = collection
+        self._embedder = embedder
+        self._dimension = dimension
+        self._known = False
+
+    def upsert(self, entries: Sequence[Entry]) -> None:
+        """Write entries, durable on return."""
+        if not entries:
+            return
+        with self._translated():
+            self._ensure()
+            self._client.upsert(self._collection, [self._point(entry) for entry in entries], wait=True)
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Remove chunks by id."""
+        with self._translated():
+            if ids and self._exists():
+                selector = models.PointIdsList(points=list(ids))
+                self._client.delete(self._collection, points_selector=selector, wait=True)
+
+    def candidates(self, vectors: Vectors, *, depth: int) -> list[Candidate]:
+        """The best `depth` chunks of each leg, each with its score in both."""
+        with self._translated():
+            if not self._exists():
+                return []
+            dense, lexical = list(vectors.dense), _sparse(vectors)
+            by_dense = self._query(self._embedder, dense, depth)
+            by_lexical = self._query(LEXICAL, lexical, depth)
+            ids, no_dense, no_lexical = merge(by_dense, by_lexical)
+            dense_of = dict(by_dense + self._query(self._embedder, dense, len(no_dense), within=no_dense))
+            lexical_of = dict(by_lexical + self._query(LEXICAL, lexical, len(no_lexical), within=no_lexical))
+            records = self._client.retrieve(self._collection, ids, with_payload=True)
+        chunks = {str(record.id): to_chunk(record.id, record.payload or {}) for record in records}
+        return [
+            Candidate(chunk=chunks[i], dense=dense_of.get(i, 0.0), lexical=lexical_of.get(i, 0.0))
+            for i in ids
+            if i in chunks
+        ]
+
+    def chunks(self) -> Iterator[Chunk]:
+        """All chunks, read a page at a time."""
+        offset: Any = None
+        while self.count():
+            with self._translated():
+                records, offset = self._client.scroll(self._collection, limit=PAGE, offset=offset, with_payload=True)
+            yield from (to_chunk(record.id, record.payload or {}) for record in records)
+            if offset is None:
+                return
+
+    def count(self) -> int:
+        """How many chunks are stored."""
+        with self._translated():
+            return self._client.count(self._collection, exact=True).count if self._exists() else 0
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _point(self, entry: Entry) -> models.PointStruct:
+        vector: dict[str, Any] = {self._embedder: list(entry.vectors.dense), LEXICAL: _sparse(entry.vectors)}
+        return models.PointStruct(id=entry.chunk.id, vector=vector, payload=to_payload(entry.chunk))
+
+    def _query(
+        self, leg: str, vector: Any, limit: int, *, within: Sequence[str] | None = None
+    ) -> list[tuple[str, float]]:
+        if limit == 0:
+            return []
+        chosen = models.Filter(must=[models.HasIdCondition(has_id=list(within))]) if within else None
+        found = self._client.query_points(
+            self._collection, query=vector, using=leg, limit=limit, query_filter=chosen, with_payload=False
+        )
+        return [(str(point.id), point.score) for point in found.points]
+
+    def _exists(self) -> bool:
+        if not self._known and self._client.collection_exists(self._collection):
+            vectors = self._client.get_collection(self._collection).config.params.vectors
+            if not isinstance(vectors, dict) or self._embedder not in vectors:
+                stored = ", ".join(vectors) if isinstance(vectors, dict) else "an unnamed model"
+                raise other_embedder(self._collection, stored, self._embedder)
+            self._known = True
+        return self._known
+
+    def _ensure(self) -> None:
+        if self._exists():
+            return
+        self._client.create_collection(
+            self._collection,
+            vectors_config={self._embedder: models.VectorParams(size=self._dimension, distance=models.Distance.COSINE)},
+            sparse_vectors_config={LEXICAL: models.SparseVectorParams(modifier=models.Modifier.IDF)},
+        )
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (ApiException, QdrantException, ValueError) as error:
+            raise StoreError(
+                f"the Qdrant server refused or can't be reached: {redact_url(str(error))[:300]}",
+                expected="a running server at store.url",
+                remedy="start it ('docker compose up -d qdrant'), or change store.url; 'plumb doctor' checks it",
+            ) from None
+
+
+def _sparse(vectors: Vectors) -> models.SparseVector:
+    return models.SparseVector(indices=list(vectors.lexical.indices), values=list(vectors.lexical.values))

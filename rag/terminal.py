@@ -1,0 +1,37 @@
+"""What every command does with the terminal: its console, its errors, its JSON."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that drops colours where they are unwanted: NO_COLOR, --no-color, or no terminal."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=False)
+
+
+def complain(message: str) -> None:
+    """One line on stderr."""
+    print(f"plumb: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+
+
+def print_json(value: Any) -> None:
+    """A value as JSON on stdout, indented, readable in every language."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def show_warnings() -> None:
+    """Let the library's warnings through as one line each."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("plumb: warning: %(message)s"))
+    logger = logging.getLogger("plumbline")
+    if not logger.handlers:
+        logger.addHandler(handler)

@@ -1,0 +1,227 @@
+"""Everything that flows through Plumbline: frozen, keyword-only, without behaviour beyond derived values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Role = Literal["system", "user", "assistant"]
+StepKind = Literal["chain", "retriever", "embedding", "generation", "evaluator", "span"]
+Support = Literal["supported", "partly", "unsupported"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A passage of a document, small enough for the embedder's window.
+
+    `id` is a UUID derived from document, position and text. `page` counts from 1 and is None where the
+    format has no pages. `position` is the chunk's place in its document, from 0.
+    """
+
+    id: str
+    uri: str
+    title: str
+    headings: tuple[str, ...]
+    page: int | None
+    position: int
+    text: str
+    document_hash: str
+
+    @property
+    def place(self) -> str:
+        """Where the passage stands, for people: heading path or page."""
+        page = f"page {self.page}" if self.page else ""
+        return ", ".join(part for part in (page, " › ".join(self.headings)) if part)
+
+    @property
+    def indexed_text(self) -> str:
+        """The text that is embedded and searched: a context line (title, headings), then the passage."""
+        context = " › ".join(dict.fromkeys((self.title, *self.headings)))
+        return f"{context}\n{self.text}" if context else self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sparse:
+    """A sparse vector: token indices and their weights, the same length."""
+
+    indices: tuple[int, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vectors:
+    """The two vectors of one text: dense (the embedder's dimension, unit length) and lexical (BM25 weights)."""
+
+    dense: tuple[float, ...]
+    lexical: Sparse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A found chunk. `scores` holds the score of every stage by name; `score` is the last stage's."""
+
+    chunk: Chunk
+    score: float
+    scores: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A hit as the model saw it: numbered from 1, its text perhaps trimmed to the budget."""
+
+    marker: int
+    text: str
+    hit: Hit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message of a chat prompt."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """An earlier question of a conversation and its answer."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one or more model calls; `cached` of the `prompt` tokens came from the provider's cache."""
+
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        """Sum two usages."""
+        return Usage(
+            prompt=self.prompt + other.prompt,
+            completion=self.completion + other.completion,
+            cached=self.cached + other.cached,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """A finished model call: what was asked for, who answered, what it cost.
+
+    `requested_model` is 'provider:model' from the settings; `resolved_model` and `fingerprint` are what the
+    server said. Times in milliseconds; `first_token_ms` is None when no token came.
+    """
+
+    text: str
+    requested_model: str
+    resolved_model: str
+    fingerprint: str | None
+    finish_reason: str | None
+    usage: Usage
+    first_token_ms: float | None
+    total_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """A passage the answer rests on, with the words that carry it.
+
+    `quote` stands word for word in the passage; `supported` tells whether every claim citing it is supported.
+    """
+
+    marker: int
+    uri: str
+    page: int | None
+    headings: tuple[str, ...]
+    quote: str
+    supported: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One sentence of the answer and how it stands up; `reason` says what is missing when it does not."""
+
+    text: str
+    markers: tuple[int, ...]
+    support: Support
+    score: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The check of an answer, claim by claim."""
+
+    claims: tuple[Claim, ...]
+
+    @property
+    def supported(self) -> bool:
+        """True when every claim is supported; an answer without claims is not."""
+        return bool(self.claims) and all(claim.support == "supported" for claim in self.claims)
+
+    @property
+    def supported_share(self) -> float | None:
+        """Supported claims over all claims; None when there are none."""
+        if not self.claims:
+            return None
+        return sum(claim.support == "supported" for claim in self.claims) / len(self.claims)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The result of one question. `models` maps a role to the model that really answered."""
+
+    question: str
+    text: str
+    abstained: bool
+    citations: tuple[Citation, ...]
+    verdict: Verdict
+    passages: tuple[Passage, ...]
+    hits: tuple[Hit, ...]
+    usage: Usage
+    models: Mapping[str, str]
+    trace_id: str
+    timings_ms: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One timed part of a trace. Times are Unix seconds; ids are hex, 16 digits, as OpenTelemetry has them."""
+
+    id: str
+    parent_id: str | None
+    name: str
+    kind: StepKind
+    started_at: float
+    ended_at: float
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """What happened from a question to its answer, or in one ingest run. `id` is hex, 32 digits."""
+
+    id: str
+    name: Literal["ask", "search", "ingest", "eval"]
+    started_at: float
+    ended_at: float
+    status: Literal["ok", "failed", "abandoned"]
+    input: Any
+    output: Any
+    attributes: Mapping[str, Any]
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """A rating of one answer: thumb up (True) or down, and the words that came with it."""
+
+    trace_id: str
+    up: bool
+    comment: str = ""
+    created_at: float = 0.0

@@ -1,0 +1,202 @@
+"""A stand-in for a Langfuse server on the loopback: keeps what arrives, and fails in the ways real ones do."""
+
+from __future__ import annotations
+
+import json
+import threading
+from base64 import b64decode
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Literal
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+
+PUBLIC_KEY, SECRET_KEY = "pk-lf-test", "sk-lf-very-secret"
+Behaviour = Literal["ok", "hang", "slow", "drip", "cut", "page", "partial", "partial-protobuf", "redirect", "huge"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observed:
+    """A span as it arrived, its attributes decoded."""
+
+    trace_id: str
+    id: str
+    parent_id: str
+    name: str
+    start_ns: int
+    end_ns: int
+    attributes: Mapping[str, Any]
+    error: str
+
+
+@dataclass
+class FakeLangfuse:
+    """What arrived so far, and how to answer next: a status, or a way to misbehave."""
+
+    url: str = ""
+    behaviour: Behaviour | int = "ok"
+    refuse_trace: str = ""
+    spans: list[Observed] = field(default_factory=list)
+    scores: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
+    released: threading.Event = field(default_factory=threading.Event)
+
+    def traces(self) -> list[str]:
+        """The ids of the traces that arrived, in order, with repetitions."""
+        return [span.trace_id for span in self.spans if not span.parent_id]
+
+    def span(self, name: str) -> Observed:
+        """The one span called `name`."""
+        (found,) = [span for span in self.spans if span.name == name]
+        return found
+
+
+@contextmanager
+def running() -> Iterator[FakeLangfuse]:
+    """A server that listens until the end of the block."""
+    server = _Server(("127.0.0.1", 0), _Handler)
+    server.fake.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield server.fake
+    finally:
+        server.fake.released.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.fake = FakeLangfuse()
+
+    def handle_error(self, *args: Any) -> None:
+        """Say nothing: clients that hang up are what some tests are about."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.fake.requests.append((self.path, dict(self.headers.items())))
+        try:
+            self._answer(body)
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
+
+    def _answer(self, body: bytes) -> None:
+        behaviour = self.server.fake.behaviour
+        expected = f"{PUBLIC_KEY}:{SECRET_KEY}".encode()
+        if b64decode(self.headers["authorization"].removeprefix("Basic ")) != expected:
+            self._reply(401, {"message": f"Invalid credentials {SECRET_KEY}"})
+        elif isinstance(behaviour, int):
+            self._reply(behaviour, {"message": f"status {behaviour} for {PUBLIC_KEY}:{SECRET_KEY}"})
+        elif behaviour in ("ok", "slow", "hang", "partial", "partial-protobuf"):
+            self._wait({"slow": 0.3, "hang": 30.0}.get(behaviour, 0.0))
+            self._take(body)
+        else:
+            self._misbehave(behaviour)
+
+    def _misbehave(self, behaviour: str) -> None:
+        match behaviour:
+            case "cut":
+                self.close_connection = True
+            case "drip":
+                self._drip()
+            case "huge":
+                self._reply(200, {"padding": "x" * 1_000_000})
+            case "page":
+                self._send(200, b"<html>Welcome to this hotel</html>", "text/html")
+            case "redirect":
+                self._send(302, b"", "text/plain", location="/elsewhere")
+
+    def _take(self, body: bytes) -> None:
+        if self.path == "/api/public/scores":
+            self._take_scores(json.loads(body))
+        elif self.path == "/api/public/otel/v1/traces":
+            self._take_spans(list(_observed(body)))
+        else:
+            self._reply(404, {"message": "not found"})
+
+    def _take_spans(self, spans: list[Observed]) -> None:
+        fake = self.server.fake
+        if fake.behaviour == "partial":
+            self._reply(200, {"partialSuccess": {"rejectedSpans": 1, "errorMessage": "no such project"}})
+        elif fake.behaviour == "partial-protobuf":
+            partial = ExportTracePartialSuccess(rejected_spans=2, error_message="too old")
+            reply = ExportTraceServiceResponse(partial_success=partial).SerializeToString()
+            self._send(200, reply, "application/x-protobuf")
+        elif any(span.trace_id == fake.refuse_trace for span in spans):
+            self._reply(413, {"message": "too large"})
+        else:
+            fake.spans.extend(spans)
+            self._reply(200, {})
+
+    def _take_scores(self, scores: list[dict[str, Any]]) -> None:
+        if self.server.fake.behaviour == "partial":
+            self._reply(207, {"accepted": 0, "rejected": 1, "errors": [{"message": "no such score"}]})
+        else:
+            self.server.fake.scores.extend(scores)
+            self._reply(202, {"message": "Accepted"})
+
+    def _reply(self, status: int, content: dict[str, Any]) -> None:
+        self._send(status, json.dumps(content).encode(), "application/json; charset=utf-8")
+
+    def _send(self, status: int, body: bytes, kind: str, *, location: str = "") -> None:
+        self.send_response(status)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(body)))
+        if location:
+            self.send_header("location", location)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _wait(self, seconds: float) -> None:
+        if seconds:
+            self.server.fake.released.wait(seconds)
+
+    def _drip(self) -> None:
+        self.send_response(200)
+        self.send_header("content-length", "1000")
+        self.end_headers()
+        while not self.server.fake.released.wait(0.1):
+            self.wfile.write(b" ")
+
+
+def _observed(body: bytes) -> Iterator[Observed]:
+    for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+        for scope in resource.scope_spans:
+            for span in scope.spans:
+                yield Observed(
+                    trace_id=span.trace_id.hex(),
+                    id=span.span_id.hex(),
+                    parent_id=span.parent_span_id.hex(),
+                    name=span.name,
+                    start_ns=span.start_time_unix_nano,
+                    end_ns=span.end_time_unix_nano,
+                    attributes={pair.key: _value(pair.value) for pair in span.attributes},
+                    error=span.status.message,
+                )
+
+
+def _value(value: Any) -> Any:
+    chosen = value.WhichOneof("value")
+    if chosen == "array_value":
+        return [_value(item) for item in value.array_value.values]
+    return getattr(value, chosen)

@@ -1,0 +1,111 @@
+"""One exchange on the page: the question, the answer while it is written, and the checked answer."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import replace
+
+import streamlit as st
+
+from rag.engine import Delta, Engine, Event, Stage
+from rag.errors import PlumbError
+from rag.types import Answer
+from ui.conversation import Exchange, exchanges, keep, session_id, turns
+from ui.details import draw_details, steps_of
+from ui.evidence import anchor, closest_html, sources_html, verdict_html
+from ui.markup import answer_html, literal
+from ui.rating import draw_rating
+
+STAGES = {
+    "retrieve": "Looking for passages …",
+    "generate": "Reading the passages …",
+    "write": "Writing …",
+    "verify": "Checking every claim …",
+}
+ABSTAINED = "The documents don't hold the answer to this question."
+UNEXPECTED = "Something went wrong that should not have. The server's log has the details; please try again."
+# Drawing every token of a fast model would keep the browser busy.
+REDRAW_S = 0.05
+
+log = logging.getLogger("plumbline")
+
+
+def draw_exchange(engine: Engine, exchange: Exchange) -> None:
+    """The question and what became of it; a question that waits for its answer is answered now."""
+    with st.chat_message("user", avatar=":material/person:"):
+        st.text(exchange.question)
+    with st.chat_message("assistant", avatar=":material/menu_book:"):
+        match exchange.state:
+            case "asked":
+                _answer_now(engine, exchange)
+            case "failed":
+                st.error(literal(exchange.problem), icon=":material/error:")
+            case "answered" if exchange.answer:
+                _draw_answer(engine, exchange, exchange.answer)
+            case _:
+                _draw_stopped(exchange)
+
+
+def _answer_now(engine: Engine, exchange: Exchange) -> None:
+    """Answer while the page watches; any rerun of the script (the stop button asks for one) ends it."""
+    earlier = turns(exchanges())
+    keep(replace(exchange, state="answering"))
+    try:
+        with closing(engine.stream(exchange.question, history=earlier, session_id=session_id())) as events:
+            answer = _draw_stream(exchange, events)
+        steps = steps_of(engine, answer.trace_id)
+        keep(replace(exchange, state="answered", answer=answer, steps=steps))
+    except PlumbError as error:
+        keep(replace(exchange, state="failed", problem=str(error)))
+    except Exception:
+        log.exception("answering failed")
+        keep(replace(exchange, state="failed", problem=UNEXPECTED))
+    st.rerun()
+
+
+def _draw_stream(exchange: Exchange, events: Generator[Event, None, None]) -> Answer:
+    body, stage = st.empty(), st.empty()
+    st.button("Stop", key=f"stop-{exchange.id}", icon=":material/stop_circle:", type="tertiary")
+    text, drawn_at = "", 0.0
+    for event in events:
+        match event:
+            case Stage(name=name):
+                body.html(answer_html(text)) if text else None
+                stage.html(_stage_html(name))
+            case Delta(text=piece):
+                if not text:
+                    stage.html(_stage_html("write"))
+                text += piece
+                keep(replace(exchange, state="answering", text=text))
+                if time.monotonic() - drawn_at > REDRAW_S:
+                    body.html(answer_html(text))
+                    drawn_at = time.monotonic()
+            case Answer():
+                return event
+    raise RuntimeError("the engine ended without an answer")
+
+
+def _stage_html(name: str) -> str:
+    return f'<p class="plumb-stage" role="status">{STAGES[name]}</p>'
+
+
+def _draw_answer(engine: Engine, exchange: Exchange, answer: Answer) -> None:
+    if answer.abstained:
+        st.info(ABSTAINED, icon=":material/search_off:")
+        st.html(closest_html(answer)) if answer.hits else None
+    else:
+        markers = {citation.marker for citation in answer.citations}
+        st.html(answer_html(answer.text, markers=markers, anchor=anchor(answer)))
+        st.html(verdict_html(answer) + sources_html(answer))
+    draw_details(answer, exchange.steps)
+    if engine.settings.trace.enabled:
+        draw_rating(engine, answer.trace_id)
+
+
+def _draw_stopped(exchange: Exchange) -> None:
+    if exchange.text:
+        st.html(answer_html(exchange.text))
+    st.caption("Stopped before the answer was finished and checked.")

@@ -1,0 +1,90 @@
+"""What an answer rests on, as HTML: its sources with their passages, and the claims that stand on nothing."""
+
+from __future__ import annotations
+
+from rag.types import Answer, Chunk, Citation, Claim, Hit, Passage
+from ui.markup import highlighted_html, text_html
+
+CLOSEST = 3
+
+
+def anchor(answer: Answer) -> str:
+    """What the names of this answer's sources begin with, so that its markers lead to them."""
+    return f"source-{answer.trace_id}"
+
+
+def verdict_html(answer: Answer) -> str:
+    """One line for all claims together, then every claim that is not supported, in words."""
+    claims = answer.verdict.claims
+    doubts = "".join(_doubt(claim) for claim in claims if claim.support != "supported")
+    if answer.abstained or not claims:
+        return ""
+    if answer.verdict.supported:
+        return '<p class="plumb-verdict plumb-good">✓ Every claim is supported by the documents.</p>'
+    held = sum(claim.support == "supported" for claim in claims)
+    return f'<p class="plumb-verdict">{held} of {len(claims)} claims are supported by the documents.</p>{doubts}'
+
+
+def sources_html(answer: Answer) -> str:
+    """Every citation with its document, place, quoted words and passage."""
+    if not answer.citations:
+        return ""
+    passages = {passage.marker: passage for passage in answer.passages}
+    shown = "".join(
+        _source(citation, passages.get(citation.marker), name=f"{anchor(answer)}-{citation.marker}")
+        for citation in answer.citations
+    )
+    return f'<h4 class="plumb-title">Sources</h4><ol class="plumb-sources">{shown}</ol>'
+
+
+def closest_html(answer: Answer) -> str:
+    """The passages that came closest to a question the documents don't answer, folded."""
+    shown = "".join(_closest(hit) for hit in answer.hits[:CLOSEST])
+    return f'<h4 class="plumb-title">Closest passages</h4>{shown}' if shown else ""
+
+
+def _doubt(claim: Claim) -> str:
+    sign, words = (
+        ("◐", "Only partly supported") if claim.support == "partly" else ("✗", "Not supported by the documents")
+    )
+    reason = f' <span class="plumb-quiet">({text_html(claim.reason)})</span>' if claim.reason else ""
+    head = f"<strong>{sign} {words}:</strong>"
+    return f'<p class="plumb-doubt plumb-{claim.support}">{head} {text_html(claim.text)}{reason}</p>'
+
+
+def _source(citation: Citation, passage: Passage | None, *, name: str) -> str:
+    chunk = passage.hit.chunk if passage else None
+    title = chunk.title if chunk else citation.uri
+    mark = "✓ supported" if citation.supported else "◐ partly supported"
+    kind = "plumb-good" if citation.supported else "plumb-partly"
+    return (
+        f'<li class="plumb-source" id="{text_html(name)}">'
+        f'<div class="plumb-head"><span class="plumb-number">{citation.marker}</span>'
+        f'<span class="plumb-name">{text_html(title)}</span><span class="plumb-badge {kind}">{mark}</span></div>'
+        f'<div class="plumb-quiet">{text_html(_place(citation, title))}</div>'
+        f"<blockquote>{text_html(citation.quote)}</blockquote>"
+        f"{_whole(chunk, citation.quote) if chunk else ''}</li>"
+    )
+
+
+def _place(citation: Citation, title: str) -> str:
+    page = f"page {citation.page}" if citation.page else ""
+    headings = " › ".join(heading for heading in citation.headings if heading != title)
+    return " · ".join(part for part in (citation.uri, page, headings) if part)
+
+
+def _whole(chunk: Chunk, quote: str) -> str:
+    return (
+        "<details><summary>Whole passage</summary>"
+        f'<div class="plumb-passage">{highlighted_html(chunk.text, quote)}</div></details>'
+    )
+
+
+def _closest(hit: Hit) -> str:
+    chunk = hit.chunk
+    place = " · ".join(part for part in (chunk.uri, chunk.place) if part)
+    return (
+        f'<details class="plumb-close"><summary><span class="plumb-name">{text_html(chunk.title)}</span>'
+        f'<span class="plumb-quiet">{text_html(place)}</span></summary>'
+        f'<div class="plumb-passage">{text_html(chunk.text)}</div></details>'
+    )

@@ -1,0 +1,116 @@
+"""The whole page: its frame, the side bar, the conversation and the line to ask in."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import streamlit as st
+
+from rag.engine import Engine
+from rag.errors import PlumbError
+from rag.observe.ship import start_background
+from rag.settings import Settings, load_settings
+from ui.chat import UNEXPECTED, draw_exchange
+from ui.conversation import begin_anew, exchanges, put, settle
+from ui.markup import literal, text_html
+
+STYLE = Path(__file__).with_name("page.css")
+# A file: Streamlit fetches named icons and emojis of a page from other servers.
+ICON = Path(__file__).with_name("icon.svg")
+QUESTION = "question"
+
+log = logging.getLogger("plumbline")
+
+
+def page() -> None:
+    """Draw the page; every error becomes one line on it."""
+    try:
+        _draw()
+    except PlumbError as error:
+        st.error(literal(str(error)), icon=":material/error:")
+    except Exception:
+        log.exception("the page failed")
+        st.error(UNEXPECTED, icon=":material/error:")
+
+
+@st.cache_resource(show_spinner=False)
+def _settings() -> Settings:
+    return load_settings()
+
+
+@st.cache_resource(show_spinner="Opening the index …")
+def _engine() -> Engine:
+    engine = Engine.from_settings(_settings())
+    engine.warm()
+    start_background(engine.spool, engine.settings)
+    return engine
+
+
+@st.cache_data(ttl=20, show_spinner=False)
+def _count() -> int:
+    return _engine().searcher.store.count()
+
+
+def _draw() -> None:
+    st.set_page_config(page_title="Plumbline", page_icon=ICON, layout="centered")
+    st.html(STYLE)
+    settings = _settings()
+    st.set_page_config(page_title=settings.ui.title)
+    engine = _engine()
+    settle()
+    _draw_side(settings)
+    st.chat_input(
+        "Ask about the documents",
+        key=QUESTION,
+        max_chars=settings.limits.question_chars,
+        submit_mode="disable",
+        on_submit=_submit,
+    )
+    # A slot of its own: what was drawn in it would stay visible while the first answer is written.
+    welcome = st.empty()
+    if not exchanges():
+        with welcome.container():
+            _draw_welcome(settings)
+    for exchange in exchanges():
+        draw_exchange(engine, exchange)
+
+
+def _submit() -> None:
+    put(st.session_state[QUESTION])
+
+
+def _draw_side(settings: Settings) -> None:
+    with st.sidebar:
+        st.html(f'<p class="plumb-brand">{text_html(settings.ui.title)}</p>')
+        st.button("New conversation", icon=":material/add:", on_click=begin_anew, width="stretch")
+        st.html(_side_html(settings))
+
+
+def _side_html(settings: Settings) -> str:
+    facts = {
+        "Answers": settings.roles.answer,
+        "Embeddings": settings.roles.embed,
+        "Index": f"{settings.store.collection} ({settings.store.kind}), {_passages()}",
+    }
+    shown = "".join(f"<dt>{term}</dt><dd>{text_html(fact)}</dd>" for term, fact in facts.items())
+    return f'<dl class="plumb-facts plumb-side">{shown}</dl>'
+
+
+def _passages() -> str:
+    try:
+        return f"{_count():,} passages"
+    except PlumbError as error:
+        log.warning("the passages can't be counted: %s", error)
+        return "can't be read"
+
+
+def _draw_welcome(settings: Settings) -> None:
+    st.html(
+        f'<div class="plumb-welcome"><h1>{text_html(settings.ui.title)}</h1><p>Ask about your documents. Each answer '
+        "cites the passages it rests on, and every claim is checked against them.</p></div>"
+    )
+    if _passages().startswith("0 "):
+        st.info("The index is empty. Fill it with `plumb ingest PATH`, then ask.", icon=":material/info:")
+    for number, example in enumerate(settings.ui.examples):
+        st.button(literal(example), key=f"example-{number}", on_click=put, args=(example,), width="stretch")
