@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from rag.terminal import complain, console, print_json, show_warnings
+from rag.terminal import clean, console, print_json, show_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,20 +68,19 @@ def _follow(events: Iterable[Progress]) -> Run:
 
     from evals.records import Run
     from evals.run import Asked, Started
-    from rag.drawing import clean
 
     screen = console(stderr=True)
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False))
     with Bar(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
-        task = bar.add_task("", total=None)
+        task, failed = bar.add_task("", total=None), 0
         for event in events:
             match event:
                 case Started(cases=cases):
                     bar.update(task, total=cases)
                 case Asked(case=case, record=record):
-                    if record.error is not None:
-                        complain(f"{case.id} failed: {record.error}")
-                    bar.update(task, advance=1, description=clean(case.question)[:60])
+                    failed += record.error is not None
+                    told = f"{failed} failed · " if failed else ""
+                    bar.update(task, advance=1, description=f"{told}{clean(case.question)[:50]}")
                 case Run():
                     return event
     raise RuntimeError("the run ended without a result")

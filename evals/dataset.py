@@ -170,7 +170,8 @@ def _explain(error: ValidationError, where: str) -> InputError:
             seen, expected = where, first["msg"].removeprefix("Value error, ")
         case _:
             subject = f"'{key}' is " if key else ""
-            seen, expected = f"{where}: {subject}{_short(first['input'])}", first["msg"]
+            seen = f"{where}: {subject}{_short(first['input'])}"
+            expected = first["msg"].removeprefix("Input should ").removeprefix("be ")
     return InputError(seen, expected=expected, remedy="mend that line")
 
 

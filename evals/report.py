@@ -10,7 +10,7 @@ from rich.text import Text
 
 from evals.metrics import METRICS, Metric, Unit
 from evals.records import Figure, Record, Run
-from rag.drawing import clean
+from rag.terminal import clean
 
 if TYPE_CHECKING:
     from rich.console import Console

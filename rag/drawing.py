@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from rag.engine import Delta, Event, Stage
+from rag.terminal import clean
 from rag.types import Answer, Citation, Hit, Support
 
 if TYPE_CHECKING:
@@ -23,13 +23,6 @@ SUPPORT: dict[Support, tuple[str, str]] = {
     "partly": ("~ partly supported", "yellow"),
     "unsupported": ("✗ not supported", "red"),
 }
-# Control characters of a document must not reach the terminal: they can move the cursor or set its title.
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
-
-def clean(text: str) -> str:
-    """A text without control characters."""
-    return CONTROL.sub("", text)
 
 
 def draw_stream(console: Console, events: Iterable[Event]) -> Answer:

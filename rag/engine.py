@@ -81,7 +81,7 @@ class Engine:
     def warm(self) -> None:
         """Begin loading a local answer model in the background, so that the first question waits less."""
         if isinstance(self._answer, Warmable):
-            self._answer.warm()
+            self._answer.warm([message for message in self._answer_prompt.messages if message.role == "system"])
 
     def search(self, question: str, *, limit: int | None = None) -> list[Hit]:
         """The best hits for a question, each with the score of every stage."""

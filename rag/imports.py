@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from rag.errors import ConfigError, MissingExtra
+from rag.settings import is_secret
+
+ERROR_CHARS = 300
 
 
 def construct(path: str, arguments: Mapping[str, Any], *, kind: type, setting: str) -> Any:
@@ -21,10 +24,18 @@ def construct(path: str, arguments: Mapping[str, Any], *, kind: type, setting: s
         return found(**arguments)
     except Exception as error:  # noqa: BLE001 - foreign code may raise anything
         raise ConfigError(
-            f"{path} can't be made: {type(error).__name__}: {error}",
+            f"{path} can't be made: {describe(error, arguments)}",
             expected=f"its arguments in {setting}",
             remedy="see the class's own documentation",
         ) from None
+
+
+def describe(error: Exception, arguments: Mapping[str, Any]) -> str:
+    """What a foreign class raised, in short; values among its arguments that may be secrets are left out."""
+    text = f"{type(error).__name__}: {error}"
+    for value in (str(value) for name, value in arguments.items() if is_secret(name) and value):
+        text = text.replace(value, "***")
+    return text[:ERROR_CHARS]
 
 
 def _look_up(path: str) -> Any:
@@ -37,5 +48,5 @@ def _look_up(path: str) -> Any:
             expected=f"an installed package that holds {path}",
             remedy="install it into this environment with pip",
         ) from None
-    except (AttributeError, ValueError):
-        raise ConfigError(f"no class {path}", expected="'package.module.ClassName'") from None
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(f"no class {path}: {error}", expected="'package.module.ClassName'") from None

@@ -1,8 +1,10 @@
-"""From candidates to hits: fusion of the two legs, near-duplicates out. Pure functions."""
+"""From candidates to hits: fusion of the two legs, outdated documents down, duplicates out. Pure functions."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rag.store.protocol import Candidate
 from rag.types import Hit
@@ -30,6 +32,26 @@ def distinct(hits: Sequence[Hit]) -> list[Hit]:
     for hit in hits:
         seen.setdefault(" ".join(hit.chunk.text.split()).casefold(), hit)
     return list(seen.values())
+
+
+def demote(hits: Sequence[Hit], *, words: Sequence[str], factor: float) -> list[Hit]:
+    """Hits ordered anew, the score of those from outdated documents multiplied by `factor`.
+
+    A document is outdated when its path, title or a heading holds one of `words`. The factor is noted as a stage.
+    """
+    if not words or factor == 1:
+        return list(hits)
+    pattern = re.compile(rf"(?<![^\W_])({'|'.join(map(re.escape, words))})(?![^\W_])", re.IGNORECASE)
+    weighed = [_demoted(hit, factor) if pattern.search(_labels(hit)) else hit for hit in hits]
+    return sorted(weighed, key=lambda hit: (-hit.score, hit.chunk.id))
+
+
+def _labels(hit: Hit) -> str:
+    return "\n".join((hit.chunk.uri, hit.chunk.title, *hit.chunk.headings))
+
+
+def _demoted(hit: Hit, factor: float) -> Hit:
+    return replace(hit, score=hit.score * factor, scores={**hit.scores, "outdated": factor})
 
 
 def _hit(candidate: Candidate, fused: float) -> Hit:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rag.embed import Embedder, make_embedder
 from rag.embed.lexical import Lexical
 from rag.errors import InputError
-from rag.retrieve import distinct, fuse
+from rag.retrieve import demote, distinct, fuse
 from rag.settings import Settings
 from rag.store import Store, open_store
 from rag.types import Hit, Vectors
@@ -39,7 +39,9 @@ class Searcher:
         wanted = limit or options.limit
         vectors = Vectors(dense=tuple(self.embedder.embed([query])[0].tolist()), lexical=self.lexical.question(query))
         candidates = self.store.candidates(vectors, depth=max(options.depth, wanted))
-        return distinct(fuse(candidates, dense_weight=options.dense_weight))[:wanted]
+        hits = fuse(candidates, dense_weight=options.dense_weight)
+        current = demote(hits, words=options.outdated_words, factor=options.outdated_factor)
+        return distinct(current)[:wanted]
 
 
 def check_question(question: str, *, max_chars: int) -> str:

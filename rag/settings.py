@@ -12,11 +12,11 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
@@ -25,7 +25,15 @@ from rag.errors import ConfigError
 CONFIG_NAME = "plumbline.toml"
 ENV_PREFIX = "PLUMB_"
 # Variables with our prefix that are not settings: of the command line, and of the test suite.
-OTHER_VARIABLES = ("PLUMB_CONFIG", "PLUMB_DEBUG", "PLUMB_TEST_")
+OTHER_VARIABLES = ("PLUMB_CONFIG", "PLUMB_DEBUG")
+TEST_PREFIX = "PLUMB_TEST_"
+SECRET_NAME = re.compile(r"key|token|secret|passw|credential|auth", re.IGNORECASE)
+# In a URL: the user and password before the host, and parameters with the name of a secret.
+SECRET_IN_URL = re.compile(r"(?<=//)[^/@\s]+(?=@)|(?<=[?&])([\w.-]*(?:key|token|secret|passw|sig)[\w.-]*=)[^&\s]+")
+INPUT_CHARS = 100
+
+# TOML has no null: an empty string says that a folder is not set.
+Folder = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
 
 
 class Section(BaseModel):
@@ -58,7 +66,7 @@ class Provider(Section):
 class LocalModels(Section):
     """Models that run in this process."""
 
-    dir: Path | None = Field(None, description="folder of the model files; default: the user's cache folder")
+    dir: Folder = Field(None, description="folder of the model files; default: the user's cache folder")
     threads: int = Field(0, ge=0, description="threads for generation; 0 means one a core")
     context_tokens: int = Field(4096, ge=512, description="longest prompt plus answer of the local chat model")
 
@@ -76,7 +84,11 @@ class StoreSettings(Section):
     kind: Literal["edge", "server"] = Field("edge", description="'edge': embedded engine; 'server': Qdrant server")
     url: str = Field("http://127.0.0.1:6333", description="address of the Qdrant server")
     api_key_env: str = Field("QDRANT_API_KEY", description="variable with the server's key, if it wants one")
-    collection: str = Field("plumbline", description="collection on the server, folder name in the embedded store")
+    collection: str = Field(
+        "plumbline",
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$",
+        description="collection on the server, folder name in the embedded store",
+    )
     timeout_s: float = Field(10.0, gt=0, description="longest wait for the server, or for another process")
 
 
@@ -93,7 +105,12 @@ class Retrieve(Section):
 
     depth: int = Field(50, ge=1, description="candidates of each leg before fusion")
     limit: int = Field(8, ge=1, description="hits after fusion")
-    dense_weight: float = Field(0.6, ge=0, le=1, description="weight of meaning against words in the fusion")
+    outdated_words: tuple[str, ...] = Field(
+        ("superseded", "archive", "archived", "obsolete", "outdated", "veraltet"),
+        description="a document with one of these words in its path, title or headings is outdated",
+    )
+    outdated_factor: float = Field(0.5, ge=0, le=1, description="its score is multiplied by this; 1 treats it alike")
+    dense_weight: float = Field(0.5, ge=0, le=1, description="weight of meaning against words in the fusion")
     language: str = Field("english", description="language of stemming and stop words of the lexical leg")
 
 
@@ -108,14 +125,14 @@ class Generate(Section):
 
     temperature: float = Field(0.0, ge=0, le=2, description="0 gives the same answer again")
     max_tokens: int = Field(300, ge=1, description="longest answer")
-    prompts_dir: Path | None = Field(None, description="folder with own prompt files that replace the shipped ones")
+    prompts_dir: Folder = Field(None, description="folder with own prompt files that replace the shipped ones")
 
 
 class Verify(Section):
     """How claims are checked against the passages."""
 
     supported_at: float = Field(0.7, ge=0, le=1, description="a claim is supported from this share of its words on")
-    partly_at: float = Field(0.4, ge=0, le=1, description="and partly supported from this share on")
+    partly_at: float = Field(0.5, ge=0, le=1, description="and partly supported from this share on")
     abstain_below: float = Field(
         0.0, ge=0, le=1, description="an answer with a smaller supported share becomes an abstention; 0 never"
     )
@@ -205,6 +222,11 @@ class Settings(BaseSettings):
         """The data folder as an absolute path."""
         return self.root / self.data_dir
 
+    @property
+    def models_path(self) -> Path | None:
+        """The folder of the model files as an absolute path; None for the user's cache folder."""
+        return self.root / self.local.dir if self.local.dir else None
+
     def provider(self, name: str) -> Provider:
         """The OpenAI-compatible server called `name`; raises ConfigError when there is none."""
         if name in self.providers:
@@ -231,13 +253,19 @@ def load_settings(path: Path | None = None) -> Settings:
     _refuse_unknown_variables()
     file = path or find_config()
     values = _read_toml(file) if file else {}
+    if "root" in values:
+        raise _unknown("root", _where(file))
     root = file.resolve().parent if file else Path.cwd()
     try:
         return Settings(**{**values, "root": root})
     except ValidationError as error:
         raise _explain(error, file) from None
     except SettingsError as error:
-        raise ConfigError(str(error), expected=f"{ENV_PREFIX}* variables that parse") from None
+        raise ConfigError(
+            str(error),
+            expected=f"JSON in a {ENV_PREFIX}* variable that holds a whole table",
+            remedy=f"set its keys one by one, as in {ENV_PREFIX}STORE__KIND",
+        ) from None
 
 
 def split_model(name: str, *, role: str) -> tuple[str, str]:
@@ -257,13 +285,18 @@ def secret(variable: str) -> str:
     return os.environ.get(variable, "") if variable else ""
 
 
+def is_secret(name: str) -> bool:
+    """Whether a setting or argument of this name may hold a secret."""
+    return bool(SECRET_NAME.search(name))
+
+
 def redact_url(url: str) -> str:
-    """A URL without the user and password in it."""
-    return re.sub(r"//[^/@\s]+@", "//***@", url)
+    """A URL without the user, the password and the keys in it."""
+    return SECRET_IN_URL.sub(lambda found: f"{found[1] or ''}***", url)
 
 
 def shown(settings: Settings) -> dict[str, Any]:
-    """The settings for people: URLs without credentials, and whether each secret's variable is set."""
+    """The settings for people: nothing that looks like a secret, and whether each secret's variable is set."""
     redacted: dict[str, Any] = _redact(settings.model_dump(mode="json"))
     return redacted
 
@@ -285,13 +318,15 @@ def _toml_value(value: Any) -> str:
 
 
 def _redact(value: Any, key: str = "") -> Any:
-    if isinstance(value, dict):
-        return {name: _redact(item, name) for name, item in value.items()}
     if key.endswith("_env") and value:
         return f"{value} ({'set' if secret(value) else 'not set'})"
-    if isinstance(value, str):
-        return redact_url(value)
-    return value
+    if is_secret(key) and value and not isinstance(value, int | float):
+        return "***"
+    if isinstance(value, dict):
+        return {name: _redact(item, name) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_redact(item) for item in value]
+    return redact_url(value) if isinstance(value, str) else value
 
 
 def find_config() -> Path | None:
@@ -317,33 +352,47 @@ def _read_toml(file: Path) -> dict[str, Any]:
 
 
 def _refuse_unknown_variables() -> None:
-    known = {ENV_PREFIX + key.upper().replace(".", "__") for key, _, _ in documented()}
-    for name in sorted(os.environ):
-        if not name.startswith(ENV_PREFIX) or name.startswith(OTHER_VARIABLES):
-            continue
-        # A table may be set whole, as JSON, or below a key that is a table itself (providers, *_args).
-        if not any(name == key or key.startswith(f"{name}__") or name.startswith(f"{key}__") for key in known):
+    known = {key.upper().replace(".", "__"): default for key, default, _ in documented()}
+    ours = (name for name in sorted(os.environ) if name.startswith(ENV_PREFIX) and not name.startswith(TEST_PREFIX))
+    for variable in ours:
+        name = variable.removeprefix(ENV_PREFIX)
+        if variable not in OTHER_VARIABLES and not any(_sets(name, key, known[key]) for key in known):
             raise ConfigError(
-                f"unknown variable {name}",
-                expected=f"the name of a setting{_nearest(name, known)}",
+                f"unknown variable {variable}",
+                expected=f"{ENV_PREFIX} and the name of a setting{_nearest(name, known)}",
                 remedy="unset it, or see 'plumb config show'",
             )
+
+
+def _sets(name: str, key: str, default: str) -> bool:
+    """Whether a variable sets a key: itself, a whole table as JSON, or a key of a free table such as providers."""
+    return name == key or key.startswith(f"{name}__") or (default == "{}" and name.startswith(f"{key}__"))
 
 
 def _explain(error: ValidationError, file: Path | None) -> ConfigError:
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"])
-    where = f"in {file} or a {ENV_PREFIX}* variable" if file else f"in a {ENV_PREFIX}* variable"
     if first["type"] == "extra_forbidden":
-        known = {name for name, _, _ in documented()}
-        return ConfigError(
-            f"unknown setting '{key}' {where}",
-            expected=f"a known key{_nearest(key, known)}",
-            remedy="remove it, or see 'plumb config show'",
-        )
-    return ConfigError(f"'{key}' {where} is {first['input']!r}", expected=first["msg"], remedy="change the value")
+        return _unknown(key, _where(file))
+    if first["type"] == "missing":
+        return ConfigError(f"'{key}' is missing {_where(file)}", expected="a value for it", remedy="add it")
+    value = repr(_redact(first["input"], str(first["loc"][-1])))[:INPUT_CHARS]
+    return ConfigError(f"'{key}' {_where(file)} is {value}", expected=first["msg"], remedy="change the value")
 
 
-def _nearest(name: str, known: set[str]) -> str:
+def _unknown(key: str, where: str) -> ConfigError:
+    known = [name for name, _, _ in documented()]
+    return ConfigError(
+        f"unknown setting '{key}' {where}",
+        expected=f"a known key{_nearest(key, known)}",
+        remedy="remove it, or see 'plumb config show'",
+    )
+
+
+def _where(file: Path | None) -> str:
+    return f"in {file} or a {ENV_PREFIX}* variable" if file else f"in a {ENV_PREFIX}* variable"
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
     match = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f" (did you mean {match[0]}?)" if match else ""

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+# Control characters of a document must not reach the terminal: they can move the cursor or set its title.
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def clean(text: str) -> str:
+    """A text without control characters."""
+    return CONTROL.sub("", text)
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -20,7 +29,7 @@ def console(*, stderr: bool = False) -> Console:
 
 def complain(message: str) -> None:
     """One line on stderr."""
-    print(f"plumb: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+    print(f"plumb: {clean(' '.join(message.split()))}", file=sys.stderr)  # noqa: T201
 
 
 def print_json(value: Any) -> None:

@@ -25,6 +25,8 @@ NAME = re.compile(r"(?<=[a-z,;:] )[A-Z][\w’'-]+")
 NEGATION = re.compile(
     r"\b(not|no|never|none|cannot|without|nicht|kein\w*|nie|ohne|pas|jamais|sans|nunca|sin)\b|n['’]t\b", re.IGNORECASE
 )
+# From worst to best.
+SUPPORTS: tuple[Support, ...] = ("unsupported", "partly", "supported")
 # A term that the question already holds is repeated, not claimed: it counts half.
 ASKED_WEIGHT = 0.5
 QUOTE_CHARS = 300
@@ -62,10 +64,12 @@ class _Evidence:
     quote: str
     score: float
     reason: str
+    support: Support
 
     @property
-    def rank(self) -> tuple[bool, float]:
-        return (not self.reason, self.score)
+    def rank(self) -> tuple[int, float]:
+        """How well it carries the claim: better support first, then more shared terms."""
+        return SUPPORTS.index(self.support), self.score
 
 
 def verify(text: str, passages: Sequence[Passage], *, question: str, terms: Terms, thresholds: Thresholds) -> Checked:
@@ -93,26 +97,26 @@ def _judge(
 ) -> tuple[Claim, _Evidence | None]:
     claim = MARKER.sub("", sentence).strip()
     given = {int(number) for number in MARKER.findall(sentence)}
-    found = [_evidence(claim, passage, against) for passage in passages]
+    found = [_evidence(claim, passage, against, thresholds) for passage in passages]
     best = max(found, key=lambda evidence: evidence.rank, default=None)
     if best is None:
         return Claim(text=claim, markers=(), support="unsupported", score=0.0, reason="no passages"), None
-    cited = [e for e in found if e.passage.marker in given and _support(e, thresholds) == "supported"]
+    cited = [e for e in found if e.passage.marker in given and e.support == "supported"]
     chosen = max(cited, key=lambda evidence: evidence.rank, default=best)
-    support = _support(chosen, thresholds)
-    markers = () if support == "unsupported" else (chosen.passage.marker,)
-    reason = chosen.reason or ("" if support == "supported" else "the passages say little of this")
+    markers = () if chosen.support == "unsupported" else (chosen.passage.marker,)
+    reason = chosen.reason or ("" if chosen.support == "supported" else "the passages say little of this")
     score = round(chosen.score, 3)
-    return Claim(text=claim, markers=markers, support=support, score=score, reason=reason), chosen if markers else None
+    found_claim = Claim(text=claim, markers=markers, support=chosen.support, score=score, reason=reason)
+    return found_claim, chosen if markers else None
 
 
-def _support(evidence: _Evidence, thresholds: Thresholds) -> Support:
-    if evidence.reason.startswith(("number", "quote")) or evidence.score < thresholds.partly_at:
+def _support(score: float, flaw: str, thresholds: Thresholds) -> Support:
+    if flaw.startswith(("number", "quote")) or score < thresholds.partly_at:
         return "unsupported"
-    return "partly" if evidence.reason or evidence.score < thresholds.supported_at else "supported"
+    return "partly" if flaw or score < thresholds.supported_at else "supported"
 
 
-def _evidence(claim: str, passage: Passage, against: _Question) -> _Evidence:
+def _evidence(claim: str, passage: Passage, against: _Question, thresholds: Thresholds) -> _Evidence:
     chunk = passage.hit.chunk
     context = " ".join((chunk.title, *chunk.headings))
     wanted, held = against.terms(claim), against.terms(context)
@@ -120,12 +124,9 @@ def _evidence(claim: str, passage: Passage, against: _Question) -> _Evidence:
     shares = {window: _share(wanted, against.terms(window) | held, against.asked) for window in windows}
     # Among equal windows the one nearest to the question, then the shortest, is the quote.
     quote = max(windows, key=lambda window: shares[window] + _nearness(window, against), default="")
-    return _Evidence(
-        passage=passage,
-        quote=quote[:QUOTE_CHARS].strip(),
-        score=shares.get(quote, 0.0),
-        reason=_flaw(claim, f"{passage.text} {context}", quote, against.text),
-    )
+    score, flaw = shares.get(quote, 0.0), _flaw(claim, f"{passage.text} {context}", quote, against.text)
+    support = _support(score, flaw, thresholds)
+    return _Evidence(passage=passage, quote=quote[:QUOTE_CHARS].strip(), score=score, reason=flaw, support=support)
 
 
 def _nearness(window: str, against: _Question) -> float:

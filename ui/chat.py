@@ -36,7 +36,9 @@ log = logging.getLogger("plumbline")
 def draw_exchange(engine: Engine, exchange: Exchange) -> None:
     """The question and what became of it; a question that waits for its answer is answered now."""
     with st.chat_message("user", avatar=":material/person:"):
-        st.text(exchange.question)
+        # One that is too long is refused by the engine, in words; a limit of the input would cut it silently.
+        limit = engine.settings.limits.question_chars
+        st.text(exchange.question if len(exchange.question) <= limit else f"{exchange.question[:limit]} …")
     with st.chat_message("assistant", avatar=":material/menu_book:"):
         match exchange.state:
             case "asked":

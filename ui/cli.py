@@ -52,6 +52,7 @@ def flags(host: str, port: int, *, browser: bool) -> list[str]:
         "client.showErrorDetails": "none",
         "client.toolbarMode": "viewer",
         "logger.hideWelcomeMessage": True,
+        "logger.level": "warning",
         "theme.light.primaryColor": "#1f6f7a",
         "theme.dark.primaryColor": "#4fb3bf",
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rag.types import Answer, Chunk, Citation, Claim, Hit, Passage
-from ui.markup import highlighted_html, text_html
+from ui.markup import claim_html, highlighted_html, text_html
 
 CLOSEST = 3
 
@@ -48,8 +48,8 @@ def _doubt(claim: Claim) -> str:
         ("◐", "Only partly supported") if claim.support == "partly" else ("✗", "Not supported by the documents")
     )
     reason = f' <span class="plumb-quiet">({text_html(claim.reason)})</span>' if claim.reason else ""
-    head = f"<strong>{sign} {words}:</strong>"
-    return f'<p class="plumb-doubt plumb-{claim.support}">{head} {text_html(claim.text)}{reason}</p>'
+    head = f'<strong class="plumb-{claim.support}">{sign} {words}:</strong>'
+    return f'<p class="plumb-doubt">{head} {claim_html(claim.text)}{reason}</p>'
 
 
 def _source(citation: Citation, passage: Passage | None, *, name: str) -> str:

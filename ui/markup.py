@@ -30,6 +30,12 @@ def answer_html(text: str, *, markers: Collection[int] = (), anchor: str = "") -
     return f'<div class="plumb-answer">{html}</div>'
 
 
+def claim_html(text: str) -> str:
+    """One sentence that a model wrote as HTML: emphasis and code are drawn, everything else is plain text."""
+    html: str = _MARKDOWN.renderInline(CONTROL.sub("", text), {"markers": (), "anchor": ""})
+    return html
+
+
 def highlighted_html(text: str, quote: str) -> str:
     """A passage as HTML, the quoted words marked where they stand in it."""
     begin = text.find(quote) if quote else -1

@@ -63,7 +63,6 @@ def _draw() -> None:
     st.chat_input(
         "Ask about the documents",
         key=QUESTION,
-        max_chars=settings.limits.question_chars,
         submit_mode="disable",
         on_submit=_submit,
     )

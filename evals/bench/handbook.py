@@ -15,7 +15,9 @@ from ingest.pipeline import Report, ingest
 from rag.engine import Engine
 
 FIRST_TOKEN_MS = 8000.0
-SHARES = (("recall_at_5", "recall@5", 0.95), ("correct", "answerable, right", 0.70)) + (
+SHARES = (
+    ("recall_at_5", "recall@5", 0.95),
+    ("correct", "answerable, right", 0.70),
     ("declined_unanswerable", "unanswerable, declined", 0.80),
 )
 TIMES = (("first_token_ms_p50", "p50"), ("first_token_ms_p95", "p95"), ("first_token_ms_max", "longest"))

@@ -21,7 +21,7 @@ def list_models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON
     from rag.settings import load_settings
     from rag.weights import WEIGHTS, present, weights_folder
 
-    folder = load_settings().local.dir
+    folder = load_settings().models_path
     rows = [
         {
             "name": weights.name,
@@ -61,7 +61,7 @@ def pull_models(
     from rag.settings import load_settings
     from rag.weights import DEFAULT, find, present, pull
 
-    folder = load_settings().local.dir
+    folder = load_settings().models_path
     screen = console()
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     for name in names or DEFAULT:

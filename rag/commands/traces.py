@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.terminal import complain, console, print_json
+from rag.terminal import clean, complain, console, print_json
 
 if TYPE_CHECKING:
     from rag.observe.spool import Spool
@@ -52,8 +52,6 @@ def _list(spool: Spool, *, limit: int, as_json: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from rag.drawing import clean
-
     table = Table("Trace", "When", "Took", "Status", "Rated", "What", box=None, pad_edge=False)
     for row in rows:
         rated = {None: "", True: "up", False: "down"}[row.rating]
@@ -71,8 +69,6 @@ def _show(trace: Trace, spool: Spool, *, as_json: bool) -> None:
         print_json({**asdict(trace), "feedback": asdict(feedback) if feedback else None})
         return
     from rich.text import Text
-
-    from rag.drawing import clean
 
     screen = console()
     screen.print(f"[bold]{trace.name}[/bold] {trace.id}  {_when(trace.started_at)}  {trace.status}")

@@ -16,7 +16,7 @@ def make_embedder(settings: Settings) -> Embedder:
         case "local":
             from rag.embed.local import LocalEmbedder
 
-            return LocalEmbedder(model, folder=settings.local.dir)
+            return LocalEmbedder(model, folder=settings.models_path)
         case "llama_index":
             from rag.embed.llama_index import LlamaIndexEmbedder
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from rag.embed.protocol import Matrix, guess_tokens, unit
+from rag.embed.protocol import Matrix, checked, guess_tokens, unit
 from rag.errors import ModelError
-from rag.imports import construct
+from rag.imports import construct, describe
 
 WINDOW_TOKENS = 512
 
@@ -24,6 +24,7 @@ class LlamaIndexEmbedder:
 
         self.name = f"llama_index:{path}"
         self.max_tokens = WINDOW_TOKENS
+        self._arguments = arguments
         self._model: Any = construct(path, arguments, kind=BaseEmbedding, setting="llama_index.embed_args")
 
     @cached_property
@@ -38,7 +39,7 @@ class LlamaIndexEmbedder:
     def embed(self, texts: Sequence[str]) -> Matrix:
         """Unit vectors in the order of the texts."""
         try:
-            rows = self._model.get_text_embedding_batch(list(texts))
+            vectors = np.array(self._model.get_text_embedding_batch(list(texts)), dtype=np.float32)
         except Exception as error:  # noqa: BLE001 - foreign code may raise anything
-            raise ModelError(f"{self.name} failed: {type(error).__name__}: {error}", retryable=True) from None
-        return unit(np.array(rows, dtype=np.float32))
+            raise ModelError(f"{self.name} failed: {describe(error, self._arguments)}", retryable=True) from None
+        return unit(checked(vectors, self.name, texts)) if texts else np.zeros((0, self.dimension), dtype=np.float32)

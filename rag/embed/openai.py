@@ -7,8 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from rag.embed.protocol import Matrix, guess_tokens, unit
-from rag.errors import ModelError
+from rag.embed.protocol import Matrix, checked, guess_tokens, unit
 from rag.llm.openai import make_client, translated
 from rag.settings import Provider
 
@@ -39,12 +38,14 @@ class OpenAIEmbedder:
 
     def embed(self, texts: Sequence[str]) -> Matrix:
         """Unit vectors in the order of the texts."""
+        if not texts:
+            return np.zeros((0, self.dimension), dtype=np.float32)
         batches = [self._batch(texts[start : start + BATCH]) for start in range(0, len(texts), BATCH)]
-        return unit(np.concatenate(batches)) if batches else np.zeros((0, self.dimension), dtype=np.float32)
+        with translated(self.name, self._server):
+            return unit(checked(np.concatenate(batches), self.name, texts))
 
     def _batch(self, texts: Sequence[str]) -> Matrix:
         with translated(self.name, self._server):
             reply = self._client.embeddings.create(model=self._model, input=list(texts), encoding_format="float")
-        if len(reply.data) != len(texts):
-            raise ModelError(f"{self.name} gave {len(reply.data)} vectors for {len(texts)} texts", expected="one each")
-        return np.array([item.embedding for item in sorted(reply.data, key=lambda item: item.index)], dtype=np.float32)
+            rows = sorted(reply.data, key=lambda item: item.index)
+            return checked(np.array([row.embedding for row in rows], dtype=np.float32), self.name, texts)

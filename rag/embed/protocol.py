@@ -9,6 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.errors import ModelError
+
 Matrix = NDArray[np.float32]
 
 
@@ -38,6 +40,17 @@ def unit(vectors: Matrix) -> Matrix:
     """Rows scaled to length 1; a zero row stays zero."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
+
+
+def checked(vectors: Matrix, name: str, texts: Sequence[str]) -> Matrix:
+    """The vectors of a foreign embedder; raises ModelError unless they are numbers, one row a text."""
+    if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
+        raise ModelError(
+            f"{name} gave an array of shape {vectors.shape} for {len(texts)} texts",
+            expected="a vector of finite numbers for each",
+            remedy="check that it is an embedding model",
+        )
+    return vectors
 
 
 def guess_tokens(text: str) -> int:

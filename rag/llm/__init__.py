@@ -15,7 +15,7 @@ def make_llm(settings: Settings, name: str, *, role: str) -> LLM:
         case "local":
             from rag.llm.local import LocalLLM
 
-            return LocalLLM(name, model=model, settings=settings.local)
+            return LocalLLM(name, model=model, folder=settings.models_path, settings=settings.local)
         case "scripted":
             from rag.llm.scripted import ScriptedLLM
 

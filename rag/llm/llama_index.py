@@ -8,7 +8,7 @@ from typing import Any
 
 from rag.embed.protocol import guess_tokens
 from rag.errors import ModelError
-from rag.imports import construct
+from rag.imports import construct, describe
 from rag.llm.protocol import Piece, Sampling
 from rag.types import Generation, Message, Usage
 
@@ -21,6 +21,7 @@ class LlamaIndexLLM:
         from llama_index.core.llms import LLM
 
         self.name = f"llama_index:{path}"
+        self._arguments = arguments
         self._model: Any = construct(path, arguments, kind=LLM, setting="llama_index.llm_args")
 
     def stream(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[Piece]:  # noqa: ARG002
@@ -54,4 +55,4 @@ class LlamaIndexLLM:
                 if reply.delta:
                     yield reply.delta
         except Exception as error:  # noqa: BLE001 - foreign code may raise anything
-            raise ModelError(f"{self.name} failed: {type(error).__name__}: {error}", retryable=True) from None
+            raise ModelError(f"{self.name} failed: {describe(error, self._arguments)}", retryable=True) from None

@@ -6,10 +6,13 @@ import os
 import secrets
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from rag.errors import ModelError
-from rag.llm.protocol import Piece, Sampling
+from rag.llm.protocol import Piece, Sampling, complete
 from rag.settings import LocalModels, Provider
 from rag.types import Generation, Message
 from rag.weights import require
@@ -21,19 +24,23 @@ TIMEOUT_S = 600.0
 class LocalLLM:
     """A local chat model. It is loaded at the first use, or ahead of it by `warm()`."""
 
-    def __init__(self, name: str, *, model: str, settings: LocalModels) -> None:
+    def __init__(self, name: str, *, model: str, folder: Path | None, settings: LocalModels) -> None:
         """Find and verify the file. Raises ConfigError for an unknown model, WeightsError for a missing file."""
         self.name = name
         self._model = model
         self._settings = settings
-        self._path = require(model, folder=settings.dir)
+        self._path = require(model, folder=folder)
         self._lock = threading.Lock()
         self._server: Any = None
         self._chat: Any = None
 
-    def warm(self) -> None:
-        """Begin loading in the background, so that the first question waits less."""
-        threading.Thread(target=self._load, daemon=True).start()
+    def warm(self, prefix: Sequence[Message]) -> None:
+        """Begin loading in the background, and read the messages that every prompt begins with."""
+        threading.Thread(target=self._read, args=(prefix,), daemon=True).start()
+
+    def _read(self, prefix: Sequence[Message]) -> None:
+        with suppress(ModelError):  # the question that follows will meet the same error and report it
+            complete(self._load(), prefix, Sampling(temperature=0, max_tokens=1))
 
     def stream(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[Piece]:
         """Pieces of the answer, then its Generation."""
@@ -41,8 +48,6 @@ class LocalLLM:
             yield self._named(piece) if isinstance(piece, Generation) else piece
 
     def _named(self, generation: Generation) -> Generation:
-        from dataclasses import replace
-
         return replace(generation, resolved_model=self._path.name)
 
     def _load(self) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,10 @@ from rag.types import Generation, Message, Usage
 
 # What some servers refuse, and the name under which they take it, if any.
 OPTIONAL = {"max_tokens": "max_completion_tokens", "temperature": None, "stream_options": None}
+# A server that goes on for ever is cut off: no tokenizer makes tokens of so many characters on average.
+CHARS_PER_TOKEN = 32
+# What a reason looks like: 'model_not_found', 'NotFoundError', '404'. A key never does.
+REASON = re.compile(r"[A-Za-z_ ]{1,60}|\d{3}")
 
 
 class OpenAILLM:
@@ -32,19 +37,22 @@ class OpenAILLM:
     def stream(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[Piece]:
         """Pieces of the answer, then its Generation."""
         started = time.perf_counter()
-        parts: list[str] = []
+        written = ""
         first_token_ms: float | None = None
         facts: dict[str, Any] = {}
         with translated(self.name, self._server):
             for event in self._open(messages, sampling):
                 facts |= _facts(event)
-                text = _text(event)
-                if text:
+                if text := _text(event):
                     first_token_ms = first_token_ms or _since(started)
-                    parts.append(text)
+                    written += text
                     yield text
+                if len(written) > sampling.max_tokens * CHARS_PER_TOKEN:
+                    raise self._unfinished(f"more than {sampling.max_tokens} tokens")
+        if "finish_reason" not in facts:
+            raise self._unfinished("an answer that breaks off")
         yield Generation(
-            text="".join(parts),
+            text=written,
             requested_model=self.name,
             resolved_model=facts.get("model") or self._model,
             fingerprint=facts.get("fingerprint"),
@@ -52,6 +60,14 @@ class OpenAILLM:
             usage=facts.get("usage", Usage()),
             first_token_ms=first_token_ms,
             total_ms=_since(started),
+        )
+
+    def _unfinished(self, sent: str) -> ModelError:
+        return ModelError(
+            f"{self.name} at {redact_url(self._server.base_url)} sent {sent}",
+            expected="an answer with an end",
+            remedy="try again, or check the server's log",
+            retryable=True,
         )
 
     def _open(self, messages: Sequence[Message], sampling: Sampling) -> Any:
@@ -90,12 +106,19 @@ def make_client(name: str, server: Provider, api_key: str) -> openai.OpenAI:
             expected=f"the key for {name}",
             remedy=f"export {server.api_key_env}=..., or choose another model in plumbline.toml",
         )
-    return openai.OpenAI(
-        base_url=server.base_url,
-        api_key=api_key or "none",
-        timeout=server.timeout_s,
-        max_retries=server.max_retries,
-    )
+    try:
+        return openai.OpenAI(
+            base_url=server.base_url,
+            api_key=api_key or "none",
+            timeout=server.timeout_s,
+            max_retries=server.max_retries,
+        )
+    except Exception as error:  # noqa: BLE001 - the exception of a bad URL belongs to the client's own HTTP library
+        raise ConfigError(
+            f"the base_url of {name} is {redact_url(server.base_url)}: {error}",
+            expected="an http or https address",
+            remedy="change it in plumbline.toml",
+        ) from None
 
 
 @contextmanager
@@ -125,7 +148,7 @@ def translated(name: str, server: Provider) -> Iterator[None]:
             remedy="check the model's name, the key and the quota",
             retryable=error.status_code in (408, 409, 429) or error.status_code >= 500,
         ) from None
-    except (openai.APIError, openai.OpenAIError, ValueError, KeyError, AttributeError, IndexError) as error:
+    except (openai.OpenAIError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
         raise ModelError(
             f"{name} at {where} sent something that is no completion: {type(error).__name__}",
             expected="the OpenAI protocol",
@@ -136,9 +159,9 @@ def translated(name: str, server: Provider) -> Iterator[None]:
 
 def _message(error: openai.APIStatusError) -> str:
     body = error.body if isinstance(error.body, dict) else {}
-    code = body.get("code") or body.get("type") or ""
-    # Servers echo keys and prompts in their messages: only the short code is repeated where there is one.
-    return str(code)[:80] or "no reason given"
+    # Servers echo keys and prompts: only what looks like the name of a reason is repeated.
+    reasons = (str(body.get(name)) for name in ("code", "type") if body.get(name))
+    return next((reason for reason in reasons if REASON.fullmatch(reason)), "no reason given")
 
 
 def _facts(event: Any) -> dict[str, Any]:

@@ -35,8 +35,8 @@ class LLM(Protocol):
 class Warmable(Protocol):
     """A model that takes time to load and can begin ahead of its first use."""
 
-    def warm(self) -> None:
-        """Begin loading in the background."""
+    def warm(self, prefix: Sequence[Message]) -> None:
+        """Begin loading in the background, and read the messages that every prompt begins with."""
 
 
 def complete(llm: LLM, messages: Sequence[Message], sampling: Sampling) -> Generation:

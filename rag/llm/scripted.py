@@ -7,12 +7,12 @@ entry whose regular expression `match` is found in the last message decides.
 
 from __future__ import annotations
 
-import json
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from rag.errors import ConfigError, ModelError
 from rag.llm.protocol import Piece, Sampling
@@ -20,6 +20,18 @@ from rag.sentences import sentences
 from rag.types import Generation, Message, Usage
 
 DECLINE = "NOT IN THE DOCUMENTS"
+EVERYTHING = re.compile("")
+
+
+class Entry(BaseModel):
+    """What is said when `match` is found: a reply or an error, after a delay."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    match: re.Pattern[str]
+    reply: str = DECLINE
+    delay_s: float = Field(0, ge=0)
+    error: str = ""
 
 
 class ScriptedLLM:
@@ -50,11 +62,11 @@ class ScriptedLLM:
     def _reply(self, prompt: str) -> str:
         if self._entries is None:
             return _quote(prompt)
-        entry: Mapping[str, Any] = next((e for e in self._entries if re.search(e["match"], prompt)), {})
-        time.sleep(entry.get("delay_s", 0))
-        if "error" in entry:
-            raise ModelError(f"{self.name}: {entry['error']}", retryable=True)
-        return str(entry.get("reply", DECLINE))
+        entry = next((entry for entry in self._entries if entry.match.search(prompt)), Entry(match=EVERYTHING))
+        time.sleep(entry.delay_s)
+        if entry.error:
+            raise ModelError(f"{self.name}: {entry.error}", retryable=True)
+        return entry.reply
 
 
 def _quote(prompt: str) -> str:
@@ -73,13 +85,12 @@ def _words(text: str) -> set[str]:
     return {word for word in re.findall(r"\w+", text.lower()) if len(word) > 3}
 
 
-def _read(file: Path) -> list[dict[str, Any]]:
+def _read(file: Path) -> tuple[Entry, ...]:
     try:
-        entries: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+        return TypeAdapter(tuple[Entry, ...]).validate_json(file.read_bytes())
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"can't read the script {file}: {error}",
             expected='a JSON list of {"match": ..., "reply": ...}',
             remedy="mend the file, or use 'scripted:quote'",
         ) from None
-    return entries

@@ -28,24 +28,36 @@ class Prompt:
     messages: tuple[Message, ...]
 
     def render(self, values: Mapping[str, str]) -> tuple[Message, ...]:
-        """The messages with the placeholders filled; text inside values is never filled again."""
-        return tuple(
-            Message(role=message.role, content=Template(message.content).substitute(values).strip())
-            for message in self.messages
-        )
+        """The messages with the placeholders filled; text inside values is never filled again.
+
+        Raises ConfigError for a placeholder without a value.
+        """
+        try:
+            return tuple(
+                Message(role=message.role, content=Template(message.content).substitute(values).strip())
+                for message in self.messages
+            )
+        except (KeyError, ValueError) as error:
+            raise ConfigError(
+                f"the prompt '{self.id}' has a placeholder that can't be filled: {error}",
+                expected=" ".join(f"${name}" for name in values),
+                remedy="mend it; a plain dollar sign is written $$",
+            ) from None
 
 
 def load_prompt(prompt_id: str, *, own: Path | None = None) -> Prompt:
     """The prompt called `prompt_id`, from the folder `own` if it is there, else the shipped one.
 
     A file starts with TOML between `+++` lines (`id`, `version`), then `# system`, `# user` sections.
-    Raises ConfigError for a file that does not.
+    Raises ConfigError for a file that does not, and when there is no folder `own`.
     """
+    if own and not own.is_dir():
+        raise ConfigError(f"no folder {own}", expected="the folder that generate.prompts_dir names", remedy="make it")
     candidates = [folder / f"{prompt_id}.md" for folder in (own, SHIPPED) if folder]
     file = next((path for path in candidates if path.is_file()), candidates[-1])
     try:
         return _parse(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             f"can't use the prompt {file}: {error}",
             expected="'+++', id and version, '+++', then sections '# system' and '# user'",

@@ -1,0 +1,194 @@
+"""The real page: `plumb ui` as a user starts it, driven in headless Chromium."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from conftest import fill, write_project
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from rag.observe.spool import Spool, open_spool
+from rag.settings import load_settings
+
+pytestmark = pytest.mark.browser
+PATIENCE_MS = 30_000
+QUESTION = "How many working days of annual leave do full-time employees have?"
+SCRIPT = [
+    {
+        "match": "Question: hostile",
+        "reply": "<img src=http://tracker.test/a.png> ![b](http://tracker.test/b.png) leave",
+    },
+    {"match": "Question: broken", "error": "refused ![c](http://tracker.test/c.png)"},
+    {"match": "Question: slow", "delay_s": 4, "reply": "Full-time employees have 30 working days of annual leave [1]."},
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A running page and its traces."""
+
+    url: str
+    spool: Spool
+
+
+@contextmanager
+def serve(folder: Path) -> Iterator[Served]:
+    """`plumb ui` for a project folder, until the block ends."""
+    config, port, log = folder / "plumbline.toml", free_port(), folder / "ui.log"
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "rag.cli", "--config", str(config), "ui", "--no-browser", "--port", str(port)],
+            stdout=output,
+            stderr=output,
+            cwd=folder,
+        )
+    try:
+        wait_for(f"http://127.0.0.1:{port}/_stcore/health", server, log)
+        yield Served(url=f"http://127.0.0.1:{port}", spool=open_spool(load_settings(config)))
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            if httpx.get(url, timeout=2).is_success:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise AssertionError(f"the page did not start: {log.read_text()}")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium without a window."""
+    path = shutil.which("chromium")
+    if not path:
+        pytest.skip("needs chromium (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def quoting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A page whose model quotes the passages."""
+    folder = write_project(tmp_path_factory.mktemp("ui") / "quoting")
+    fill(folder)
+    with serve(folder) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A page whose model is slow, broken or hostile."""
+    folder = write_project(tmp_path_factory.mktemp("ui") / "scripted", script=SCRIPT)
+    fill(folder)
+    with serve(folder) as served:
+        yield served
+
+
+@contextmanager
+def visit(chromium: Browser, served: Served) -> Iterator[Page]:
+    """A new visitor's page; fails when the browser asked any other host for anything."""
+    page = chromium.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(served.url)
+    expect(page.get_by_placeholder("Ask about the documents")).to_be_visible()
+    yield page
+    assert {urlsplit(url).hostname for url in asked if url.startswith(("http", "ws"))} == {"127.0.0.1"}
+    page.close()
+
+
+def ask(page: Page, question: str) -> None:
+    box = page.get_by_placeholder("Ask about the documents")
+    expect(box).to_be_editable()
+    box.fill(question)
+    box.press("Enter")
+
+
+def test_a_question_is_answered_rated_and_commented(chromium: Browser, quoting: Served) -> None:
+    with visit(chromium, quoting) as page:
+        ask(page, QUESTION)
+        expect(page.get_by_text("Every claim is supported by the documents")).to_be_visible()
+        page.get_by_text("Whole passage").click()
+        expect(page.locator("mark")).to_contain_text("30 working days")
+        page.locator("a.plumb-chip").click()
+        expect(page.locator(".plumb-source:target")).to_have_count(1)
+        page.get_by_test_id("stFeedback").locator("button").nth(1).click()
+        page.get_by_placeholder("What was wrong?").fill("out of date")
+        page.get_by_role("button", name="Send", exact=True).click()
+        expect(page.get_by_text("Saved, with your comment")).to_be_visible()
+        ask(page, "Who won the football championship?")
+        expect(page.get_by_text("The documents don't hold the answer")).to_be_visible()
+        expect(page.get_by_text("Saved, with your comment")).to_be_visible()
+    rated = quoting.spool.traces(name="ask", rated=True)
+    assert [(row.question, row.rating, row.comment) for row in rated] == [(QUESTION, False, "out of date")]
+
+
+def test_details_tell_the_steps_and_the_trace(chromium: Browser, quoting: Served) -> None:
+    with visit(chromium, quoting) as page:
+        ask(page, QUESTION)
+        page.get_by_text("Details", exact=True).click()
+        expect(page.locator(".plumb-steps")).to_contain_text("retrieve")
+        expect(page.get_by_test_id("stCode")).to_contain_text(quoting.spool.traces(name="ask")[0].id)
+
+
+def test_nothing_that_a_model_or_server_says_is_fetched(chromium: Browser, scripted: Served) -> None:
+    with visit(chromium, scripted) as page:
+        ask(page, "hostile: how much leave?")
+        expect(page.locator(".plumb-answer")).to_contain_text("<img src=http://tracker.test/a.png>")
+        expect(page.locator("blockquote")).to_contain_text('<img src="http://tracker.test/q.png">')
+        ask(page, "broken")
+        expect(page.get_by_test_id("stAlert")).to_contain_text("refused ![c]")
+        assert page.locator(".stChatMessage img").count() == 0
+
+
+def test_an_answer_can_be_stopped_and_the_next_one_comes(chromium: Browser, scripted: Served) -> None:
+    with visit(chromium, scripted) as page:
+        ask(page, "slow: how much leave?")
+        stop = page.get_by_test_id("stChatMessage").get_by_role("button", name="Stop")
+        stop.click()
+        expect(page.get_by_text("Stopped before the answer was finished")).to_be_visible(timeout=3_000)
+        ask(page, "slow: how much annual leave?")
+        expect(stop).to_be_visible()
+        expect(page.get_by_text("Every claim is supported by the documents")).to_be_visible()
+    assert [row.status for row in scripted.spool.traces(name="ask", limit=2)] == ["ok", "abandoned"]
+
+
+@pytest.mark.model
+def test_the_local_model_answers_in_the_browser(chromium: Browser, tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "real")
+    (folder / "plumbline.toml").write_text("")
+    fill(folder)
+    with serve(folder) as served, visit(chromium, served) as page:
+        ask(page, QUESTION)
+        expect(page.locator(".plumb-answer")).to_contain_text("30", timeout=120_000)
+        expect(page.get_by_text("Every claim is supported by the documents")).to_be_visible(timeout=120_000)
+        expect(page.locator("blockquote")).to_contain_text("30 working days")
