@@ -3,13 +3,14 @@ PYTHON ?= python3
 PLUMB := .venv/bin/plumb
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint bench env lock clean
+.PHONY: help demo test lint bench docs env lock clean
 
 help:
 	@echo "make demo    install, fetch the models, fill an index, ask three questions"
 	@echo "make test    the whole test suite, with its own set-up"
 	@echo "make lint    formatting, lint rules, types, import contracts"
 	@echo "make bench   speed and quality, as ratios"
+	@echo "make docs    write the computed pages of docs/ anew"
 	@echo "make env     write .env with fresh secrets for docker-compose.yml"
 
 demo: .venv/.ready
@@ -54,6 +55,9 @@ define install
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 endef
+
+docs: .venv/.ready-dev
+	.venv/bin/python -m rag.commands.reference
 
 env:
 	@test ! -e .env || { echo ".env is there already"; exit 1; }

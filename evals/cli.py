@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from rag.terminal import clean, console, print_json, show_warnings
+from rag.terminal import clean, console, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +43,6 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options
     from rag.observe.ship import ship_detached
     from rag.settings import load_settings
 
-    show_warnings()
     questions = load_dataset(dataset)
     selection = {"split": split, "tags": tag or [], "limit": limit}
     cases = select(questions.cases, split=split, tags=tag or [], limit=limit)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.terminal import complain, console, print_json, show_warnings
+from rag.terminal import complain, console, print_json
 
 if TYPE_CHECKING:
     from ingest.pipeline import Progress, Report
@@ -23,7 +23,6 @@ def ingest(
     from rag.observe.ship import ship_detached
     from rag.settings import load_settings
 
-    show_warnings()
     settings = load_settings()
     report = _follow(run(paths, settings=settings))
     if as_json:

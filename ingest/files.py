@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from ingest.parse import SUPPORTED
 from rag.errors import DocumentError, InputError
@@ -39,10 +40,9 @@ def discover(paths: Sequence[Path], *, root: Path) -> list[File]:
 def source_uri(path: Path, root: Path) -> str:
     """The name of a path in the index: relative to the project's folder where it lies below, else absolute."""
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
-    try:
-        return absolute.relative_to(root).as_posix()
-    except ValueError:
-        return absolute.as_posix()
+    inside = absolute.relative_to(root) if absolute.is_relative_to(root) else absolute
+    # A name on disk may be any bytes; the index takes text.
+    return inside.as_posix().encode(errors="backslashreplace").decode()
 
 
 def read(file: File, *, max_bytes: int) -> bytes:
@@ -66,15 +66,34 @@ def digest(data: bytes) -> str:
 
 
 def _below(path: Path, root: Path) -> Iterator[File]:
-    if not path.exists():
-        raise InputError(f"no such file or folder: {path}", expected="documents", remedy="check the path")
+    try:
+        path.stat()
+    except (OSError, ValueError) as error:
+        raise _unreadable(error, path) from None
     source = source_uri(path, root)
     if path.is_file():
         yield File(path=path, uri=source, source=source)
         return
-    for folder, folders, names in os.walk(path):
+    for folder, folders, names in os.walk(path, onerror=_refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             file = Path(folder) / name
-            if not name.startswith(".") and not file.is_symlink() and file.suffix.lower() in SUPPORTED:
+            if not name.startswith(".") and file.suffix.lower() in SUPPORTED and _is_plain(file):
                 yield File(path=file, uri=source_uri(file, root), source=source)
+
+
+def _is_plain(file: Path) -> bool:
+    # A link may lead anywhere, and reading a pipe waits for ever.
+    return file.is_file() and not file.is_symlink()
+
+
+def _refuse(error: OSError) -> NoReturn:
+    # Going on without a folder would look as if its documents had vanished, and remove them from the index.
+    raise _unreadable(error, Path(error.filename)) from None
+
+
+def _unreadable(error: OSError | ValueError, path: Path) -> InputError:
+    reason = getattr(error, "strerror", None) or error
+    return InputError(
+        f"can't read {path}: {reason}", expected="a file or folder", remedy="check the path and its rights"
+    )

@@ -248,4 +248,5 @@ def _keep(
     try:
         open_spool(settings).add_trace(trace if settings.trace.content == "full" else without_content(trace))
     except StoreError as failure:
-        log.warning("the trace of this run was not kept: %s", failure)
+        # Where the disk refuses the index too, the run's own error says so.
+        log.log(logging.DEBUG if error else logging.WARNING, "the trace of this run was not kept: %s", failure)

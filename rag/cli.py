@@ -17,7 +17,7 @@ from rag.commands.models import app as models_app
 from rag.commands.project import config_app, init
 from rag.commands.traces import traces
 from rag.errors import PlumbError
-from rag.terminal import complain
+from rag.terminal import complain, forgive_encodings, show_warnings
 from rag.version import code_version
 from ui.cli import ui
 
@@ -65,22 +65,36 @@ def options(
 
 def main() -> None:
     """Run a command line; every error becomes one line on stderr and an exit code (1 failed, 2 usage)."""
+    forgive_encodings()
+    show_warnings()
     try:
-        app()
-    except PlumbError as error:
-        if os.environ.get("PLUMB_DEBUG"):
-            raise
-        complain(str(error))
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader of our output has gone (plumb traces | head): nothing is wrong.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        _run()
     except Exception as error:
         if os.environ.get("PLUMB_DEBUG"):
             raise
-        complain(f"unexpected {type(error).__name__}: {error}; this is a defect of plumb: --debug shows where")
-        sys.exit(1)
+        sys.exit(_told(error))
+
+
+def _told(error: Exception) -> int:
+    """Tell an error on stderr; returns the exit code."""
+    if isinstance(error, PlumbError):
+        complain(str(error))
+        return error.exit_code
+    if isinstance(error, OSError):
+        # What is left in the output's buffer has nowhere to go, and Python would try once more on its way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # a reader that has gone (plumb traces | head) is no complaint
+            complain(f"the system refused: {error}; check the disk and its rights")
+        return 1
+    complain(f"unexpected {type(error).__name__}: {error}; this is a defect of plumb: --debug shows where")
+    return 1
+
+
+def _run() -> None:
+    try:
+        app(prog_name="plumb")
+    finally:
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -241,7 +241,9 @@ class Engine:
         try:
             self.spool.add_trace(trace if self.settings.trace.content == "full" else without_content(trace))
         except StoreError as error:
-            log.warning("the trace of this answer was not kept: %s", error)
+            # Where the question failed too, its own error is what counts.
+            level = logging.WARNING if status == "ok" else logging.DEBUG
+            log.log(level, "the trace of this answer was not kept: %s", error)
 
 
 def declines(text: str) -> bool:

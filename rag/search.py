@@ -46,7 +46,8 @@ class Searcher:
 
 def check_question(question: str, *, max_chars: int) -> str:
     """The question without surrounding white space; raises InputError when it is empty or too long."""
-    asked = question.strip()
+    # Half a surrogate pair, from a terminal or from JSON, is no text that a model or the index takes.
+    asked = question.encode(errors="replace").decode().strip()
     if not asked:
         raise InputError("the question is empty", expected="a question", remedy="ask one")
     if len(asked) > max_chars:

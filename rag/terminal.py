@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import re
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,6 +29,13 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, soft_wrap=False)
 
 
+def forgive_encodings() -> None:
+    """Replace what can't be encoded or decoded on the standard streams instead of failing."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def complain(message: str) -> None:
     """One line on stderr."""
     print(f"plumb: {clean(' '.join(message.split()))}", file=sys.stderr)  # noqa: T201
@@ -38,9 +47,11 @@ def print_json(value: Any) -> None:
 
 
 def show_warnings() -> None:
-    """Let the library's warnings through as one line each."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("plumb: warning: %(message)s"))
-    logger = logging.getLogger("plumbline")
-    if not logger.handlers:
-        logger.addHandler(handler)
+    """Let warnings, our own and those of our dependencies, through as one line each."""
+    warnings.showwarning = lambda message, *_place: complain(f"warning: {message}")
+    logging.getLogger("plumbline").addHandler(_Complaints())
+
+
+class _Complaints(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        complain(f"warning: {record.getMessage()}")

@@ -79,17 +79,21 @@ def verify(text: str, passages: Sequence[Passage], *, question: str, terms: Term
     passage supports the claim, and replaced by the best passage where it does not.
     """
     against = _Question(text=question, asked=terms(question), terms=terms)
-    judged = [
-        _judge(text[start:end], passages, against, thresholds)
-        for start, end in sentences(text)
-        if MARKER.sub("", text[start:end]).strip(" -*•\n")
-    ]
+    spans = [span for span in sentences(text) if MARKER.sub("", text[slice(*span)]).strip(" -*•|")]
+    judged = [_judge(text[start:end], passages, against, thresholds) for start, end in spans]
     verdict = Verdict(claims=tuple(claim for claim, _ in judged))
     return Checked(
-        text=" ".join(_marked(claim) for claim in verdict.claims),
+        text=_joined(text, spans, verdict.claims),
         citations=_citations(judged),
         verdict=verdict,
     )
+
+
+def _joined(text: str, spans: Sequence[tuple[int, int]], claims: Sequence[Claim]) -> str:
+    """The claims with their markers, lines where the model wrote lines."""
+    starts = [0, *(end for _, end in spans)]
+    gaps = ["\n" if "\n" in text[a:b] else " " for a, (b, _) in zip(starts, spans, strict=False)]
+    return "".join(gap + _marked(claim) for gap, claim in zip(gaps, claims, strict=True)).strip()
 
 
 def _judge(

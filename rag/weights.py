@@ -213,7 +213,7 @@ def _from_hub(weights: Weights, partial: Path, progress: Progress) -> None:
             reply.raise_for_status()
             # A hub that does not know ranges sends the whole file: 200 instead of 206.
             with partial.open("ab" if reply.status_code == httpx.codes.PARTIAL_CONTENT else "wb") as out:
-                _write(reply.iter_bytes(BLOCK_BYTES), out, weights, progress)
+                _write(reply.iter_bytes(), out, weights, progress)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise WeightsError(
             f"the model hub did not give {weights.file}: {type(error).__name__}",

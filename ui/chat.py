@@ -102,9 +102,9 @@ def _draw_answer(engine: Engine, exchange: Exchange, answer: Answer) -> None:
         markers = {citation.marker for citation in answer.citations}
         st.html(answer_html(answer.text, markers=markers, anchor=anchor(answer)))
         st.html(verdict_html(answer) + sources_html(answer))
-    draw_details(answer, exchange.steps)
     if engine.settings.trace.enabled:
         draw_rating(engine, answer.trace_id)
+    draw_details(answer, exchange.steps)
 
 
 def _draw_stopped(exchange: Exchange) -> None:

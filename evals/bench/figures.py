@@ -66,4 +66,4 @@ def about(machine: Machine) -> Note:
 def interval(figure: Figure) -> str:
     """The cases of a figure and its interval, as a note."""
     bounds = f", 95 % {figure.low:.2f}-{figure.high:.2f}" if figure.low is not None and figure.high is not None else ""
-    return f"{figure.cases} cases{bounds}"
+    return f"n = {figure.cases}{bounds}"

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.terminal import console, print_json, show_warnings
+from rag.terminal import console, print_json
 
 if TYPE_CHECKING:
     from rag.engine import Engine
     from rag.types import Answer, Turn
+
+# What is read from standard input at most; the limit of a question is a setting.
+STDIN_CHARS = 1_000_000
 
 Question = Annotated[str, typer.Argument(help="The question; '-' reads it from standard input.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -19,7 +22,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def search(
     question: Question,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many hits; 0 is retrieve.limit.")] = 5,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many hits.")] = 5,
     as_json: AsJson = False,
 ) -> None:
     """Find passages, without asking a chat model."""
@@ -74,14 +77,13 @@ def _engine() -> Engine:
     from rag.engine import Engine
     from rag.settings import load_settings
 
-    show_warnings()
     engine = Engine.from_settings(load_settings())
     engine.warm()
     return engine
 
 
 def _text(question: str) -> str:
-    return sys.stdin.read() if question == "-" else question
+    return sys.stdin.read(STDIN_CHARS) if question == "-" else question
 
 
 def _prompt() -> str:

@@ -41,7 +41,9 @@ def init(
         folder.mkdir(parents=True, exist_ok=True)
         file.write_text(config_text(profile.value), encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"can't write {file}: {error.strerror}", expected="a writable folder") from None
+        raise ConfigError(
+            f"can't write {file}: {error.strerror}", expected="a writable folder", remedy="name another folder"
+        ) from None
     console().print(f"wrote {file}. Next: plumb doctor, then plumb ingest PATH", markup=False, soft_wrap=True)
 
 

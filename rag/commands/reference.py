@@ -17,7 +17,7 @@ from pathlib import Path
 from rag.settings import BUILT_IN_PROVIDERS, ENV_PREFIX, Provider, Settings, documented
 
 HEAD = ("| key | default | meaning | variable |", "|---|---|---|---|")
-GENERATED = "<!-- Computed: `make docs` writes this file and the test suite compares it. -->\n"
+GENERATED = "<!-- Computed: `make docs` writes this page, and the test suite compares it. -->\n"
 WIDTH = "80"
 COMMANDS_HEAD = f"""\
 # Commands

@@ -42,7 +42,7 @@ class OpenAIEmbedder:
             return np.zeros((0, self.dimension), dtype=np.float32)
         batches = [self._batch(texts[start : start + BATCH]) for start in range(0, len(texts), BATCH)]
         with translated(self.name, self._server):
-            return unit(checked(np.concatenate(batches), self.name, texts))
+            return unit(np.concatenate(batches))
 
     def _batch(self, texts: Sequence[str]) -> Matrix:
         with translated(self.name, self._server):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import secrets
 import threading
@@ -33,6 +34,8 @@ class LocalLLM:
         self._lock = threading.Lock()
         self._server: Any = None
         self._chat: Any = None
+        # Native threads that outlive the interpreter crash it.
+        atexit.register(self._stop)
 
     def warm(self, prefix: Sequence[Message]) -> None:
         """Begin loading in the background, and read the messages that every prompt begins with."""
@@ -46,6 +49,10 @@ class LocalLLM:
         """Pieces of the answer, then its Generation."""
         for piece in self._load().stream(messages, sampling):
             yield self._named(piece) if isinstance(piece, Generation) else piece
+
+    def _stop(self) -> None:
+        with self._lock:
+            self._chat = self._server = None
 
     def _named(self, generation: Generation) -> Generation:
         return replace(generation, resolved_model=self._path.name)

@@ -171,9 +171,9 @@ def _facts(event: Any) -> dict[str, Any]:
     if event.usage:
         details = getattr(event.usage, "prompt_tokens_details", None)
         facts["usage"] = Usage(
-            prompt=event.usage.prompt_tokens,
-            completion=event.usage.completion_tokens,
-            cached=getattr(details, "cached_tokens", 0) or 0,
+            prompt=int(event.usage.prompt_tokens or 0),
+            completion=int(event.usage.completion_tokens or 0),
+            cached=int(getattr(details, "cached_tokens", 0) or 0),
         )
     return {key: value for key, value in facts.items() if value}
 

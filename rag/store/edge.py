@@ -23,6 +23,8 @@ from rag.types import Chunk, Vectors
 
 DENSE = "dense"
 PAGE = 1000
+# The engine writes through memory maps and grows its files by 32 MB: on a full disk the system ends the process.
+RESERVE_BYTES = 100_000_000
 
 
 class EdgeStore:
@@ -46,6 +48,7 @@ class EdgeStore:
             for entry in entries
         ]
         if points:
+            self._require_space()
             self._update(qdrant.UpdateOperation.upsert_points(points))
 
     def delete(self, ids: Sequence[str]) -> None:
@@ -98,6 +101,16 @@ class EdgeStore:
     def _identity_file(self) -> Path:
         return self._folder / "plumbline.json"
 
+    def _require_space(self) -> None:
+        there = next(folder for folder in self._folder.parents if folder.is_dir())
+        free = shutil.disk_usage(there).free
+        if free < RESERVE_BYTES:
+            raise StoreError(
+                f"the disk of the index {self._folder} has {free / 1e6:,.0f} MB free",
+                expected=f"at least {RESERVE_BYTES / 1e6:,.0f} MB",
+                remedy="free space there, or set data_dir to another disk",
+            )
+
     def _update(self, operation: Any) -> None:
         with self._open() as shard:
             shard.update(operation)
@@ -114,7 +127,7 @@ class EdgeStore:
                     shard.close()
             except (StoreError, GeneratorExit):
                 raise
-            except OSError as error:
+            except (OSError, ValueError, KeyError, TypeError) as error:
                 raise _unusable(self._folder, error) from None
             except Exception as error:
                 if type(error) is not Exception:
@@ -162,7 +175,10 @@ class EdgeStore:
                 sparse_vectors={LEXICAL: qdrant.EdgeSparseVectorParams(modifier=qdrant.Modifier.Idf)},
             ),
         )
-        self._identity_file.write_text(json.dumps(self._identity))
+        # Written last and at once: from here on the folder counts as made.
+        draft = self._identity_file.with_suffix(".new")
+        draft.write_text(json.dumps(self._identity))
+        draft.replace(self._identity_file)
         return shard
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+from rag.errors import StoreError
 from rag.types import Chunk, Vectors
 
 LEXICAL = "bm25"
@@ -58,8 +59,15 @@ def to_payload(chunk: Chunk) -> dict[str, Any]:
 
 
 def to_chunk(point_id: object, payload: Mapping[str, Any]) -> Chunk:
-    """The chunk that `to_payload` stored."""
-    return Chunk(id=str(point_id), **{**payload, "headings": tuple(payload["headings"])})
+    """The chunk that `to_payload` stored; raises StoreError for anything else."""
+    try:
+        return Chunk(id=str(point_id), **{**payload, "headings": tuple(payload["headings"])})
+    except (KeyError, TypeError) as error:
+        raise StoreError(
+            f"the stored chunk {point_id} can't be read: {error}",
+            expected="an index made by this version",
+            remedy="name another store.collection and ingest again",
+        ) from None
 
 
 def merge(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote, unquote
 
 from qdrant_client import QdrantClient, models
 from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ApiException
 
-from rag.errors import StoreError
+from rag.errors import ConfigError, StoreError
 from rag.settings import redact_url
 from rag.store.edge import other_embedder
 from rag.store.protocol import LEXICAL, Candidate, Entry, merge, to_chunk, to_payload
@@ -20,8 +22,15 @@ PAGE = 1000
 
 
 def connect(url: str, *, api_key: str, timeout_s: float) -> QdrantClient:
-    """A client for the server at `url`; nothing is sent yet."""
-    return QdrantClient(url=url, api_key=api_key or None, timeout=int(timeout_s), check_compatibility=False)
+    """A client for the server at `url`; nothing is sent yet. Raises ConfigError for something that is no URL."""
+    try:
+        return QdrantClient(url=url, api_key=api_key or None, timeout=math.ceil(timeout_s), check_compatibility=False)
+    except ValueError as error:
+        raise ConfigError(
+            f"store.url is '{redact_url(url)}': {redact_url(str(error))}",
+            expected="the http or https address of a Qdrant server",
+            remedy="change it in plumbline.toml",
+        ) from None
 
 
 class ServerStore:
@@ -32,6 +41,8 @@ class ServerStore:
         self._client = client
         self._collection = collection
         self._embedder = embedder
+        # The server takes no colon and no slash in the name of a vector.
+        self._dense = quote(embedder, safe="")
         self._dimension = dimension
         self._known = False
 
@@ -56,10 +67,10 @@ class ServerStore:
             if not self._exists():
                 return []
             dense, lexical = list(vectors.dense), _sparse(vectors)
-            by_dense = self._query(self._embedder, dense, depth)
+            by_dense = self._query(self._dense, dense, depth)
             by_lexical = self._query(LEXICAL, lexical, depth)
             ids, no_dense, no_lexical = merge(by_dense, by_lexical)
-            dense_of = dict(by_dense + self._query(self._embedder, dense, len(no_dense), within=no_dense))
+            dense_of = dict(by_dense + self._query(self._dense, dense, len(no_dense), within=no_dense))
             lexical_of = dict(by_lexical + self._query(LEXICAL, lexical, len(no_lexical), within=no_lexical))
             records = self._client.retrieve(self._collection, ids, with_payload=True)
         chunks = {str(record.id): to_chunk(record.id, record.payload or {}) for record in records}
@@ -89,7 +100,7 @@ class ServerStore:
         self._client.close()
 
     def _point(self, entry: Entry) -> models.PointStruct:
-        vector: dict[str, Any] = {self._embedder: list(entry.vectors.dense), LEXICAL: _sparse(entry.vectors)}
+        vector: dict[str, Any] = {self._dense: list(entry.vectors.dense), LEXICAL: _sparse(entry.vectors)}
         return models.PointStruct(id=entry.chunk.id, vector=vector, payload=to_payload(entry.chunk))
 
     def _query(
@@ -106,8 +117,8 @@ class ServerStore:
     def _exists(self) -> bool:
         if not self._known and self._client.collection_exists(self._collection):
             vectors = self._client.get_collection(self._collection).config.params.vectors
-            if not isinstance(vectors, dict) or self._embedder not in vectors:
-                stored = ", ".join(vectors) if isinstance(vectors, dict) else "an unnamed model"
+            if not isinstance(vectors, dict) or self._dense not in vectors:
+                stored = unquote(", ".join(vectors)) if isinstance(vectors, dict) else "an unnamed model"
                 raise other_embedder(self._collection, stored, self._embedder)
             self._known = True
         return self._known
@@ -117,7 +128,7 @@ class ServerStore:
             return
         self._client.create_collection(
             self._collection,
-            vectors_config={self._embedder: models.VectorParams(size=self._dimension, distance=models.Distance.COSINE)},
+            vectors_config={self._dense: models.VectorParams(size=self._dimension, distance=models.Distance.COSINE)},
             sparse_vectors_config={LEXICAL: models.SparseVectorParams(modifier=models.Modifier.IDF)},
         )
 

@@ -98,6 +98,11 @@ def test_one_bad_claim_spoils_the_citation_it_shares() -> None:
     assert checked.verdict.supported_share == 0.5
 
 
+def test_lines_of_a_list_stay_lines() -> None:
+    checked = check("Rates:\n- Norway: EUR 62\n- Sweden: EUR 58", question="Daily rates?")
+    assert checked.text.splitlines()[1:] == ["- Norway: EUR 62 [2].", "- Sweden: EUR 58 [2]."]
+
+
 def test_an_answer_without_claims_is_not_supported() -> None:
     assert not check("[1]").verdict.supported
     assert check("").verdict.supported_share is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from conftest import fill, write_project
+from pages import fill, write_project
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from rag.observe.spool import Spool, open_spool
@@ -52,6 +53,7 @@ def serve(folder: Path) -> Iterator[Served]:
             stdout=output,
             stderr=output,
             cwd=folder,
+            env={name: value for name, value in os.environ.items() if not name.startswith(("PLUMB_", "LANGFUSE_"))},
         )
     try:
         wait_for(f"http://127.0.0.1:{port}/_stcore/health", server, log)
@@ -189,6 +191,6 @@ def test_the_local_model_answers_in_the_browser(chromium: Browser, tmp_path: Pat
     fill(folder)
     with serve(folder) as served, visit(chromium, served) as page:
         ask(page, QUESTION)
-        expect(page.locator(".plumb-answer")).to_contain_text("30", timeout=120_000)
-        expect(page.get_by_text("Every claim is supported by the documents")).to_be_visible(timeout=120_000)
+        expect(page.locator(".plumb-answer")).to_contain_text("30", timeout=300_000)
+        expect(page.get_by_text("Every claim is supported by the documents")).to_be_visible(timeout=300_000)
         expect(page.locator("blockquote")).to_contain_text("30 working days")

@@ -6,11 +6,13 @@ import logging
 import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
-from conftest import APP, Project, open_page
+from pages import APP, MakeProject, open_page
 from streamlit.testing.v1 import AppTest
 
+from rag.engine import Engine
 from rag.observe.spool import TraceRow, open_spool
 from rag.settings import load_settings
 
@@ -31,8 +33,8 @@ def traces() -> list[TraceRow]:
     return open_spool(load_settings()).traces(name="ask")
 
 
-def test_an_answer_shows_its_sources_its_check_and_how_it_came_about(project: Project) -> None:
-    project()
+def test_an_answer_shows_its_sources_its_check_and_how_it_came_about(make_project: MakeProject) -> None:
+    make_project()
     page = ask(open_page(), QUESTION)
     shown = html(page)
     assert "Every claim is supported by the documents" in shown
@@ -46,24 +48,24 @@ def test_an_answer_shows_its_sources_its_check_and_how_it_came_about(project: Pr
     assert page.code[0].value == traces()[0].id
 
 
-def test_a_marker_leads_to_its_source(project: Project) -> None:
-    project()
+def test_a_marker_leads_to_its_source(make_project: MakeProject) -> None:
+    make_project()
     shown = html(ask(open_page(), QUESTION))
     name = f"source-{traces()[0].id}-1"
     assert f'href="#{name}"' in shown
     assert f'id="{name}"' in shown
 
 
-def test_an_abstention_looks_different_and_offers_the_closest_passages(project: Project) -> None:
-    project()
+def test_an_abstention_looks_different_and_offers_the_closest_passages(make_project: MakeProject) -> None:
+    make_project()
     page = ask(open_page(), "Who won the football championship?")
     assert "don't hold the answer" in page.info[0].value
     assert "Closest passages" in html(page)
     assert "Sources" not in html(page)
 
 
-def test_every_claim_that_is_not_supported_is_named(project: Project) -> None:
-    project(
+def test_every_claim_that_is_not_supported_is_named(make_project: MakeProject) -> None:
+    make_project(
         script=[{"match": "leave", "reply": "Employees have 30 working days [1]. The founder came from Mars in 1888."}]
     )
     shown = html(ask(open_page(), "How much leave?"))
@@ -72,11 +74,11 @@ def test_every_claim_that_is_not_supported_is_named(project: Project) -> None:
     assert "1 of 2 claims" in shown
 
 
-def test_answers_passages_and_titles_are_shown_as_text(project: Project) -> None:
+def test_answers_passages_and_titles_are_shown_as_text(make_project: MakeProject) -> None:
     reply = (
         "The printer room is on floor seven [1]. <img src=http://tracker.test/a.png> ![b](http://tracker.test/b.png)"
     )
-    project(config='[ui]\ntitle = "<b>Desk</b>"', script=[{"match": "printer", "reply": reply}])
+    make_project(config='[ui]\ntitle = "<b>Desk</b>"', script=[{"match": "printer", "reply": reply}])
     shown = html(ask(open_page(), "Where is the printer room on this floor?"))
     assert "<img" not in shown
     assert "<b>Desk" not in shown
@@ -85,12 +87,12 @@ def test_answers_passages_and_titles_are_shown_as_text(project: Project) -> None
     assert "&lt;img src=&quot;http://tracker.test/q.png" in shown
 
 
-def test_a_failing_model_is_one_line_and_the_next_question_is_answered(project: Project) -> None:
+def test_a_failing_model_is_one_line_and_the_next_question_is_answered(make_project: MakeProject) -> None:
     script = [
         {"match": "Question: broken", "error": "connection refused ![x](http://tracker.test/x.png)"},
         {"match": "leave", "reply": "Full-time employees have 30 working days of paid annual leave [1]."},
     ]
-    project(script=script)
+    make_project(script=script)
     page = ask(open_page(), "broken leave")
     assert "connection refused" in page.error[0].value
     assert "![x]" not in page.error[0].value
@@ -99,36 +101,43 @@ def test_a_failing_model_is_one_line_and_the_next_question_is_answered(project: 
     assert [row.status for row in traces()] == ["ok", "failed"]
 
 
-def test_a_defect_is_one_friendly_line_and_is_logged(project: Project, caplog: pytest.LogCaptureFixture) -> None:
-    project(script=["not an entry"])
+def test_a_defect_is_one_friendly_line_and_is_logged(
+    make_project: MakeProject, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def defective(*_given: object, **_named: object) -> NoReturn:
+        raise ZeroDivisionError("secret of the inside")
+
+    make_project()
+    monkeypatch.setattr(Engine, "stream", defective)
     with caplog.at_level(logging.ERROR, logger="plumbline"):
         page = ask(open_page(), "How much leave?")
     assert "Something went wrong" in page.error[0].value
-    assert "TypeError" in caplog.text
+    assert "secret" not in page.error[0].value
+    assert "ZeroDivisionError" in caplog.text
 
 
-def test_a_wrong_setting_is_one_line(project: Project) -> None:
-    project(config="[nonsense]\nkey = 1", documents={})
+def test_a_wrong_setting_is_one_line(make_project: MakeProject) -> None:
+    make_project(config="[nonsense]\nkey = 1", documents={})
     page = open_page()
     assert not page.exception
     assert "unknown setting" in page.error[0].value
 
 
-def test_a_question_that_is_too_long_is_refused_in_one_line(project: Project) -> None:
-    project(config="[limits]\nquestion_chars = 8000")
+def test_a_question_that_is_too_long_is_refused_in_one_line(make_project: MakeProject) -> None:
+    make_project(config="[limits]\nquestion_chars = 8000")
     page = ask(open_page(), "a" * 100_000)
     assert "100,000 characters" in page.error[0].value.replace("\\", "")
 
 
-def test_an_empty_index_tells_how_to_fill_it(project: Project) -> None:
-    project(documents={})
+def test_an_empty_index_tells_how_to_fill_it(make_project: MakeProject) -> None:
+    make_project(documents={})
     page = open_page()
     assert "plumb ingest" in page.info[0].value
     assert "plumb ingest" in ask(page, "Anything?").error[0].value
 
 
-def test_an_example_is_asked_at_a_click(project: Project) -> None:
-    project(config=f'[ui]\nexamples = ["{QUESTION}"]')
+def test_an_example_is_asked_at_a_click(make_project: MakeProject) -> None:
+    make_project(config=f'[ui]\nexamples = ["{QUESTION}"]')
     page = open_page()
     page.button(key="example-0").click().run()
     assert page.chat_message[0].text[0].value == QUESTION
@@ -136,16 +145,16 @@ def test_an_example_is_asked_at_a_click(project: Project) -> None:
     assert not [button for button in page.button if button.key == "example-0"]
 
 
-def test_the_side_bar_tells_models_and_index(project: Project) -> None:
-    project()
+def test_the_side_bar_tells_models_and_index(make_project: MakeProject) -> None:
+    make_project()
     shown = html(open_page())
     assert "scripted:quote" in shown
     assert "scripted:x" in shown
     assert "plumbline (edge), 2 passages" in shown
 
 
-def test_a_follow_up_is_asked_with_its_history_until_a_new_conversation(project: Project) -> None:
-    project()
+def test_a_follow_up_is_asked_with_its_history_until_a_new_conversation(make_project: MakeProject) -> None:
+    make_project()
     page = ask(ask(open_page(), QUESTION), "Who receives requests for it?")
     spool = open_spool(load_settings())
     follow_up = spool.trace(traces()[0].id)
@@ -158,8 +167,8 @@ def test_a_follow_up_is_asked_with_its_history_until_a_new_conversation(project:
     assert first.attributes["session_id"] == follow_up.attributes["session_id"] != anew.attributes["session_id"]
 
 
-def test_a_rating_is_stored_shown_and_can_be_changed_but_not_withdrawn(project: Project) -> None:
-    project()
+def test_a_rating_is_stored_shown_and_can_be_changed_but_not_withdrawn(make_project: MakeProject) -> None:
+    make_project()
     page = ask(open_page(), QUESTION)
     spool, trace_id = open_spool(load_settings()), traces()[0].id
     page.feedback[0].set_value(0).run()
@@ -177,8 +186,8 @@ def test_a_rating_is_stored_shown_and_can_be_changed_but_not_withdrawn(project: 
     assert ask(page, "And what else?").feedback[0].value == 1
 
 
-def test_a_rating_that_can_not_be_stored_says_so(project: Project) -> None:
-    folder = project()
+def test_a_rating_that_can_not_be_stored_says_so(make_project: MakeProject) -> None:
+    folder = make_project()
     page = ask(open_page(), QUESTION)
     for file in (folder / ".plumb").glob("traces.db*"):
         file.unlink()
@@ -187,8 +196,8 @@ def test_a_rating_that_can_not_be_stored_says_so(project: Project) -> None:
     assert page.feedback[0].value is None
 
 
-def test_without_traces_nothing_can_be_rated(project: Project) -> None:
-    project(config="[trace]\nenabled = false")
+def test_without_traces_nothing_can_be_rated(make_project: MakeProject) -> None:
+    make_project(config="[trace]\nenabled = false")
     page = ask(open_page(), QUESTION)
     assert "30 working days" in html(page)
     assert not page.feedback

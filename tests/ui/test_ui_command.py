@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
-import sys
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from conftest import write_project
 
 from ui.cli import flags, url
 
 
-def test_a_busy_port_is_one_clear_line(tmp_path: Path) -> None:
-    folder = write_project(tmp_path / "project")
+def test_a_busy_port_is_one_clear_line(plumb: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        ran = subprocess.run(
-            [sys.executable, "-m", "rag.cli", "ui", "--no-browser", "--port", str(port)],
-            env={**os.environ, "PLUMB_CONFIG": str(folder / "plumbline.toml")},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        ran = plumb("ui", "--no-browser", "--port", str(port))
     assert ran.returncode == 2
     assert ran.stdout == ""
     assert len(ran.stderr.strip().splitlines()) == 1

@@ -1,0 +1,150 @@
+"""A stand-in for an OpenAI-compatible server on the loopback: it answers rightly, and misbehaves as real ones do."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+KEY = "sk-test-0123456789-secret"
+WORDS = ("Thirty ", "days ", "[1].")
+PAGE = b"<html><body>Welcome to the router</body></html>"
+
+
+@dataclass
+class FakeChat:
+    """What arrived, and how to answer next: a status code, or the name of a behaviour."""
+
+    url: str = ""
+    behaviour: str | int = "ok"
+    refuses: tuple[str, ...] = ()
+    vectors: object = None
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[Mapping[str, str]] = field(default_factory=list)
+    released: threading.Event = field(default_factory=threading.Event)
+
+
+@contextmanager
+def running() -> Iterator[FakeChat]:
+    """A server that listens until the end of the block."""
+    server = _Server(("127.0.0.1", 0), _Handler)
+    server.fake.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield server.fake
+    finally:
+        server.fake.released.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.fake = FakeChat()
+
+    def handle_error(self, *args: Any) -> None:
+        """Say nothing: clients that hang up are what some tests are about."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        fake = self.server.fake
+        request = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        fake.requests.append(request)
+        fake.headers.append({name.lower(): value for name, value in self.headers.items()})
+        refused = next((name for name in fake.refuses if name in request), None)
+        if isinstance(fake.behaviour, int):
+            self._error(fake.behaviour, {"code": "model_not_found"})
+        elif fake.behaviour == "echo":
+            self._error(401, {"code": KEY, "type": f"bad key {KEY}"})
+        elif refused:
+            self._error(400, {"param": refused, "code": "unsupported_parameter", "message": f"no '{refused}'"})
+        elif fake.behaviour == "page":
+            self._send(200, PAGE, "text/html")
+        elif self.path.endswith("/embeddings"):
+            self._embed(request)
+        else:
+            self._chat(fake.behaviour)
+
+    def _error(self, status: int, error: Mapping[str, Any]) -> None:
+        told = {"message": f"Incorrect API key provided: {self.headers['authorization']}", **error}
+        self._send(status, json.dumps({"error": told}).encode(), "application/json")
+
+    def _send(self, status: int, body: bytes, kind: str) -> None:
+        self.send_response(status)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _embed(self, request: Mapping[str, Any]) -> None:
+        if self.server.fake.vectors is not None:
+            reply = self.server.fake.vectors
+        else:
+            # The order of the reply is free: `index` tells which text a vector belongs to.
+            rows = [{"index": i, "embedding": [float(len(text)), 3.0]} for i, text in enumerate(request["input"])]
+            reply = {"data": rows[::-1], "model": "m"}
+        self._send(200, json.dumps(reply).encode(), "application/json")
+
+    def _chat(self, behaviour: str) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        if behaviour == "cut":
+            self.send_header("content-length", "100000")
+        self.end_headers()
+        if behaviour == "hang":
+            self._wait()
+        for word in WORDS:
+            self._event(_delta(word))
+        match behaviour:
+            case "ok":
+                self._finish()
+            case "stall":
+                self._wait()
+            case "endless":
+                self._endless()
+            case "error":
+                self._event({"error": {"message": f"overloaded, your key is {KEY}", "code": "overloaded"}})
+            case "nonsense":
+                self.wfile.write(b"data: {not json\n\n")
+            case "odd":
+                self._event(_delta(["a", "list"]))
+
+    def _wait(self) -> None:
+        self.server.fake.released.wait(30)
+
+    def _endless(self) -> None:
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            self._event(_delta("and so on " * 100))
+
+    def _finish(self) -> None:
+        self._event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+        usage = {"prompt_tokens": 11, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 4}}
+        self._event({"choices": [], "usage": usage})
+        self.wfile.write(b"data: [DONE]\n\n")
+
+    def _event(self, event: Mapping[str, Any]) -> None:
+        frame = {"id": "1", "object": "chat.completion.chunk", "model": "resolved-model-2026", **event}
+        self.wfile.write(b"data: " + json.dumps({**frame, "system_fingerprint": "fp_44"}).encode() + b"\n\n")
+        self.wfile.flush()
+
+
+def _delta(content: object) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": {"content": content}}]}

@@ -1,0 +1,240 @@
+"""A question from its first event to its trace, over real parts and scripted models."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rag.engine import Delta, Engine, Stage
+from rag.errors import ConfigError, InputError, ModelError
+from rag.settings import Settings, load_settings
+from rag.types import Answer, Trace, Turn
+
+ASKED = "How many working days of annual leave do full-time employees have?"
+
+
+def engine(folder: Path, **changes: dict[str, Any]) -> Engine:
+    """The engine of the project; `changes` are settings by section."""
+    settings = load_settings(folder / "plumbline.toml")
+    values = {name: getattr(settings, name).model_copy(update=update) for name, update in changes.items()}
+    return Engine.from_settings(settings.model_copy(update=values))
+
+
+def script(folder: Path, *entries: dict[str, Any]) -> dict[str, str]:
+    (folder / "script.json").write_text(json.dumps(entries))
+    return {"answer": "scripted:script.json"}
+
+
+def latest(of: Engine) -> Trace:
+    return of.spool.trace(of.spool.traces(limit=1)[0].id)
+
+
+def test_an_answer_comes_with_its_evidence(filled: Path) -> None:
+    asked = engine(filled)
+    answer = asked.ask(ASKED)
+    assert "30 working days" in answer.text
+    assert not answer.abstained
+    assert answer.verdict.supported
+    (citation,) = answer.citations
+    assert (citation.uri, citation.supported) == ("docs/hr/leave.md", True)
+    passage = next(passage for passage in answer.passages if passage.marker == citation.marker)
+    assert citation.quote in passage.text
+    assert f"[{citation.marker}]" in answer.text
+    assert answer.models == {"answer": "scripted:quote", "embed": "scripted:words"}
+    assert answer.usage.prompt > 0
+    assert {"retrieve", "generate", "verify", "total", "first_token"} <= set(answer.timings_ms)
+
+
+def test_the_stream_tells_its_stages_then_pieces_then_the_answer(filled: Path) -> None:
+    events = list(engine(filled).stream(ASKED))
+    assert [event.name for event in events if isinstance(event, Stage)] == ["retrieve", "generate", "verify"]
+    pieces = "".join(event.text for event in events if isinstance(event, Delta))
+    assert "30 working days" in pieces
+    assert isinstance(events[-1], Answer)
+    kinds = [type(event).__name__ for event in events]
+    assert kinds.index("Delta") == 2
+    assert kinds[-2:] == ["Stage", "Answer"]
+
+
+def test_a_question_the_documents_do_not_answer_is_declined(filled: Path) -> None:
+    events = list(engine(filled).stream("Who painted the moon?"))
+    answer = events[-1]
+    assert isinstance(answer, Answer)
+    assert answer.abstained
+    assert answer.citations == ()
+    assert "don't hold the answer" in answer.text
+    assert "Closest:" in answer.text
+    assert [event for event in events if isinstance(event, Delta)] == []
+
+
+def test_a_trace_tells_the_whole_story(filled: Path) -> None:
+    asked = engine(filled)
+    answer = asked.ask(ASKED)
+    trace = asked.spool.trace(answer.trace_id)
+    assert (trace.name, trace.status, trace.input, trace.output) == ("ask", "ok", ASKED, answer.text)
+    assert trace.attributes["config_hash"] == asked.settings.config_hash()
+    steps = {step.name: step for step in trace.steps}
+    assert list(steps) == ["retrieve", "generate", "verify"]
+    assert [hit["chunk_id"] for hit in steps["retrieve"].attributes["hits"]] == [h.chunk.id for h in answer.hits]
+    call = steps["generate"].attributes
+    assert (call["model"], call["resolved_model"], call["prompt_id"]) == ("scripted:quote", "scripted:quote", "answer")
+    assert ASKED in call["messages"][-1]["content"]
+    assert steps["verify"].attributes["supported_share"] == 1.0
+
+
+def test_a_follow_up_is_searched_with_the_question_before(filled: Path) -> None:
+    asked = engine(filled)
+    history = [Turn(question="What about carrying over leave?", answer="Up to 5 days [1].")]
+    answer = asked.ask("Until which date of the next year?", history=history)
+    assert "31 March" in answer.text
+    rewrite = latest(asked).steps[0]
+    assert (rewrite.name, rewrite.attributes["rule"]) == ("rewrite", "rule:previous-question")
+    assert rewrite.attributes["query"] == "What about carrying over leave? Until which date of the next year?"
+
+
+def test_a_model_can_rewrite_the_follow_up(filled: Path) -> None:
+    script(filled, {"match": "Last question", "reply": "Which days may be carried over?"})
+    asked = engine(filled, roles={"rewrite": "scripted:script.json"})
+    answer = asked.ask("And those?", history=[Turn(question="leave", answer="x")])
+    trace = latest(asked)
+    assert trace.steps[0].attributes["output"] == "Which days may be carried over?"
+    assert trace.steps[1].attributes["query"] == "Which days may be carried over?"
+    assert answer.models["rewrite"] == "scripted:script.json"
+    assert answer.usage.prompt > trace.steps[0].attributes["usage"]["prompt"] > 0
+
+
+def test_what_the_model_invents_is_told(filled: Path) -> None:
+    asked = engine(filled, roles=script(filled, {"match": "", "reply": "Employees have 45 days of annual leave [1]."}))
+    answer = asked.ask(ASKED)
+    assert not answer.verdict.supported
+    assert "45" in answer.verdict.claims[0].reason
+    assert answer.citations == ()
+
+
+def test_an_unsupported_answer_can_be_made_an_abstention(filled: Path) -> None:
+    told = script(filled, {"match": "", "reply": "Employees have 45 days of annual leave [1]."})
+    answer = engine(filled, roles=told, verify={"abstain_below": 0.5}).ask(ASKED)
+    assert answer.abstained
+    assert "45" not in answer.text
+
+
+def test_a_model_that_fails_leaves_its_trace(filled: Path) -> None:
+    asked = engine(filled, roles=script(filled, {"match": "", "error": "out of memory"}))
+    with pytest.raises(ModelError, match="out of memory"):
+        asked.ask(ASKED)
+    trace = latest(asked)
+    assert (trace.status, trace.steps[-1].name) == ("failed", "generate")
+    assert "out of memory" in str(trace.output)
+    assert "ModelError" in str(trace.steps[-1].error)
+
+
+def test_an_abandoned_stream_leaves_its_trace(filled: Path) -> None:
+    asked = engine(filled)
+    stream = asked.stream(ASKED)
+    while not isinstance(next(stream), Delta):
+        pass
+    stream.close()
+    trace = latest(asked)
+    assert trace.status == "abandoned"
+    assert trace.steps[-1].error == "abandoned"
+
+
+def test_a_question_that_is_refused_leaves_no_trace(filled: Path) -> None:
+    asked = engine(filled)
+    before = asked.spool.traces()
+    for question in ("", "x" * 100_000):
+        with pytest.raises(InputError):
+            asked.ask(question)
+    assert asked.spool.traces() == before
+
+
+def test_an_empty_index_is_told_and_traced(project: Path) -> None:
+    asked = engine(project)
+    with pytest.raises(InputError, match="plumb ingest PATH"):
+        asked.ask(ASKED)
+    assert latest(asked).status == "failed"
+
+
+def test_a_trace_may_be_kept_without_its_texts(filled: Path) -> None:
+    asked = engine(filled, trace={"content": "none"})
+    answer = asked.ask(ASKED)
+    kept = str(asked.spool.trace(answer.trace_id))
+    assert "annual leave" not in kept
+    assert "30 working days" not in kept
+    assert "scripted:quote" in kept
+
+
+def test_no_trace_is_kept_when_they_are_off(filled: Path) -> None:
+    asked = engine(filled, trace={"enabled": False})
+    before = len(asked.spool.traces())
+    asked.ask(ASKED)
+    assert len(asked.spool.traces()) == before
+
+
+def test_a_disk_that_refuses_the_trace_costs_no_answer(filled: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for file in (filled / ".plumb").glob("traces.db*"):
+        file.unlink()
+    (filled / ".plumb" / "traces.db").mkdir()
+    with caplog.at_level(logging.WARNING, logger="plumbline"):
+        answer = engine(filled).ask(ASKED)
+    assert answer.verdict.supported
+    (record,) = caplog.records
+    assert "the trace of this answer was not kept" in record.getMessage()
+
+
+def test_a_rating_lands_on_its_answer(filled: Path) -> None:
+    asked = engine(filled)
+    answer = asked.ask(ASKED)
+    asked.rate(answer.trace_id, up=False, comment="too short")
+    asked.rate(answer.trace_id, up=True, comment="fine now")
+    feedback = asked.spool.feedback(answer.trace_id)
+    assert feedback
+    assert (feedback.up, feedback.comment) == (True, "fine now")
+    with pytest.raises(InputError, match="no trace"):
+        asked.rate("f" * 32, up=True)
+
+
+def test_own_prompts_are_used_and_recorded(filled: Path) -> None:
+    (filled / "prompts").mkdir()
+    (filled / "prompts" / "answer.md").write_text(
+        '+++\nid = "answer"\nversion = "own-3"\n+++\n# user\nMine.\n$passages\n$history\nQuestion: $question\n'
+    )
+    asked = engine(filled, generate={"prompts_dir": Path("prompts")})
+    assert "30 working days" in asked.ask(ASKED).text
+    call = latest(asked).steps[1].attributes
+    assert call["prompt_version"] == "own-3"
+    assert call["messages"][0]["content"].startswith("Mine.\n[1]")
+    with pytest.raises(ConfigError, match="no folder"):
+        engine(filled, generate={"prompts_dir": Path("nosuch")})
+
+
+def test_the_context_stays_within_its_budget(filled: Path) -> None:
+    asked = engine(filled, context={"budget_tokens": 50})
+    answer = asked.ask(ASKED)
+    assert sum(asked.searcher.embedder.count(passage.text) for passage in answer.passages) <= 50
+    assert len(answer.passages) < len(answer.hits)
+
+
+def test_threads_share_an_engine(filled: Path) -> None:
+    asked, answers = engine(filled), list[Answer]()
+    threads = [threading.Thread(target=lambda: answers.append(asked.ask(ASKED))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({answer.trace_id for answer in answers}) == 4
+    assert len({answer.text for answer in answers}) == 1
+
+
+def test_another_settings_object_is_another_hash(filled: Path) -> None:
+    plain, other = engine(filled), engine(filled, context={"budget_tokens": 60})
+    assert isinstance(plain.settings, Settings)
+    plain.ask(ASKED)
+    first = latest(plain).attributes["config_hash"]
+    other.ask(ASKED)
+    assert latest(other).attributes["config_hash"] != first

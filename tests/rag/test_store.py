@@ -1,0 +1,359 @@
+"""Every store does the same: one set of tests for the embedded engine and for the server's client."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qdrant_client import QdrantClient
+
+from rag.embed.lexical import Lexical
+from rag.errors import ConfigError, StoreError
+from rag.settings import Settings, StoreSettings
+from rag.store import Entry, Store, open_store
+from rag.store.edge import EdgeStore
+from rag.store.protocol import Candidate
+from rag.store.server import ServerStore, connect
+from rag.types import Chunk, Sparse, Vectors
+
+DIMENSION = 16
+LEXICAL = Lexical("english")
+WORDS = (
+    "leave travel hotel train budget security laptop office parental training remote salary review invoice "
+    "customer support release incident backup password badge visitor parking lunch bicycle pension holiday"
+).split()
+
+Make = Callable[..., Store]
+
+
+@pytest.fixture(params=["edge", "memory", "server"])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
+    """Opens the same index again and again, by default as the embedder 'a:b'."""
+    url = os.environ.get("PLUMB_TEST_QDRANT_URL", "")
+    if request.param == "server" and not url:
+        pytest.skip("PLUMB_TEST_QDRANT_URL names no server")
+    client = QdrantClient(":memory:") if request.param == "memory" else None
+    client = connect(url, api_key="", timeout_s=10) if request.param == "server" else client
+    collection = f"test-{uuid.uuid4().hex}"
+
+    def opened(embedder: str = "a:b", *, dimension: int = DIMENSION) -> Store:
+        if client is None:
+            return EdgeStore(tmp_path / "index", embedder=embedder, dimension=dimension, lock_timeout_s=5)
+        return ServerStore(client, collection, embedder=embedder, dimension=dimension)
+
+    yield opened
+    if client is not None:
+        client.delete_collection(collection)
+        client.close()
+
+
+def entry(number: int, text: str, *, dense: Sequence[float] | None = None) -> Entry:
+    """A chunk with this text; its dense vector is random, but always the same."""
+    row = np.random.default_rng(number).normal(size=DIMENSION) if dense is None else np.array(dense, dtype=float)
+    row = (row / np.linalg.norm(row)).astype(np.float32)
+    chunk = Chunk(
+        id=str(uuid.UUID(int=number)),
+        uri=f"docs/{number}.md",
+        title=f"Document {number} “ü”",
+        headings=("One", "Two › three"),
+        page=number or None,
+        position=number,
+        text=text,
+        document_hash="abc",
+    )
+    return Entry(chunk=chunk, vectors=Vectors(dense=tuple(row.tolist()), lexical=LEXICAL.passage(text)))
+
+
+def corpus(size: int) -> list[Entry]:
+    """Random texts of a small vocabulary."""
+    draw = np.random.default_rng(7)
+    return [entry(i, " ".join(draw.choice(WORDS, size=int(draw.integers(4, 30))))) for i in range(1, size + 1)]
+
+
+def question(text: str, *, seed: int = 99) -> Vectors:
+    row = np.random.default_rng(seed).normal(size=DIMENSION)
+    return Vectors(dense=tuple((row / np.linalg.norm(row)).tolist()), lexical=LEXICAL.question(text))
+
+
+def bm25(entries: Sequence[Entry], asked: Sparse) -> dict[str, float]:
+    """BM25 by hand: the stored term weights times the inverse document frequency as Qdrant defines it."""
+    weights = {e.chunk.id: dict(zip(e.vectors.lexical.indices, e.vectors.lexical.values, strict=True)) for e in entries}
+    found_in = Counter(term for terms in weights.values() for term in terms)
+    total = len(entries)
+
+    def idf(term: int) -> float:
+        return math.log((total - found_in[term] + 0.5) / (found_in[term] + 0.5) + 1)
+
+    return {i: sum(idf(term) * terms[term] for term in asked.indices if term in terms) for i, terms in weights.items()}
+
+
+def cosines(entries: Sequence[Entry], asked: Vectors) -> dict[str, float]:
+    return {e.chunk.id: float(np.dot(e.vectors.dense, asked.dense)) for e in entries}
+
+
+def best(scores: dict[str, float], depth: int) -> set[str]:
+    return set(sorted((i for i, score in scores.items() if score > 0), key=lambda i: -scores[i])[:depth])
+
+
+def test_an_empty_store_answers(make: Make) -> None:
+    store = make()
+    assert store.count() == 0
+    assert list(store.chunks()) == []
+    assert store.candidates(question("leave"), depth=5) == []
+    store.delete([str(uuid.UUID(int=1))])
+    store.upsert([])
+    assert store.count() == 0
+
+
+def test_chunks_come_back_as_they_were(make: Make) -> None:
+    entries = [entry(i, f"leave {i} ünïcode \n two lines") for i in range(3)]
+    make().upsert(entries)
+    again = make()
+    assert again.count() == 3
+    assert sorted(again.chunks(), key=lambda chunk: chunk.id) == [e.chunk for e in entries]
+
+
+def test_more_chunks_than_a_page(make: Make) -> None:
+    store = make()
+    entries = [entry(i, "leave") for i in range(2100)]
+    store.upsert(entries)
+    assert {chunk.id for chunk in store.chunks()} == {e.chunk.id for e in entries}
+    assert store.count() == 2100
+
+
+def test_the_same_id_replaces(make: Make) -> None:
+    store = make()
+    store.upsert([entry(1, "hotel hotel"), entry(2, "train")])
+    store.upsert([entry(1, "train ticket", dense=[1] * DIMENSION)])
+    assert store.count() == 2
+    assert {chunk.text for chunk in store.chunks()} == {"train ticket", "train"}
+    found = {c.chunk.id: c for c in store.candidates(question("hotel"), depth=5)}
+    assert found[str(uuid.UUID(int=1))].lexical == 0
+
+
+def test_deleted_chunks_are_gone_and_unknown_ids_no_error(make: Make) -> None:
+    store = make()
+    store.upsert(corpus(5))
+    store.delete([str(uuid.UUID(int=1)), str(uuid.UUID(int=2)), str(uuid.UUID(int=777))])
+    store.delete([])
+    assert store.count() == 3
+    ids = {str(uuid.UUID(int=i)) for i in (3, 4, 5)}
+    assert {chunk.id for chunk in store.chunks()} == ids
+    assert {c.chunk.id for c in store.candidates(question("leave travel"), depth=9)} == ids
+
+
+@pytest.mark.parametrize("depth", [1, 4, 500])
+def test_every_candidate_has_its_exact_score_in_both_legs(make: Make, depth: int) -> None:
+    entries, asked = corpus(200), question("parental leave and the holiday budget")
+    store = make()
+    store.upsert(entries)
+    dense, lexical = cosines(entries, asked), bm25(entries, asked.lexical)
+    found = store.candidates(asked, depth=depth)
+    near = set(sorted(dense, key=lambda i: -dense[i])[:depth])
+    assert {c.chunk.id for c in found} == near | best(lexical, depth)
+    for c in found:
+        assert c.dense == pytest.approx(dense[c.chunk.id], abs=1e-5)
+        assert c.lexical == pytest.approx(lexical[c.chunk.id], rel=1e-4, abs=1e-6)
+
+
+def test_words_nobody_wrote_leave_the_dense_leg(make: Make) -> None:
+    store = make()
+    store.upsert(corpus(9))
+    found = store.candidates(question("xylophone"), depth=3)
+    assert len(found) == 3
+    assert {c.lexical for c in found} == {0.0}
+    assert len(store.candidates(question(""), depth=3)) == 3
+
+
+def test_another_embedder_is_refused_in_reading_and_writing(make: Make) -> None:
+    make().upsert(corpus(2))
+    other = make("c:d")
+    for use in (other.count, lambda: other.upsert(corpus(1)), lambda: other.candidates(question("x"), depth=1)):
+        with pytest.raises(StoreError) as refused:
+            use()
+        assert "a:b" in refused.value.seen
+        assert "c:d" in refused.value.expected
+        assert "roles.embed" in refused.value.remedy
+    assert make().count() == 2
+
+
+def test_both_stores_rank_a_corpus_alike(tmp_path: Path) -> None:
+    edge: Store = EdgeStore(tmp_path / "index", embedder="a:b", dimension=DIMENSION, lock_timeout_s=5)
+    server: Store = ServerStore(QdrantClient(":memory:"), "x", embedder="a:b", dimension=DIMENSION)
+    entries = corpus(300)
+    for store in (edge, server):
+        store.upsert(entries)
+    for seed, asked in enumerate(("hotel budget", "password of the laptop", "bicycle parking for a visitor")):
+        ranked = [ranking(store.candidates(question(asked, seed=seed), depth=20)) for store in (edge, server)]
+        assert ranked[0] == ranked[1]
+    server.close()
+
+
+def ranking(candidates: Sequence[Candidate]) -> list[tuple[str, float, float]]:
+    rows = [(c.chunk.id, round(c.dense, 4), round(c.lexical, 3)) for c in candidates]
+    return sorted(rows, key=lambda row: (-row[1] - row[2], row[0]))
+
+
+# The embedded engine: a folder that processes share by taking turns.
+
+
+def edge(folder: Path, *, lock_timeout_s: float = 5) -> EdgeStore:
+    return EdgeStore(folder, embedder="a:b", dimension=DIMENSION, lock_timeout_s=lock_timeout_s)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+from test_store import edge, entry
+for i in range(5):
+    edge(Path(sys.argv[1]), lock_timeout_s=30).upsert([entry(int(sys.argv[2]) + i, "leave")])
+"""
+
+
+def test_two_processes_take_turns(tmp_path: Path) -> None:
+    here = str(Path(__file__).parent)
+    command = [sys.executable, "-c", WRITER, str(tmp_path / "index")]
+    writers = [subprocess.Popen([*command, start, here]) for start in ("1000", "2000")]
+    assert [writer.wait(timeout=60) for writer in writers] == [0, 0]
+    assert edge(tmp_path / "index").count() == 10
+
+
+def test_many_threads_share_a_store(tmp_path: Path) -> None:
+    store, failures = edge(tmp_path / "index", lock_timeout_s=30), list[BaseException]()
+    store.upsert(corpus(20))
+
+    def work(number: int) -> None:
+        try:
+            store.upsert([entry(100 + number, f"hotel {number}")])
+            assert len(store.candidates(question("hotel leave"), depth=3)) >= 3
+        except BaseException as error:  # noqa: BLE001 - whatever a thread raises is told below
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert store.count() == 26
+
+
+HOLDER = """
+import sys, time
+from filelock import FileLock
+with FileLock(sys.argv[1]):
+    print("held", flush=True)
+    time.sleep(30)
+"""
+
+
+def test_waiting_for_another_process_ends(tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    edge(folder).upsert(corpus(2))
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, f"{folder}.lock"], stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        started = time.monotonic()
+        with pytest.raises(StoreError, match=r"in use by another process.*store\.timeout_s = 0\.3 s"):
+            edge(folder, lock_timeout_s=0.3).count()
+        assert time.monotonic() - started < 3
+    finally:
+        holder.kill()
+        holder.communicate()
+    assert edge(folder).count() == 2  # the lock of a dead process holds nobody up
+
+
+def test_a_folder_left_by_a_crash_is_made_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    edge(folder).upsert(corpus(3))
+    (folder / "plumbline.json").unlink()
+    assert edge(folder).count() == 0
+    edge(folder).upsert(corpus(2))
+    assert edge(folder).count() == 2
+
+
+@pytest.mark.parametrize("identity", [b"", b"{", b"[]", b"null", b"{}", b'"x"', b"\xff"])
+def test_a_damaged_identity_is_a_store_error(tmp_path: Path, identity: bytes) -> None:
+    folder = tmp_path / "index"
+    edge(folder).upsert(corpus(2))
+    (folder / "plumbline.json").write_bytes(identity)
+    with pytest.raises(StoreError, match="can't use the index"):
+        edge(folder).count()
+
+
+def test_damaged_segments_are_a_store_error(tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    edge(folder).upsert(corpus(2))
+    for file in folder.rglob("segment.json"):
+        file.write_text("{")
+    (folder / "edge_config.json").write_text("{")
+    with pytest.raises(StoreError, match="can't use the index"):
+        edge(folder).count()
+
+
+def test_a_chunk_of_another_version_is_a_store_error() -> None:
+    client = QdrantClient(":memory:")
+    store = ServerStore(client, "x", embedder="a:b", dimension=DIMENSION)
+    store.upsert(corpus(1))
+    client.set_payload("x", {"surprise": 1}, points=[str(uuid.UUID(int=1))])
+    with pytest.raises(StoreError, match="can't be read"):
+        list(store.chunks())
+    store.close()
+
+
+def test_a_place_that_can_not_be_written_is_a_store_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(StoreError, match="can't use the index"):
+        edge(tmp_path / "file" / "index").upsert(corpus(1))
+    assert (tmp_path / "file").read_text() == "no folder"
+
+
+def test_the_identity_names_the_embedder(tmp_path: Path) -> None:
+    edge(tmp_path / "index").upsert(corpus(1))
+    identity = json.loads((tmp_path / "index" / "plumbline.json").read_text())
+    assert identity == {"embedder": "a:b", "dimension": DIMENSION}
+
+
+# The server.
+
+
+def server_settings(url: str, tmp_path: Path) -> Settings:
+    return Settings(root=tmp_path, store=StoreSettings(kind="server", url=url, timeout_s=0.5))
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://user:pa55@127.0.0.1:9"])
+def test_a_server_that_is_down_is_one_clear_line(tmp_path: Path, url: str) -> None:
+    store = open_store(server_settings(url, tmp_path), embedder="a:b", dimension=DIMENSION)
+    for use in (store.count, lambda: store.upsert(corpus(1)), lambda: list(store.chunks())):
+        with pytest.raises(StoreError, match="can't be reached") as failed:
+            use()
+        assert "pa55" not in str(failed.value)
+        assert "docker compose" in failed.value.remedy
+    store.close()
+
+
+@pytest.mark.parametrize("url", ["not a url", "http://[", "http://127.0.0.1:port"])
+def test_something_that_is_no_url_is_a_config_error(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ConfigError, match=r"store\.url is"):
+        open_store(server_settings(url, tmp_path), embedder="a:b", dimension=DIMENSION)
+
+
+def test_entries_are_not_changed_by_writing(make: Make) -> None:
+    entries = corpus(3)
+    copies = [replace(e) for e in entries]
+    make().upsert(entries)
+    assert entries == copies
