@@ -96,7 +96,7 @@ def ingest(paths: Sequence[Path], *, settings: Settings) -> Iterator[Progress]:
             seen.append(document)
             yield document
         report = _report(seen, total=run.searcher.store.count(), recorder=recorder)
-    except GeneratorExit:
+    except (GeneratorExit, KeyboardInterrupt):
         _keep(settings, recorder, "abandoned", seen)
         raise
     except PlumbError as error:

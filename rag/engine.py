@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -19,14 +19,13 @@ from rag.observe.codec import without_content
 from rag.observe.record import Recorder
 from rag.observe.spool import open_spool
 from rag.prompts import Prompt, load_prompt
+from rag.reply import DECLINE, Reply
 from rag.search import Searcher, check_question
 from rag.settings import Settings
 from rag.types import Answer, Feedback, Generation, Hit, Message, Passage, Turn, Usage, Verdict
 from rag.verify import Checked, Thresholds, verify
 from rag.version import code_version
 
-# What the prompt tells the model to say when the passages don't hold the answer.
-DECLINE = "NOT IN THE DOCUMENTS"
 RULE_REWRITE = "rule:previous-question"
 
 log = logging.getLogger("plumbline")
@@ -47,6 +46,16 @@ class Delta:
 
 
 Event = Stage | Delta | Answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    """What came of reading: the answer (None when no portion held one), the passages read, the model's calls."""
+
+    text: str | None
+    passages: tuple[Passage, ...]
+    calls: tuple[Generation, ...]
+    first_token_ms: float
 
 
 class Engine:
@@ -111,7 +120,7 @@ class Engine:
         try:
             turns = tuple(history)[-self.settings.limits.history_turns :] if self.settings.limits.history_turns else ()
             answer = yield from self._run(recorder, asked, turns)
-        except GeneratorExit:
+        except (GeneratorExit, KeyboardInterrupt):
             self._keep(recorder, status="abandoned", output=None, attributes=facts)
             raise
         except PlumbError as error:
@@ -130,25 +139,22 @@ class Engine:
         query, rewriting = self._condense(recorder, question, history)
         yield Stage(name="retrieve")
         hits = self._retrieve(recorder, query)
-        budget = self.settings.context.budget_tokens
-        passages = context.fit(hits, budget_tokens=budget, count=self.searcher.embedder.count)
         yield Stage(name="generate")
-        generation, first_token_ms = yield from self._generate(recorder, question, history, passages)
+        read = yield from self._read(recorder, question, history, hits)
         yield Stage(name="verify")
-        checked = self._check(recorder, question, generation, passages)
-        calls = [call for call in (rewriting, generation) if call]
+        checked = self._check(recorder, question, read.text, read.passages)
         return Answer(
             question=question,
             text=checked.text if checked else abstention(hits),
             abstained=checked is None,
             citations=checked.citations if checked else (),
             verdict=checked.verdict if checked else Verdict(claims=()),
-            passages=passages,
+            passages=read.passages,
             hits=tuple(hits),
-            usage=sum((call.usage for call in calls), Usage()),
-            models=self._models(generation, rewriting),
+            usage=sum((call.usage for call in read.calls), rewriting.usage if rewriting else Usage()),
+            models=self._models(read.calls[-1], rewriting),
             trace_id=recorder.trace_id,
-            timings_ms={**recorder.timings_ms(), "first_token": first_token_ms},
+            timings_ms={**recorder.timings_ms(), "first_token": read.first_token_ms},
         )
 
     def _condense(self, recorder: Recorder, question: str, history: Sequence[Turn]) -> tuple[str, Generation | None]:
@@ -175,40 +181,61 @@ class Engine:
                 raise InputError("the index holds no documents", expected="some", remedy="fill it: plumb ingest PATH")
         return hits
 
+    def _read(
+        self, recorder: Recorder, question: str, history: Sequence[Turn], hits: Sequence[Hit]
+    ) -> Generator[Delta, None, _Reading]:
+        """Let the model read portion after portion until one answers."""
+        options = self.settings.context
+        portions = context.readings(
+            hits, times=options.readings, budget_tokens=options.budget_tokens, count=self.searcher.embedder.count
+        )
+        read = _Reading(text=None, passages=(), calls=(), first_token_ms=0)
+        for portion in portions:
+            text, call, first_token_ms = yield from self._generate(recorder, question, history, portion)
+            read = _Reading(
+                text=text,
+                passages=read.passages + portion,
+                calls=(*read.calls, call),
+                first_token_ms=first_token_ms,
+            )
+            if text is not None:
+                break
+        return read
+
     def _generate(
         self, recorder: Recorder, question: str, history: Sequence[Turn], passages: Sequence[Passage]
-    ) -> Generator[Delta, None, tuple[Generation, float]]:
-        sampling = Sampling(
-            temperature=self.settings.generate.temperature, max_tokens=self.settings.generate.max_tokens
-        )
-        messages = self._answer_prompt.render(
-            {
-                "passages": "\n\n".join(context.shown(passage) for passage in passages),
-                "history": _spoken(history[-1:]),
-                "question": question,
-            }
-        )
-        first_token_ms: float | None = None
+    ) -> Generator[Delta, None, tuple[str | None, Generation, float]]:
+        """One call of the answer model: its text (None when it declines), the call, and when its first token came."""
+        options = self.settings.generate
+        sampling = Sampling(temperature=options.temperature, max_tokens=options.max_tokens, watch=DECLINE)
+        values = {
+            "passages": "\n\n".join(context.shown(passage) for passage in passages),
+            "history": _spoken(history[-1:]),
+            "question": question,
+        }
+        messages = self._answer_prompt.render(values)
         with recorder.step("generate", "generation") as step:
-            for piece in _held_back(self._answer.stream(messages, sampling)):
-                if isinstance(piece, Generation):
-                    step.note(_call_facts(piece, messages, self._answer_prompt, sampling))
-                    # An answer that only declines shows no token: its first is when the call's first came.
-                    return piece, first_token_ms or recorder.elapsed_ms() - piece.total_ms + (piece.first_token_ms or 0)
-                first_token_ms = first_token_ms or recorder.elapsed_ms()
-                yield Delta(text=piece)
-        raise ModelError(f"{self._answer.name} ended its stream without a result")
+            reply = Reply(decline_at=options.decline_at)
+            for piece in self._answer.stream(messages, sampling):
+                if shown := reply.take(piece, at_ms=recorder.elapsed_ms()):
+                    yield Delta(text=shown)
+            call = reply.call
+            if call is None:
+                raise ModelError(f"{self._answer.name} ended its stream without a result")
+            step.note(_call_facts(call, messages, self._answer_prompt, sampling))
+            step.note({"decline_chance": reply.chance, "declined": reply.declined})
+        return None if reply.declined else call.text, call, reply.first_token_ms or recorder.elapsed_ms()
 
     def _check(
-        self, recorder: Recorder, question: str, generation: Generation, passages: Sequence[Passage]
+        self, recorder: Recorder, question: str, text: str | None, passages: Sequence[Passage]
     ) -> Checked | None:
         """The checked answer, or None when the model declined or too little of it is supported."""
-        if declines(generation.text):
+        if text is None:
             return None
         settings = self.settings.verify
         with recorder.step("verify", "evaluator") as step:
             checked = verify(
-                generation.text,
+                text,
                 passages,
                 question=question,
                 terms=self.searcher.lexical.terms,
@@ -246,41 +273,14 @@ class Engine:
             log.log(level, "the trace of this answer was not kept: %s", error)
 
 
-def declines(text: str) -> bool:
-    """Whether a model's answer is the agreed refusal, or a spelling of it."""
-    return DECLINE.casefold() in text.casefold() or not text.strip()
-
-
 def abstention(hits: Sequence[Hit]) -> str:
     """What the user reads when the documents don't hold the answer."""
     closest = list(dict.fromkeys(f"{hit.chunk.title} ({hit.chunk.uri})" for hit in hits))[:3]
     return f"The documents don't hold the answer. Closest: {'; '.join(closest)}."
 
 
-def _held_back(pieces: Iterator[str | Generation]) -> Iterator[str | Generation]:
-    """The stream, its beginning kept back as long as it may turn out to be the refusal."""
-    begun = ""
-    for piece in pieces:
-        if isinstance(piece, Generation):
-            if begun and not declines(begun):
-                yield begun
-            yield piece
-        elif begun is not None and _may_decline(begun + piece):
-            begun += piece
-        else:
-            yield begun + piece
-            begun = ""
-            yield from pieces
-            return
-
-
-def _may_decline(text: str) -> bool:
-    start = text.strip().casefold()
-    return DECLINE.casefold().startswith(start) or start.startswith(DECLINE.casefold())
-
-
 def _spoken(history: Sequence[Turn]) -> str:
-    return "\n".join(f"Earlier question: {turn.question}\nEarlier answer: {turn.answer}" for turn in history)
+    return "".join(f"Earlier question: {turn.question}\nEarlier answer: {turn.answer}\n" for turn in history)
 
 
 def _hit_facts(hit: Hit) -> dict[str, Any]:

@@ -14,10 +14,15 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
         "roles.answer": '"openai:gpt-5-mini"',
         "roles.embed": '"openai:text-embedding-3-small"',
         "context.budget_tokens": "4000",
+        "context.readings": "1",
         "ingest.chunk_tokens": "400",
     },
     "ollama": {"roles.answer": '"ollama:qwen2.5:7b"', "roles.embed": '"ollama:nomic-embed-text"'},
-    "vllm": {"roles.answer": '"vllm:Qwen/Qwen2.5-7B-Instruct"', "context.budget_tokens": "3000"},
+    "vllm": {
+        "roles.answer": '"vllm:Qwen/Qwen2.5-7B-Instruct"',
+        "context.budget_tokens": "3000",
+        "context.readings": "1",
+    },
 }
 
 HEAD = """\

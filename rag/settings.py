@@ -117,12 +117,21 @@ class Retrieve(Section):
 class ContextSettings(Section):
     """What the model gets to read."""
 
-    budget_tokens: int = Field(400, ge=50, description="tokens of all passages together")
+    budget_tokens: int = Field(200, ge=50, description="tokens of the passages that are read at once")
+    readings: int = Field(
+        2, ge=1, le=10, description="when the model finds no answer, the next passages are read, so many times in all"
+    )
 
 
 class Generate(Section):
     """How the answer is written."""
 
+    decline_at: float = Field(
+        0.3,
+        ge=0,
+        le=1,
+        description="a local model declines when its refusal is at least this likely; 1 leaves it to the model",
+    )
     temperature: float = Field(0.0, ge=0, le=2, description="0 gives the same answer again")
     max_tokens: int = Field(300, ge=1, description="longest answer")
     prompts_dir: Folder = Field(None, description="folder with own prompt files that replace the shipped ones")

@@ -28,14 +28,11 @@ SCRIPTED = "[roles]\nanswer = 'scripted:quote'\nembed = 'scripted:x'\n"
         ("[roles]\nembed = 'openai:x'\n", ["ingest", "docs"], "OPENAI_API_KEY is not set"),
         ("[roles]\nembed = 'scripted:x'\n[retrieve]\nlanguage = 'x'\n", ["ingest", "docs"], "retrieve.language is 'x'"),
         ("[store]\ncollection = '../../x'\n", ["ingest", "docs"], "'store.collection'"),
-        (
-            "[generate]\nprompts_dir = 'nosuch'\n[roles]\nanswer = 'scripted:quote'\nembed = 'scripted:x'\n",
-            ["ask", "x"],
-            "no folder",
-        ),
+        (f"[generate]\nprompts_dir = 'nosuch'\n{SCRIPTED}", ["ask", "x"], "no folder"),
     ],
 )
-def test_bad_settings(plumb: Plumb, project: Path, corpus: Path, config: str, arguments: list[str], says: str) -> None:
+@pytest.mark.usefixtures("corpus")
+def test_bad_settings(plumb: Plumb, project: Path, config: str, arguments: list[str], says: str) -> None:
     (project / "plumbline.toml").write_text(config)
     before = untraced(project)
     assert says in failed(plumb(*arguments), code=2)

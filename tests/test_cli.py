@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -337,3 +340,55 @@ def test_debug_shows_where(plumb: Plumb, project: Path) -> None:
     assert result.returncode == 1
     assert "Traceback" in result.stderr
     assert "InputError" in result.stderr
+
+
+# Interrupted.
+
+
+def listen_to_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def started(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    """A command that is not waited for; Ctrl-C reaches it although it has no terminal."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "rag.cli", *arguments],
+        cwd=folder,
+        env={**os.environ, **(env or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=listen_to_interrupts,  # noqa: PLW1509 - it only sets a signal
+    )
+
+
+def test_an_interrupted_question_is_silent_and_leaves_its_trace(plumb: Plumb, filled: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as model:
+        base_url = f"http://127.0.0.1:{model.getsockname()[1]}/v1"
+        env = {"PLUMB_ROLES__ANSWER": "ollama:x", "PLUMB_PROVIDERS__OLLAMA__BASE_URL": base_url}
+        process = started(filled, "ask", ASKED, env=env)
+        connection, _ = model.accept()
+        process.send_signal(signal.SIGINT)
+        told = process.communicate(timeout=30)
+        connection.close()
+    assert (process.returncode, *told) == (130, "", "")
+    assert parsed(plumb("traces", "--json", "--limit", "1"))[0]["status"] == "abandoned"
+
+
+def test_an_ingest_that_was_killed_is_finished_by_the_next(plumb: Plumb, project: Path) -> None:
+    (project / "docs").mkdir()
+    for number in range(500):
+        text = f"# Rule {number}\n\nRule number {number} says that room {number} is booked by mail.\n"
+        (project / "docs" / f"{number}.md").write_text(text)
+    process = started(project, "ingest", "docs")
+    manifest = project / ".plumb" / "index" / "edge-plumbline.db"
+    while not manifest.exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    report = parsed(plumb("ingest", "docs", "--json"))
+    assert report["added"] + report["replaced"] + report["unchanged"] == 500
+    assert (report["failed"], report["removed"], report["total_chunks"]) == (0, 0, 500)
+    assert parsed(plumb("ingest", "docs", "--json"))["unchanged"] == 500
+    (hit,) = parsed(plumb("search", "room 421", "--json", "--limit", "1"))
+    assert hit["title"] == "Rule 421"

@@ -26,7 +26,7 @@ def parse_mail(data: bytes) -> Parsed:
             "no From, To, Date or Subject", expected="an e-mail message", remedy="give it its true extension"
         )
     subject = _header(message, "Subject")
-    body = partitioned("email", data, process_attachments=False, paragraph_grouper=unwrap)
+    body = partitioned("email", data, {"process_attachments": False, "paragraph_grouper": unwrap})
     opening = (
         Element(kind="title", text=subject, level=1),
         Element(kind="text", text="\n".join(_lines(message))),

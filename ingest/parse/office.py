@@ -6,7 +6,7 @@ import io
 import os
 import threading
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from itertools import groupby
 from typing import Any, Literal
@@ -46,7 +46,7 @@ def _docx(data: bytes) -> Parsed:
 def _pptx(data: bytes) -> Parsed:
     """A presentation: each slide a page, its title a heading, then its text, tables and speaker notes."""
     _refuse_foreign(data)
-    found = partitioned("pptx", data, include_slide_notes=True)
+    found = partitioned("pptx", data, {"include_slide_notes": True})
     # unstructured calls short text a title; only depth 0 is the slide's own title, and that comes first.
     ordered = sorted(found, key=lambda item: (item.metadata.page_number, not _is_title(item, 0)))
     return Parsed(title=_office_title(data), elements=tuple(elements_of(ordered, deepest=0)))
@@ -68,10 +68,10 @@ def _html(data: bytes) -> Parsed:
     return Parsed(title=(page.findtext(".//title") or "").strip(), elements=elements)
 
 
-def partitioned(name: str, data: bytes, **options: Any) -> list[Any]:
+def partitioned(name: str, data: bytes, options: Mapping[str, Any] | None = None) -> list[Any]:
     """The elements unstructured finds with its partition function for `name`."""
     with _ONE_AT_A_TIME:
-        elements: list[Any] = _partition(name)(file=io.BytesIO(data), languages=[""], **options)
+        elements: list[Any] = _partition(name)(file=io.BytesIO(data), languages=[""], **(options or {}))
     return elements
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 import openai
 
 from rag.errors import ConfigError, ModelError
-from rag.llm.protocol import Piece, Sampling
+from rag.llm.protocol import Chance, Piece, Sampling
 from rag.settings import Provider, redact_url
 from rag.types import Generation, Message, Usage
 
@@ -26,11 +27,15 @@ REASON = re.compile(r"[A-Za-z_ ]{1,60}|\d{3}")
 class OpenAILLM:
     """A model behind POST /chat/completions."""
 
-    def __init__(self, name: str, *, model: str, server: Provider, api_key: str) -> None:
-        """`name` is 'provider:model'. Raises ConfigError when the key's variable is named and empty."""
+    def __init__(self, name: str, *, model: str, server: Provider, api_key: str, tells_chances: bool = False) -> None:
+        """`name` is 'provider:model'; `tells_chances` says that the server gives log probabilities.
+
+        Raises ConfigError when the key's variable is named and empty.
+        """
         self.name = name
         self._model = model
         self._server = server
+        self._tells_chances = tells_chances
         self._client = make_client(name, server, api_key)
         self._refused: frozenset[str] = frozenset()
 
@@ -40,10 +45,13 @@ class OpenAILLM:
         written = ""
         first_token_ms: float | None = None
         facts: dict[str, Any] = {}
-        with translated(self.name, self._server):
-            for event in self._open(messages, sampling):
+        # Closing the stream, whoever leaves it, is what stops a server that is still writing.
+        with translated(self.name, self._server), self._open(messages, sampling) as events:
+            for event in events:
                 facts |= _facts(event)
                 if text := _text(event):
+                    if first_token_ms is None and (chance := _chance(event, sampling.watch)):
+                        yield chance
                     first_token_ms = first_token_ms or _since(started)
                     written += text
                     yield text
@@ -88,11 +96,13 @@ class OpenAILLM:
             "stream_options": {"include_usage": True},
         }
         taken = {key: value for key, value in optional.items() if key not in self._refused}
+        chances = {"logprobs": True, "top_logprobs": 10} if self._tells_chances and sampling.watch else {}
         renamed = {OPTIONAL[key]: optional[key] for key in self._refused if OPTIONAL[key]}
         return {
             "model": self._model,
             "messages": [{"role": message.role, "content": message.content} for message in messages],
             "stream": True,
+            **chances,
             **taken,
             **{key: value for key, value in renamed.items() if key},
         }
@@ -180,6 +190,16 @@ def _facts(event: Any) -> dict[str, Any]:
 
 def _text(event: Any) -> str:
     return (event.choices[0].delta.content or "") if event.choices else ""
+
+
+def _chance(event: Any, watch: str) -> Chance | None:
+    """The chance that the watched text began here, from the likeliest first tokens; None when they are not told."""
+    told = getattr(event.choices[0], "logprobs", None)
+    if not watch or told is None or not told.content:
+        return None
+    likely = told.content[0].top_logprobs
+    begins = (t.logprob for t in likely if t.token.strip() and watch.casefold().startswith(t.token.strip().casefold()))
+    return Chance(probability=round(sum(math.exp(logprob) for logprob in begins), 4))
 
 
 def _since(started: float) -> float:

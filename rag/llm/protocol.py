@@ -8,16 +8,29 @@ from typing import Protocol, runtime_checkable
 
 from rag.types import Generation, Message
 
-# A stream yields pieces of text and ends with the Generation that tells what it was.
-Piece = str | Generation
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chance:
+    """How likely the model was, at its first token, to begin the watched text: 0 to 1."""
+
+    probability: float
+
+
+# A stream yields pieces of text and ends with the Generation that tells what it was. A server that tells its
+# probabilities has a Chance come first, when there is a text to watch.
+Piece = str | Chance | Generation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How a text is drawn: `temperature` 0 gives the likeliest; `max_tokens` bounds the answer."""
+    """How a text is drawn: `temperature` 0 gives the likeliest; `max_tokens` bounds the answer.
+
+    `watch` is a text whose chance to be the answer is wanted, where the server tells it.
+    """
 
     temperature: float
     max_tokens: int
+    watch: str = ""
 
 
 class LLM(Protocol):
@@ -42,6 +55,6 @@ class Warmable(Protocol):
 def complete(llm: LLM, messages: Sequence[Message], sampling: Sampling) -> Generation:
     """The whole answer of a model at once."""
     for piece in llm.stream(messages, sampling):
-        if not isinstance(piece, str):
+        if isinstance(piece, Generation):
             return piece
     raise RuntimeError(f"{llm.name} ended its stream without a Generation")

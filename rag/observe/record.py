@@ -72,10 +72,11 @@ class Recorder:
         return round((time.time() - self._started_at) * 1000, 1)
 
     def timings_ms(self) -> dict[str, float]:
-        """Milliseconds of each finished step by name, and of the run so far as 'total'."""
+        """Milliseconds of the finished steps by name, and of the run so far as 'total'."""
         with self._lock:
-            spent = {step.name: round((step.ended_at - step.started_at) * 1000, 1) for step in self._steps}
-        return {**spent, "total": self.elapsed_ms()}
+            names = dict.fromkeys(step.name for step in self._steps)
+            spent = {name: sum(s.ended_at - s.started_at for s in self._steps if s.name == name) for name in names}
+        return {**{name: round(seconds * 1000, 1) for name, seconds in spent.items()}, "total": self.elapsed_ms()}
 
     def finish(self, *, status: Status, output: Any, attributes: Mapping[str, Any]) -> Trace:
         """Freeze the run into a Trace."""

@@ -112,6 +112,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._wait()
         for word in WORDS:
             self._event(_delta(word))
+        self._end(behaviour)
+
+    def _end(self, behaviour: str) -> None:
         match behaviour:
             case "ok":
                 self._finish()
