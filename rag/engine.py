@@ -229,7 +229,7 @@ class Engine:
     def _check(
         self, recorder: Recorder, question: str, text: str | None, passages: Sequence[Passage]
     ) -> Checked | None:
-        """The checked answer, or None when the model declined or too little of it is supported."""
+        """The checked answer, or None when the model declined or nothing of what it wrote is supported."""
         if text is None:
             return None
         settings = self.settings.verify
@@ -243,7 +243,8 @@ class Engine:
             )
             share = checked.verdict.supported_share or 0.0
             step.note({"claims": [asdict(claim) for claim in checked.verdict.claims], "supported_share": share})
-        return checked if share >= settings.abstain_below else None
+        hopeless = all(claim.support == "unsupported" for claim in checked.verdict.claims)
+        return None if hopeless and settings.abstain_unsupported else checked
 
     def _models(self, generation: Generation, rewriting: Generation | None) -> dict[str, str]:
         models = {"answer": generation.resolved_model, "embed": self.searcher.embedder.name}

@@ -126,14 +126,14 @@ class ContextSettings(Section):
 class Generate(Section):
     """How the answer is written."""
 
+    temperature: float = Field(0.0, ge=0, le=2, description="0 gives the same answer again")
+    max_tokens: int = Field(300, ge=1, description="longest answer")
     decline_at: float = Field(
         0.3,
         ge=0,
         le=1,
         description="a local model declines when its refusal is at least this likely; 1 leaves it to the model",
     )
-    temperature: float = Field(0.0, ge=0, le=2, description="0 gives the same answer again")
-    max_tokens: int = Field(300, ge=1, description="longest answer")
     prompts_dir: Folder = Field(None, description="folder with own prompt files that replace the shipped ones")
 
 
@@ -142,8 +142,8 @@ class Verify(Section):
 
     supported_at: float = Field(0.7, ge=0, le=1, description="a claim is supported from this share of its words on")
     partly_at: float = Field(0.5, ge=0, le=1, description="and partly supported from this share on")
-    abstain_below: float = Field(
-        0.0, ge=0, le=1, description="an answer with a smaller supported share becomes an abstention; 0 never"
+    abstain_unsupported: bool = Field(
+        True, description="an answer none of whose claims is at least partly supported becomes an abstention"
     )
 
 

@@ -30,6 +30,8 @@ SUPPORTS: tuple[Support, ...] = ("unsupported", "partly", "supported")
 # A term that the question already holds is repeated, not claimed: it counts half.
 ASKED_WEIGHT = 0.5
 QUOTE_CHARS = 300
+# A claim of fewer words is an answer to the question, not a statement of its own.
+SENTENCE_WORDS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +158,9 @@ def _flaw(claim: str, passage: str, quote: str, question: str) -> str:
     names = [name for name in NAME.findall(claim) if plain(name) not in text and plain(name) not in plain(question)]
     if names:
         return f"name not in the passage: {', '.join(names[:3])}"
-    if bool(NEGATION.search(claim)) != bool(NEGATION.search(quote)) and not NEGATION.search(question):
+    # "Six days" neither affirms nor denies what its row says besides.
+    whole = len(claim.split()) >= SENTENCE_WORDS and not NEGATION.search(question)
+    if whole and bool(NEGATION.search(claim)) != bool(NEGATION.search(quote)):
         return "negation differs from the passage"
     return ""
 

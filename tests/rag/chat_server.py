@@ -27,6 +27,7 @@ class FakeChat:
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[Mapping[str, str]] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
+    left_alone: threading.Event = field(default_factory=threading.Event)
 
 
 @contextmanager
@@ -134,8 +135,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _endless(self) -> None:
         until = time.monotonic() + 10
-        while time.monotonic() < until:
-            self._event(_delta("and so on " * 100))
+        try:
+            while time.monotonic() < until:
+                self._event(_delta("and so on " * 100))
+        except (BrokenPipeError, ConnectionResetError):
+            self.server.fake.left_alone.set()
 
     def _finish(self) -> None:
         self._event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})

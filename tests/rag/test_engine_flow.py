@@ -109,16 +109,16 @@ def test_a_model_can_rewrite_the_follow_up(filled: Path) -> None:
 
 
 def test_what_the_model_invents_is_told(filled: Path) -> None:
-    asked = engine(filled, roles=script(filled, {"match": "", "reply": "Employees have 45 days of annual leave [1]."}))
-    answer = asked.ask(ASKED)
+    told = script(filled, {"match": "", "reply": "Employees have 45 days of annual leave [1]."})
+    answer = engine(filled, roles=told, verify={"abstain_unsupported": False}).ask(ASKED)
     assert not answer.verdict.supported
     assert "45" in answer.verdict.claims[0].reason
     assert answer.citations == ()
 
 
-def test_an_unsupported_answer_can_be_made_an_abstention(filled: Path) -> None:
+def test_an_unsupported_answer_becomes_an_abstention(filled: Path) -> None:
     told = script(filled, {"match": "", "reply": "Employees have 45 days of annual leave [1]."})
-    answer = engine(filled, roles=told, verify={"abstain_below": 0.5}).ask(ASKED)
+    answer = engine(filled, roles=told).ask(ASKED)
     assert answer.abstained
     assert "45" not in answer.text
 

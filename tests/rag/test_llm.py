@@ -115,6 +115,14 @@ def test_a_server_that_misbehaves_is_one_clear_error(
     assert len(str(failed.value)) < 400
 
 
+def test_a_stream_that_is_left_stops_the_server(llm: LLM, server: FakeChat) -> None:
+    server.behaviour = "endless"
+    stream = llm.stream(PROMPT, SAMPLING)
+    assert next(stream) == "Thirty "
+    stream.close()  # type: ignore[attr-defined] # every stream is a generator
+    assert server.left_alone.wait(5)
+
+
 @pytest.mark.parametrize("behaviour", ["hang", "stall"])
 def test_a_server_that_hangs_is_waited_for_as_long_as_set(
     server: FakeChat, monkeypatch: pytest.MonkeyPatch, behaviour: str
