@@ -17,7 +17,7 @@ LEAVE = "# Annual leave\n\nFull-time employees have 28 working days of annual le
 TRAVEL = "# Travel\n\nThe company pays EUR 0.38 per kilometre for a private car.\n"
 SCRIPT = [
     {"match": "Question: .*leave", "reply": "Full-time employees have 28 working days of annual leave a year [1]."},
-    {"match": "Question: .*kilometre", "reply": "The company pays per kilometre for a private car."},
+    {"match": "Question: .*kilometre", "reply": "The company pays for a private bicycle and a train ticket."},
     {"match": "Question: .*broken", "error": "the server is down"},
     {"match": "Question: .*", "reply": "NOT IN THE DOCUMENTS"},
 ]

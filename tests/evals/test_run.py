@@ -44,7 +44,7 @@ def test_figures_of_a_run(run: Run) -> None:
     assert overall["correct"] == 0.5
     assert overall["declined_unanswerable"] == 1.0
     assert overall["declined_answerable"] == 0.0
-    # EUR 0.42 stands in no passage.
+    # The bicycle stands in no passage.
     assert overall["supported"] == 0.5
     assert overall["quotes_verbatim"] == 1.0
     assert overall["failed"] == 0.0
