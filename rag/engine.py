@@ -191,23 +191,35 @@ class Engine:
         )
         read = _Reading(text=None, passages=(), calls=(), first_token_ms=0)
         for portion in portions:
-            text, call, first_token_ms = yield from self._generate(recorder, question, history, portion)
+            reply = yield from self._generate(recorder, question, history, portion)
+            calls = (*read.calls, reply.call)
+            if reply.doubtful:
+                reply = yield from self._generate(recorder, question, history, portion, insist=True)
+                calls = (*calls, reply.call)
             read = _Reading(
-                text=text,
+                text=None if reply.declined else reply.call.text,
                 passages=read.passages + portion,
-                calls=(*read.calls, call),
-                first_token_ms=first_token_ms,
+                calls=calls,
+                first_token_ms=reply.first_token_ms or recorder.elapsed_ms(),
             )
-            if text is not None:
+            if read.text is not None:
                 break
         return read
 
     def _generate(
-        self, recorder: Recorder, question: str, history: Sequence[Turn], passages: Sequence[Passage]
-    ) -> Generator[Delta, None, tuple[str | None, Generation, float]]:
-        """One call of the answer model: its text (None when it declines), the call, and when its first token came."""
+        self,
+        recorder: Recorder,
+        question: str,
+        history: Sequence[Turn],
+        passages: Sequence[Passage],
+        *,
+        insist: bool = False,
+    ) -> Generator[Delta, None, Reply]:
+        """One call of the answer model; with `insist` it may not refuse."""
         options = self.settings.generate
-        sampling = Sampling(temperature=options.temperature, max_tokens=options.max_tokens, watch=DECLINE)
+        sampling = Sampling(
+            temperature=options.temperature, max_tokens=options.max_tokens, watch=DECLINE, insist=insist
+        )
         values = {
             "passages": "\n\n".join(context.shown(passage) for passage in passages),
             "history": _spoken(history[-1:]),
@@ -215,16 +227,13 @@ class Engine:
         }
         messages = self._answer_prompt.render(values)
         with recorder.step("generate", "generation") as step:
-            reply = Reply(decline_at=options.decline_at)
+            reply = Reply(decline_at=1 if insist else options.decline_at)
             for piece in self._answer.stream(messages, sampling):
                 if shown := reply.take(piece, at_ms=recorder.elapsed_ms()):
                     yield Delta(text=shown)
-            call = reply.call
-            if call is None:
-                raise ModelError(f"{self._answer.name} ended its stream without a result")
-            step.note(_call_facts(call, messages, self._answer_prompt, sampling))
+            step.note(_call_facts(reply.call, messages, self._answer_prompt, sampling))
             step.note({"decline_chance": reply.chance, "declined": reply.declined})
-        return None if reply.declined else call.text, call, reply.first_token_ms or recorder.elapsed_ms()
+        return reply
 
     def _check(
         self, recorder: Recorder, question: str, text: str | None, passages: Sequence[Passage]

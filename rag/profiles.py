@@ -7,7 +7,7 @@ from itertools import groupby
 
 from rag.settings import documented
 
-# What a profile sets; everything else stays a comment.
+# What a profile sets; everything else stays a comment. Another embedder gets an index of its own.
 PROFILES: Mapping[str, Mapping[str, str]] = {
     "local": {},
     "openai": {
@@ -16,8 +16,15 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
         "context.budget_tokens": "4000",
         "context.readings": "1",
         "ingest.chunk_tokens": "400",
+        "store.collection": '"plumbline-openai"',
     },
-    "ollama": {"roles.answer": '"ollama:qwen2.5:7b"', "roles.embed": '"ollama:nomic-embed-text"'},
+    "ollama": {
+        "roles.answer": '"ollama:qwen2.5:7b"',
+        "roles.embed": '"ollama:nomic-embed-text"',
+        "context.budget_tokens": "1500",
+        "context.readings": "1",
+        "store.collection": '"plumbline-ollama"',
+    },
     "vllm": {
         "roles.answer": '"vllm:Qwen/Qwen2.5-7B-Instruct"',
         "context.budget_tokens": "3000",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rag.errors import ModelError
 from rag.llm.protocol import Chance, Piece
 from rag.types import Generation
 
@@ -14,17 +15,29 @@ class Reply:
 
     def __init__(self, *, decline_at: float) -> None:
         """`decline_at` is the chance of a refusal, at the first token, from which on the reply counts as one."""
-        self.call: Generation | None = None
+        self._call: Generation | None = None
         self.chance: float | None = None
         self.first_token_ms: float | None = None
         self._decline_at = decline_at
         self._held = ""
 
     @property
+    def call(self) -> Generation:
+        """The finished call; raises ModelError while there is none."""
+        if self._call is None:
+            raise ModelError("the answer model ended its stream without a result", retryable=True)
+        return self._call
+
+    @property
     def declined(self) -> bool:
         """Whether the model refuses: it says so, says nothing, or was likely enough to say so."""
-        text = self.call.text if self.call else self._held
+        text = self._call.text if self._call else self._held
         return self._likely or refuses(text) or not text.strip()
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the model refused although the chance of a refusal was low: it may know more than it said."""
+        return self.declined and self.chance is not None and not self._likely
 
     def take(self, piece: Piece, *, at_ms: float) -> str:
         """The text that may be shown after this piece; `at_ms` is the time on the run's clock."""
@@ -32,7 +45,7 @@ class Reply:
             case Chance():
                 self.chance = piece.probability
             case Generation():
-                self.call = piece
+                self._call = piece
                 return "" if self.declined else self._release()
             case str():
                 self.first_token_ms = self.first_token_ms or at_ms

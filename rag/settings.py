@@ -50,7 +50,7 @@ class Roles(Section):
         "rule:previous-question",
         description="makes a follow-up stand alone; 'rule:previous-question' needs no model",
     )
-    judge: str = Field("", description="second opinion on answers in evals; empty means none")
+    judge: str = Field("", description="second opinion on answers; nothing asks it yet")
     embed: str = Field("local:all-minilm-l6-v2", description="turns text into vectors")
 
 

@@ -20,7 +20,7 @@ def traces(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="[ID|status|ship]", help="A trace (a few digits are enough), or the delivery to Langfuse."
+            metavar="[ID|status|ship|retry]", help="A trace (a few digits are enough), or the delivery to Langfuse."
         ),
     ] = "",
     limit: Annotated[int, typer.Option(min=1, help="How many to list.")] = 20,
@@ -39,6 +39,9 @@ def traces(
         case "status":
             _status(spool, as_json=as_json)
         case "ship":
+            _ship(spool, settings, quiet=quiet, as_json=as_json)
+        case "retry":
+            spool.retry_failed()
             _ship(spool, settings, quiet=quiet, as_json=as_json)
         case _:
             _show(spool.trace(what), spool, as_json=as_json)

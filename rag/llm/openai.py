@@ -96,13 +96,12 @@ class OpenAILLM:
             "stream_options": {"include_usage": True},
         }
         taken = {key: value for key, value in optional.items() if key not in self._refused}
-        chances = {"logprobs": True, "top_logprobs": 10} if self._tells_chances and sampling.watch else {}
         renamed = {OPTIONAL[key]: optional[key] for key in self._refused if OPTIONAL[key]}
         return {
             "model": self._model,
             "messages": [{"role": message.role, "content": message.content} for message in messages],
             "stream": True,
-            **chances,
+            **(_watched(sampling) if self._tells_chances and sampling.watch else {}),
             **taken,
             **{key: value for key, value in renamed.items() if key},
         }
@@ -190,6 +189,14 @@ def _facts(event: Any) -> dict[str, Any]:
 
 def _text(event: Any) -> str:
     return (event.choices[0].delta.content or "") if event.choices else ""
+
+
+def _watched(sampling: Sampling) -> dict[str, Any]:
+    """What llama.cpp's server wants: chances of the first token, and the watched text's first word ruled out."""
+    word = sampling.watch.split()[0]
+    spellings = (word, f" {word}", word.capitalize(), f" {word.capitalize()}")
+    ruled_out = {"extra_body": {"logit_bias": [[spelling, False] for spelling in spellings]}}
+    return {"logprobs": True, "top_logprobs": 10, **(ruled_out if sampling.insist else {})}
 
 
 def _chance(event: Any, watch: str) -> Chance | None:

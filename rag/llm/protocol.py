@@ -25,12 +25,14 @@ Piece = str | Chance | Generation
 class Sampling:
     """How a text is drawn: `temperature` 0 gives the likeliest; `max_tokens` bounds the answer.
 
-    `watch` is a text whose chance to be the answer is wanted, where the server tells it.
+    `watch` is a text whose chance to be the answer is wanted, where the server tells it; with `insist` such a server
+    must write something else.
     """
 
     temperature: float
     max_tokens: int
     watch: str = ""
+    insist: bool = False
 
 
 class LLM(Protocol):
