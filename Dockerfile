@@ -9,4 +9,7 @@ COPY ingest ingest
 COPY ui ui
 COPY evals evals
 RUN python -m pip install --no-cache-dir --no-deps --no-build-isolation .
+# A fresh volume takes over the rights of this folder: every user may fill it.
+RUN useradd --create-home --uid 1000 plumb && mkdir --mode 1777 /models
+USER plumb
 CMD ["sh", "-c", "plumb models pull --from index && exec plumb ui --no-browser"]

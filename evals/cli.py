@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from rag.terminal import clean, console, print_json
+from rag.terminal import clean, complain, console, print_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from evals.records import Run
     from evals.run import Progress
@@ -49,9 +49,11 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options
     settings = load_settings()
     check_writable(out or run_path(settings, "run"))
     engine = Engine.from_settings(settings)
-    done = _follow(evaluate(engine, questions, cases=cases, selection=selection))
-    path = out or run_path(settings, done.id)
-    save_run(done, path)
+    for done in _runs(evaluate(engine, questions, cases=cases, selection=selection)):
+        path = out or run_path(settings, done.id)
+        save_run(done, path)
+        if len(done.records) < len(cases):
+            complain(f"the run ends after {len(done.records)} of {len(cases)} questions; they are kept in {path}")
     if as_json:
         print_json({**plain_run(done), "path": str(path)})
     else:
@@ -61,7 +63,8 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options
         raise typer.Exit(1)
 
 
-def _follow(events: Iterable[Progress]) -> Run:
+def _runs(events: Iterable[Progress]) -> Iterator[Run]:
+    """Show the progress, and yield the run as soon as there is one: an error may still follow."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
@@ -81,8 +84,7 @@ def _follow(events: Iterable[Progress]) -> Run:
                     told = f"{failed} failed · " if failed else ""
                     bar.update(task, advance=1, description=f"{told}{clean(case.question)[:50]}")
                 case Run():
-                    return event
-    raise RuntimeError("the run ended without a result")
+                    yield event
 
 
 def _print(done: Run, path: Path) -> None:

@@ -145,7 +145,7 @@ def says(text: str, wording: str) -> bool:
 
 
 _BEFORE = r"(?<!\w)(?<!\d[.,:])(?<!ty-)"
-_AFTER_NUMBER = r"(?=[.,]00?(?![\d.,])|\.(?:19|20)\d\d(?!\d)|(?!\w|[.,:]\d))"
+_AFTER_NUMBER = r"(?=[.,]00?(?!\d|[.,]\d)|\.(?:19|20)\d\d(?!\d)|(?!\w|[.,:]\d))"
 _EMPHASIS = re.compile(r"[*`]|(?<!\w)_+|_+(?!\w)")
 
 

@@ -122,7 +122,10 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A finished run. Times are UTC in ISO 8601; `models` lists who really answered, by role."""
+    """A finished run. Times are UTC in ISO 8601; `models` lists who really answered, by role.
+
+    A run that ended early has fewer records than cases.
+    """
 
     id: str
     started: str

@@ -60,10 +60,11 @@ def shown_figure(figure: Figure | None, unit: Unit) -> str:
 
 def _head(run: Run) -> str:
     models = "; ".join(f"{role} {', '.join(names)}" for role, names in run.models.items())
+    asked = f"{len(run.records)} of {len(run.cases)}" if len(run.records) < len(run.cases) else str(len(run.cases))
     selection = ", ".join(f"{name} {value}" for name, value in run.dataset.selection.items() if value)
     return clean(
         f"{run.dataset.name} {run.dataset.sha256[:12]}{f' ({selection})' if selection else ''}, "
-        f"{len(run.records)} questions, {run.started} to {run.ended}\n"
+        f"{asked} questions, {run.started} to {run.ended}\n"
         f"models: {models or NONE}\n"
         f"index {run.index.name}, {run.index.chunks} chunks; config {run.config_hash}; code {run.code_version}; "
         f"{run.machine.cpu}, {run.machine.cores} cores"
@@ -103,8 +104,9 @@ def _tags(run: Run) -> Table:
     table.add_column("\nby tag", no_wrap=True)
     for title in ("\nn", *BY_TAG.values()):
         table.add_column(title, justify="right", no_wrap=True)
+    asked = {record.case_id for record in run.records}
     for tag, figures in run.summary.by_tag.items():
-        cases = sum(tag in case.tags for case in run.cases)
+        cases = sum(tag in case.tags for case in run.cases if case.id in asked)
         table.add_row(Text(clean(tag)), str(cases), *(shown_figure(figures.get(name), "share") for name in BY_TAG))
     return table
 

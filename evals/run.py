@@ -48,6 +48,7 @@ def evaluate(
 
     A question that fails is recorded and counted. The error is raised when going on is in vain: a setting or a
     model file is wrong, every question so far failed, or the last three failed because a part of the system did.
+    Before an error or an interrupt is raised, a Run with the records so far is yielded, if one of them has an answer.
     """
     chosen = tuple(dataset.cases if cases is None else cases)
     begun = _begin(engine, dataset, chosen, selection or {})
@@ -55,13 +56,18 @@ def evaluate(
     engine.warm()
     records: list[Record] = []
     errors: list[PlumbError | None] = []
-    for case in chosen:
-        record, error = _ask(engine, case, session_id=f"eval:{begun.id}")
-        records.append(record)
-        errors.append(error)
-        _stop_in_vain(errors, remaining=len(chosen) - len(errors))
-        yield Asked(case=case, record=record)
-    yield score(replace(begun, records=tuple(records), models=_models(records), ended=_iso(datetime.now(UTC))))
+    try:
+        for case in chosen:
+            record, error = _ask(engine, case, session_id=f"eval:{begun.id}")
+            records.append(record)
+            errors.append(error)
+            _stop_in_vain(errors, remaining=len(chosen) - len(errors))
+            yield Asked(case=case, record=record)
+    except (PlumbError, KeyboardInterrupt):
+        if any(record.answer for record in records):
+            yield _finished(begun, records)
+        raise
+    yield _finished(begun, records)
 
 
 def run_path(settings: Settings, run_id: str) -> Path:
@@ -88,6 +94,10 @@ def _begin(engine: Engine, dataset: Dataset, cases: Sequence[Case], selection: M
         cases=tuple(cases),
         records=(),
     )
+
+
+def _finished(begun: Run, records: Sequence[Record]) -> Run:
+    return score(replace(begun, records=tuple(records), models=_models(records), ended=_iso(datetime.now(UTC))))
 
 
 def _ask(engine: Engine, case: Case, *, session_id: str) -> tuple[Record, PlumbError | None]:

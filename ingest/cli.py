@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.terminal import complain, console, print_json
+from rag.terminal import clean, complain, console, print_json
 
 if TYPE_CHECKING:
     from ingest.pipeline import Progress, Report
@@ -44,7 +44,7 @@ def _follow(events: object) -> Report:
     from ingest.pipeline import Document, Report, Started
 
     screen = console(stderr=True)
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False))
     with Bar(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
         task = bar.add_task("", total=None)
         for event in cast("Iterator[Progress]", events):
@@ -55,7 +55,7 @@ def _follow(events: object) -> Report:
                     complain(f"skipped {uri}: {reason}")
                     bar.advance(task)
                 case Document(uri=uri):
-                    bar.update(task, advance=1, description=uri.replace("[", "\\["))
+                    bar.update(task, advance=1, description=clean(uri))
                 case Report():
                     return event
     raise RuntimeError("the run ended without a report")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -22,19 +22,25 @@ class File:
     source: str
 
 
-def discover(paths: Sequence[Path], *, root: Path) -> list[File]:
+def discover(paths: Sequence[Path], *, root: Path, known: Collection[str] = ()) -> list[File]:
     """The documents below `paths`, sorted; hidden files and links are left out, unknown kinds in folders too.
 
-    Raises InputError for a path that is not there and when nothing readable is found at all.
+    `known` are the names of the documents in the index. Where some of them lie below a path, it may be empty or gone.
+    Raises InputError for any other path that is not there, and when there is neither a document nor a known one.
     """
-    found = {file.uri: file for path in paths for file in _below(path, root)}
-    if not found:
+    found = {file.uri: file for path in paths for file in _below(path, root, known)}
+    if not (found or any(_is_known(path, root, known) for path in paths)):
         raise InputError(
             f"no documents in {', '.join(str(path) for path in paths)}",
             expected=f"files ending in {' '.join(sorted(SUPPORTED))}",
             remedy="name a folder that holds some",
         )
     return [found[uri] for uri in sorted(found)]
+
+
+def lies_below(uri: str, place: str) -> bool:
+    """Whether a document of this name is the file called `place`, or lies in the folder called so."""
+    return place in (".", uri) or uri.startswith(place.rstrip("/") + "/")
 
 
 def source_uri(path: Path, root: Path) -> str:
@@ -65,10 +71,17 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
 
 
-def _below(path: Path, root: Path) -> Iterator[File]:
+def _is_known(path: Path, root: Path, known: Collection[str]) -> bool:
+    place = source_uri(path, root)
+    return any(lies_below(uri, place) for uri in known)
+
+
+def _below(path: Path, root: Path, known: Collection[str]) -> Iterator[File]:
     try:
         path.stat()
     except (OSError, ValueError) as error:
+        if isinstance(error, FileNotFoundError) and _is_known(path, root, known):
+            return
         raise _unreadable(error, path) from None
     source = source_uri(path, root)
     if path.is_file():

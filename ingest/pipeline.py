@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from ingest.chunk import chunk
-from ingest.files import File, digest, discover, read, source_uri
+from ingest.files import File, digest, discover, lies_below, read, source_uri
 from ingest.manifest import Manifest, Record
 from ingest.parse import parse
 from rag.errors import DocumentError, PlumbError, StoreError
@@ -24,7 +24,7 @@ from rag.version import code_version
 
 Outcome = Literal["added", "replaced", "unchanged", "removed", "failed"]
 # Raised whenever parsing or chunking changes what a document becomes: everything is made anew then.
-PIPELINE_VERSION = 1
+PIPELINE_VERSION = 2
 # Documents are embedded and written in groups of about so many chunks.
 GROUP_CHUNKS = 128
 
@@ -75,8 +75,11 @@ class _Prepared:
 
 
 def manifest_path(settings: Settings) -> Path:
-    """Where the manifest of the configured index lies."""
-    return settings.data_path / "index" / f"{settings.store.kind}-{settings.store.collection}.db"
+    """Where the manifest of the configured index lies; every server has its own."""
+    store = settings.store
+    address = store.url.rstrip("/").encode()
+    server = f"-{digest(address)[:8]}" if store.kind == "server" else ""
+    return settings.data_path / "index" / f"{store.kind}{server}-{store.collection}.db"
 
 
 def ingest(paths: Sequence[Path], *, settings: Settings) -> Iterator[Progress]:
@@ -89,7 +92,8 @@ def ingest(paths: Sequence[Path], *, settings: Settings) -> Iterator[Progress]:
     seen: list[Document] = []
     try:
         with recorder.step("discover", "span"):
-            files = discover(paths, root=settings.root)
+            known = Manifest(manifest_path(settings)).records()
+            files = discover(paths, root=settings.root, known=known.keys())
         yield Started(files=len(files))
         run = _Run(settings, recorder)
         for document in run.documents(paths, files):
@@ -160,7 +164,7 @@ class _Run:
         return _Prepared(file=file, hash=content, chunks=chunks, old=old)
 
     def _write(self, group: Sequence[_Prepared]) -> Iterator[Document]:
-        """Embed and store a group: new chunks first, then the manifest, then old chunks go."""
+        """Embed and store a group: new chunks first, then old chunks go, then the manifest tells of it."""
         chunks = [item for prepared in group for item in prepared.chunks]
         with self.recorder.step("embed", "embedding") as step:
             step.note({"chunks": len(chunks), "model": self.searcher.embedder.name})
@@ -201,18 +205,14 @@ class _Run:
 
 
 def _vanished(records: Mapping[str, Record], paths: Sequence[Path], files: Sequence[File], root: Path) -> list[Record]:
-    """Documents that came from one of these folders and are no longer in it."""
-    folders = [source_uri(path, root) for path in paths if path.is_dir()]
+    """Documents that came from one of these paths and are no longer there."""
+    places = [source_uri(path, root) for path in paths]
     found = {file.uri for file in files}
     return [
         record
         for record in records.values()
-        if record.uri not in found and any(_inside(record.uri, folder) for folder in folders)
+        if record.uri not in found and any(lies_below(record.uri, place) for place in places)
     ]
-
-
-def _inside(uri: str, folder: str) -> bool:
-    return folder == "." or uri.startswith(folder.rstrip("/") + "/")
 
 
 def _report(seen: Sequence[Document], *, total: int, recorder: Recorder) -> Report:

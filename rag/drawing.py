@@ -12,7 +12,7 @@ from rich.text import Text
 
 from rag.engine import Delta, Event, Stage
 from rag.terminal import clean
-from rag.types import Answer, Citation, Hit, Support
+from rag.types import Answer, Citation, Hit, Support, place_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,6 +34,7 @@ def draw_stream(console: Console, events: Iterable[Event]) -> Answer:
         for event in events:
             match event:
                 case Stage(name=name):
+                    text = "" if name == "generate" else text
                     live.update(Text(f"{text}\n\n{STAGES[name]}" if text else STAGES[name], style="dim"))
                 case Delta(text=piece):
                     text += clean(piece)
@@ -71,9 +72,7 @@ def draw_hits(console: Console, hits: Sequence[Hit]) -> None:
 
 def _draw_citation(console: Console, citation: Citation, title: str) -> None:
     word, colour = SUPPORT["supported" if citation.supported else "partly"]
-    place = ", ".join(
-        part for part in (f"page {citation.page}" if citation.page else "", " › ".join(citation.headings)) if part
-    )
+    place = place_name(citation.page, citation.headings)
     head = Text.assemble((f"[{citation.marker}] ", "bold"), clean(title), (f"  {clean(citation.uri)}", "dim"))
     console.print(head)
     console.print(Padding(Text.assemble((word, colour), clean(f"   {place}" if place else "")), (0, 0, 0, 4)))
@@ -82,7 +81,7 @@ def _draw_citation(console: Console, citation: Citation, title: str) -> None:
 
 def _draw_verdict(console: Console, answer: Answer) -> None:
     claims = answer.verdict.claims
-    if answer.abstained:
+    if answer.abstained and not claims:
         console.print("Abstained: no claim was made.")
         return
     if answer.verdict.supported:
@@ -91,12 +90,12 @@ def _draw_verdict(console: Console, answer: Answer) -> None:
     for claim in claims:
         if claim.support != "supported":
             word, colour = SUPPORT[claim.support]
-            console.print(Text(f"{word}: {clean(claim.text)} ({claim.reason})", style=colour))
+            console.print(Text(f"{word}: {clean(claim.text)} ({clean(claim.reason)})", style=colour))
 
 
 def _facts(answer: Answer) -> str:
     usage, times = answer.usage, answer.timings_ms
-    models = ", ".join(f"{role} {model}" for role, model in answer.models.items())
+    models = clean(", ".join(f"{role} {model}" for role, model in answer.models.items()))
     cached = f" ({usage.cached} cached)" if usage.cached else ""
     first = f"first token {times['first_token'] / 1000:.1f} s, " if "first_token" in times else ""
     return (

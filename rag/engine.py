@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from rag import context
-from rag.errors import InputError, ModelError, PlumbError, StoreError
+from rag.errors import InputError, ModelError, StoreError
 from rag.llm import LLM, Warmable, make_llm
 from rag.llm.protocol import Sampling, complete
 from rag.observe.codec import without_content
@@ -28,12 +28,14 @@ from rag.version import code_version
 
 RULE_REWRITE = "rule:previous-question"
 
+NO_ANSWER = Checked(text="", citations=(), verdict=Verdict(claims=()))
+
 log = logging.getLogger("plumbline")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """The engine begins a part of its work."""
+    """The engine begins a part of its work; with each 'generate' the answer begins anew."""
 
     name: Literal["retrieve", "generate", "verify"]
 
@@ -71,7 +73,7 @@ class Engine:
         self.spool = open_spool(settings)
         self._answer = answer
         self._rewrite = rewrite
-        self._answer_prompt = load_prompt("answer", own=prompts)
+        self._answer_prompt = load_prompt(settings.generate.prompt, own=prompts)
         self._rewrite_prompt = load_prompt("rewrite", own=prompts)
 
     @classmethod
@@ -123,8 +125,9 @@ class Engine:
         except (GeneratorExit, KeyboardInterrupt):
             self._keep(recorder, status="abandoned", output=None, attributes=facts)
             raise
-        except PlumbError as error:
-            self._keep(recorder, status="failed", output=str(error), attributes=facts)
+        except Exception as error:
+            # A defect of ours leaves its trace like a known failure.
+            self._keep(recorder, status="failed", output=f"{type(error).__name__}: {error}", attributes=facts)
             raise
         self._keep(recorder, status="ok", output=answer.text, attributes={**facts, **_outcome(answer)})
         yield answer
@@ -139,16 +142,16 @@ class Engine:
         query, rewriting = self._condense(recorder, question, history)
         yield Stage(name="retrieve")
         hits = self._retrieve(recorder, query)
-        yield Stage(name="generate")
         read = yield from self._read(recorder, question, history, hits)
         yield Stage(name="verify")
-        checked = self._check(recorder, question, read.text, read.passages)
+        checked = self._check(recorder, question, read.text, read.passages) if read.text is not None else NO_ANSWER
+        abstained = self._withheld(checked)
         return Answer(
             question=question,
-            text=checked.text if checked else abstention(hits),
-            abstained=checked is None,
-            citations=checked.citations if checked else (),
-            verdict=checked.verdict if checked else Verdict(claims=()),
+            text=abstention(hits, tried=bool(checked.verdict.claims)) if abstained else checked.text,
+            abstained=abstained,
+            citations=() if abstained else checked.citations,
+            verdict=checked.verdict,
             passages=read.passages,
             hits=tuple(hits),
             usage=sum((call.usage for call in read.calls), rewriting.usage if rewriting else Usage()),
@@ -165,7 +168,7 @@ class Engine:
             with recorder.step("rewrite", "span") as step:
                 query = f"{history[-1].question} {question}"
                 step.note({"rule": RULE_REWRITE, "query": query})
-            return query[: self.settings.limits.question_chars], None
+            return query[-self.settings.limits.question_chars :], None
         messages = self._rewrite_prompt.render({"history": _spoken(history), "question": question})
         with recorder.step("rewrite", "generation") as step:
             sampling = Sampling(temperature=0, max_tokens=100)
@@ -183,7 +186,7 @@ class Engine:
 
     def _read(
         self, recorder: Recorder, question: str, history: Sequence[Turn], hits: Sequence[Hit]
-    ) -> Generator[Delta, None, _Reading]:
+    ) -> Generator[Stage | Delta, None, _Reading]:
         """Let the model read portion after portion until one answers."""
         options = self.settings.context
         portions = context.readings(
@@ -214,7 +217,7 @@ class Engine:
         passages: Sequence[Passage],
         *,
         insist: bool = False,
-    ) -> Generator[Delta, None, Reply]:
+    ) -> Generator[Stage | Delta, None, Reply]:
         """One call of the answer model; with `insist` it may not refuse."""
         options = self.settings.generate
         sampling = Sampling(
@@ -226,6 +229,7 @@ class Engine:
             "question": question,
         }
         messages = self._answer_prompt.render(values)
+        yield Stage(name="generate")
         with recorder.step("generate", "generation") as step:
             reply = Reply(decline_at=1 if insist else options.decline_at)
             for piece in self._answer.stream(messages, sampling):
@@ -235,12 +239,7 @@ class Engine:
             step.note({"decline_chance": reply.chance, "declined": reply.declined})
         return reply
 
-    def _check(
-        self, recorder: Recorder, question: str, text: str | None, passages: Sequence[Passage]
-    ) -> Checked | None:
-        """The checked answer, or None when the model declined or nothing of what it wrote is supported."""
-        if text is None:
-            return None
+    def _check(self, recorder: Recorder, question: str, text: str, passages: Sequence[Passage]) -> Checked:
         settings = self.settings.verify
         with recorder.step("verify", "evaluator") as step:
             checked = verify(
@@ -252,8 +251,12 @@ class Engine:
             )
             share = checked.verdict.supported_share or 0.0
             step.note({"claims": [asdict(claim) for claim in checked.verdict.claims], "supported_share": share})
+        return checked
+
+    def _withheld(self, checked: Checked) -> bool:
+        """Whether there is no answer to show: the model declined, or nothing of what it wrote is supported."""
         hopeless = all(claim.support == "unsupported" for claim in checked.verdict.claims)
-        return None if hopeless and settings.abstain_unsupported else checked
+        return not checked.text or (hopeless and self.settings.verify.abstain_unsupported)
 
     def _models(self, generation: Generation, rewriting: Generation | None) -> dict[str, str]:
         models = {"answer": generation.resolved_model, "embed": self.searcher.embedder.name}
@@ -283,10 +286,11 @@ class Engine:
             log.log(level, "the trace of this answer was not kept: %s", error)
 
 
-def abstention(hits: Sequence[Hit]) -> str:
-    """What the user reads when the documents don't hold the answer."""
+def abstention(hits: Sequence[Hit], *, tried: bool) -> str:
+    """What the user reads instead of an answer; `tried` tells that the model wrote one that could not be confirmed."""
+    found = "The documents don't confirm what the model answered." if tried else "The documents don't hold the answer."
     closest = list(dict.fromkeys(f"{hit.chunk.title} ({hit.chunk.uri})" for hit in hits))[:3]
-    return f"The documents don't hold the answer. Closest: {'; '.join(closest)}."
+    return f"{found} Closest: {'; '.join(closest)}."
 
 
 def _spoken(history: Sequence[Turn]) -> str:

@@ -15,6 +15,8 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
         "roles.embed": '"openai:text-embedding-3-small"',
         "context.budget_tokens": "4000",
         "context.readings": "1",
+        "generate.prompt": '"answer-cited"',
+        "generate.max_tokens": "2000",
         "ingest.chunk_tokens": "400",
         "store.collection": '"plumbline-openai"',
     },
@@ -23,12 +25,14 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
         "roles.embed": '"ollama:nomic-embed-text"',
         "context.budget_tokens": "1500",
         "context.readings": "1",
+        "generate.prompt": '"answer-cited"',
         "store.collection": '"plumbline-ollama"',
     },
     "vllm": {
         "roles.answer": '"vllm:Qwen/Qwen2.5-7B-Instruct"',
         "context.budget_tokens": "3000",
         "context.readings": "1",
+        "generate.prompt": '"answer-cited"',
     },
 }
 

@@ -23,9 +23,15 @@ class Reply:
 
     @property
     def call(self) -> Generation:
-        """The finished call; raises ModelError while there is none."""
+        """The finished call; raises ModelError while there is none, or when its tokens were used up before a word."""
         if self._call is None:
             raise ModelError("the answer model ended its stream without a result", retryable=True)
+        if self._call.finish_reason == "length" and not self._call.text.strip():
+            raise ModelError(
+                f"{self._call.requested_model} used up its {self._call.usage.completion} tokens before it wrote a word",
+                expected="an answer within generate.max_tokens",
+                remedy="raise generate.max_tokens; reasoning models want 2000 and more",
+            )
         return self._call
 
     @property
@@ -63,8 +69,9 @@ class Reply:
 
 
 def refuses(text: str) -> bool:
-    """Whether a text is the refusal, perhaps with words around it."""
-    return DECLINE.casefold() in text.casefold()
+    """Whether a text is the refusal, or begins or ends with it."""
+    bare = text.casefold().strip(" \n.!*\"'")
+    return bare.startswith(DECLINE.casefold()) or bare.endswith(DECLINE.casefold())
 
 
 def _may_refuse(text: str) -> bool:

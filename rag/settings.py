@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
@@ -24,8 +24,8 @@ from rag.errors import ConfigError
 
 CONFIG_NAME = "plumbline.toml"
 ENV_PREFIX = "PLUMB_"
-# Variables with our prefix that are not settings: of the command line, and of the test suite.
-OTHER_VARIABLES = ("PLUMB_CONFIG", "PLUMB_DEBUG")
+# Variables with our prefix that are not settings: of the command line, of docker-compose.yml, of the test suite.
+OTHER_VARIABLES = ("PLUMB_CONFIG", "PLUMB_DEBUG", "PLUMB_UID", "PLUMB_GID")
 TEST_PREFIX = "PLUMB_TEST_"
 SECRET_NAME = re.compile(r"key|token|secret|passw|credential|auth", re.IGNORECASE)
 # In a URL: the user and password before the host, and parameters with the name of a secret.
@@ -50,7 +50,6 @@ class Roles(Section):
         "rule:previous-question",
         description="makes a follow-up stand alone; 'rule:previous-question' needs no model",
     )
-    judge: str = Field("", description="second opinion on answers; nothing asks it yet")
     embed: str = Field("local:all-minilm-l6-v2", description="turns text into vectors")
 
 
@@ -128,8 +127,11 @@ class Generate(Section):
 
     temperature: float = Field(0.0, ge=0, le=2, description="0 gives the same answer again")
     max_tokens: int = Field(300, ge=1, description="longest answer")
+    prompt: str = Field(
+        "answer", pattern=r"[\w-]+", description="'answer' suits small models, 'answer-cited' larger ones"
+    )
     decline_at: float = Field(
-        0.3,
+        0.7,
         ge=0,
         le=1,
         description="a local model declines when its refusal is at least this likely; 1 leaves it to the model",
@@ -186,6 +188,13 @@ BUILT_IN_PROVIDERS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+def _completed(given: Mapping[str, Any], built_in: Mapping[str, Any]) -> dict[str, Any]:
+    """A provider's values over the built-in ones of its name; a built-in key goes to the built-in address only."""
+    is_elsewhere = given.get("base_url", built_in["base_url"]) != built_in["base_url"]
+    kept = {name: value for name, value in built_in.items() if not (is_elsewhere and name == "api_key_env")}
+    return {**kept, **given}
+
+
 class Settings(BaseSettings):
     """Everything that can be set. `root` is the folder of the config file; relative paths start there."""
 
@@ -225,6 +234,18 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment wins over the file, which arrives as init arguments."""
         return env_settings, init_settings
+
+    @field_validator("providers", mode="before")
+    @classmethod
+    def _with_built_in_values(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        return {
+            name: _completed(values, BUILT_IN_PROVIDERS[name])
+            if name in BUILT_IN_PROVIDERS and isinstance(values, dict)
+            else values
+            for name, values in given.items()
+        }
 
     @property
     def data_path(self) -> Path:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant"]
 StepKind = Literal["chain", "retriever", "embedding", "generation", "evaluator", "span"]
 Support = Literal["supported", "partly", "unsupported"]
+
+
+def place_name(page: int | None, headings: Sequence[str]) -> str:
+    """A place in a document for people: the page, then the heading path."""
+    return ", ".join(part for part in (f"page {page}" if page else "", " › ".join(headings)) if part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +36,7 @@ class Chunk:
     @property
     def place(self) -> str:
         """Where the passage stands, for people: heading path or page."""
-        page = f"page {self.page}" if self.page else ""
-        return ", ".join(part for part in (page, " › ".join(self.headings)) if part)
+        return place_name(self.page, self.headings)
 
     @property
     def indexed_text(self) -> str:

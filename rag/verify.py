@@ -7,31 +7,20 @@ else matches; a name or a negation that differs makes it partly supported at bes
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
-from rag.sentences import sentences
+from rag.claims import MARKER, Part, split
+from rag.evidence import Evidence, Question, Quote, Terms, read, together, weigh
+from rag.spelling import plain
 from rag.types import Citation, Claim, Passage, Support, Verdict
 
-Terms = Callable[[str], frozenset[int]]
+# MARKER and plain: the metrics compare texts as the check does.
+__all__ = ["MARKER", "Checked", "Thresholds", "plain", "verify"]
 
-MARKER = re.compile(r"\s*\[(\d{1,3})\]")
-NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
-QUOTED = re.compile(r"[\"“„«]([^\"”“»]{12,}?)[\"”“»]")
-NAME = re.compile(r"(?<=[a-z,;:] )[A-Z][\w’'-]+")
-NEGATION = re.compile(
-    r"\b(not|no|never|none|cannot|without|nicht|kein\w*|nie|ohne|pas|jamais|sans|nunca|sin)\b|n['’]t\b", re.IGNORECASE
-)
 # From worst to best.
 SUPPORTS: tuple[Support, ...] = ("unsupported", "partly", "supported")
-# A term that the question already holds is repeated, not claimed: it counts half.
-ASKED_WEIGHT = 0.5
 QUOTE_CHARS = 300
-# A claim of fewer words is an answer to the question, not a statement of its own.
-SENTENCE_WORDS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,169 +41,100 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Question:
-    """What claims are held against besides the passages: the question, its terms, how terms are made."""
+class _Judged:
+    """A claim and the words it rests on, one quote for each of its markers."""
 
-    text: str
-    asked: frozenset[int]
-    terms: Terms
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Evidence:
-    passage: Passage
-    quote: str
-    score: float
-    reason: str
-    support: Support
-
-    @property
-    def rank(self) -> tuple[int, float]:
-        """How well it carries the claim: better support first, then more shared terms."""
-        return SUPPORTS.index(self.support), self.score
+    claim: Claim
+    quotes: tuple[Quote, ...] = ()
 
 
 def verify(text: str, passages: Sequence[Passage], *, question: str, terms: Terms, thresholds: Thresholds) -> Checked:
     """Check an answer against the passages it was written from.
 
     `terms` maps a text to the set of its stemmed content words. A citation that the model gave is kept where its
-    passage supports the claim, and replaced by the best passage where it does not.
+    passage supports the claim, and replaced by the best passage where it does not; a claim that takes several
+    passages gets them all. All else of the text stays as the model wrote it.
     """
-    against = _Question(text=question, asked=terms(question), terms=terms)
-    spans = [span for span in sentences(text) if MARKER.sub("", text[slice(*span)]).strip(" -*•|")]
-    judged = [_judge(text[start:end], passages, against, thresholds) for start, end in spans]
-    verdict = Verdict(claims=tuple(claim for claim, _ in judged))
+    against = _Against(question, passages, terms=terms, thresholds=thresholds)
+    parts = split(text, {passage.marker for passage in passages})
+    judged = [against.judge(part) if part.claim else None for part in parts]
+    written = [
+        part.with_markers(found.claim.markers if found else ()) for part, found in zip(parts, judged, strict=True)
+    ]
+    claims = [found for found in judged if found]
     return Checked(
-        text=_joined(text, spans, verdict.claims),
-        citations=_citations(judged),
-        verdict=verdict,
+        # Not lstrip(): the first item of a list keeps the indentation of the others. One space is the tokenizer's.
+        text="".join(written).rstrip().lstrip("\r\n").removeprefix(" "),
+        citations=_citations(claims),
+        verdict=Verdict(claims=tuple(found.claim for found in claims)),
     )
 
 
-def _joined(text: str, spans: Sequence[tuple[int, int]], claims: Sequence[Claim]) -> str:
-    """The claims with their markers, lines where the model wrote lines."""
-    starts = [0, *(end for _, end in spans)]
-    gaps = ["\n" if "\n" in text[a:b] else " " for a, (b, _) in zip(starts, spans, strict=False)]
-    return "".join(gap + _marked(claim) for gap, claim in zip(gaps, claims, strict=True)).strip()
+class _Against:
+    """The passages of one answer, ready to be held against its claims."""
+
+    def __init__(self, question: str, passages: Sequence[Passage], *, terms: Terms, thresholds: Thresholds) -> None:
+        self._question = Question(text=question, asked=terms(question), terms=terms)
+        self._sources = [read(passage, self._question) for passage in passages]
+        self._thresholds = thresholds
+
+    def judge(self, part: Part) -> _Judged:
+        """Find the passages that carry a claim, and how well they do."""
+        if not self._sources:
+            claim = Claim(text=part.claim, markers=(), support="unsupported", score=0.0, reason="no passages")
+            return _Judged(claim=claim)
+        chosen = self._chosen(part)
+        best = max(chosen, key=self._rank)
+        support = self._support(best)
+        quotes = [quote for evidence in chosen for quote in evidence.quotes] if support != "unsupported" else []
+        claim = Claim(
+            text=part.claim,
+            markers=tuple(sorted(quote.passage.marker for quote in quotes)),
+            support=support,
+            score=round(best.score, 3),
+            reason=best.reason or ("" if support == "supported" else "the passages say little of this"),
+        )
+        return _Judged(claim=claim, quotes=tuple(quotes))
+
+    def _chosen(self, part: Part) -> list[Evidence]:
+        """The cited passages that support the claim, else the best one, else several that do so together."""
+        found = [weigh(part.claim, [source], self._question) for source in self._sources]
+        cited = [evidence for evidence in found if evidence.quotes[0].passage.marker in part.cites]
+        if supporting := [evidence for evidence in cited if self._support(evidence) == "supported"]:
+            return supporting
+        best = max(found, key=self._rank)
+        if self._support(best) == "supported":
+            return [best]
+        several = together(cited if len(cited) > 1 else found)
+        joint = weigh(part.claim, several, self._question) if len(several) > 1 else best
+        return [joint if self._support(joint) == "supported" else best]
+
+    def _support(self, evidence: Evidence) -> Support:
+        at = self._thresholds
+        level = (evidence.score >= at.partly_at) + (evidence.score >= at.supported_at)
+        return min(SUPPORTS[level], evidence.ceiling, key=SUPPORTS.index)
+
+    def _rank(self, evidence: Evidence) -> tuple[int, float]:
+        """How well it carries the claim: better support first, then more shared terms."""
+        return SUPPORTS.index(self._support(evidence)), evidence.score
 
 
-def _judge(
-    sentence: str, passages: Sequence[Passage], against: _Question, thresholds: Thresholds
-) -> tuple[Claim, _Evidence | None]:
-    claim = MARKER.sub("", sentence).strip()
-    given = {int(number) for number in MARKER.findall(sentence)}
-    found = [_evidence(claim, passage, against, thresholds) for passage in passages]
-    best = max(found, key=lambda evidence: evidence.rank, default=None)
-    if best is None:
-        return Claim(text=claim, markers=(), support="unsupported", score=0.0, reason="no passages"), None
-    cited = [e for e in found if e.passage.marker in given and e.support == "supported"]
-    chosen = max(cited, key=lambda evidence: evidence.rank, default=best)
-    markers = () if chosen.support == "unsupported" else (chosen.passage.marker,)
-    reason = chosen.reason or ("" if chosen.support == "supported" else "the passages say little of this")
-    score = round(chosen.score, 3)
-    found_claim = Claim(text=claim, markers=markers, support=chosen.support, score=score, reason=reason)
-    return found_claim, chosen if markers else None
-
-
-def _support(score: float, flaw: str, thresholds: Thresholds) -> Support:
-    if flaw.startswith(("number", "quote")) or score < thresholds.partly_at:
-        return "unsupported"
-    return "partly" if flaw or score < thresholds.supported_at else "supported"
-
-
-def _evidence(claim: str, passage: Passage, against: _Question, thresholds: Thresholds) -> _Evidence:
-    chunk = passage.hit.chunk
-    context = " ".join((chunk.title, *chunk.headings))
-    wanted, held = against.terms(claim), against.terms(context)
-    windows = [passage.text[start:end].strip() for start, end in _windows(passage.text)]
-    shares = {window: _share(wanted, against.terms(window) | held, against.asked) for window in windows}
-    # Among equal windows the one nearest to the question, then the shortest, is the quote.
-    quote = max(windows, key=lambda window: shares[window] + _nearness(window, against), default="")
-    score, flaw = shares.get(quote, 0.0), _flaw(claim, f"{passage.text} {context}", quote, against.text)
-    support = _support(score, flaw, thresholds)
-    return _Evidence(passage=passage, quote=quote[:QUOTE_CHARS].strip(), score=score, reason=flaw, support=support)
-
-
-def _nearness(window: str, against: _Question) -> float:
-    shared = len(against.terms(window) & against.asked) / (len(against.asked) or 1)
-    return 0.2 * shared - 0.0001 * len(window)
-
-
-def _share(wanted: frozenset[int], held: frozenset[int], asked: frozenset[int]) -> float:
-    def weight(found: frozenset[int]) -> float:
-        return len(found - asked) + ASKED_WEIGHT * len(found & asked)
-
-    return weight(wanted & held) / weight(wanted) if wanted else 0.0
-
-
-def _flaw(claim: str, passage: str, quote: str, question: str) -> str:
-    text = plain(passage)
-    for quoted in QUOTED.findall(claim):
-        if plain(quoted) not in text:
-            return f"quote not in the passage: {quoted[:60]}"
-    missing = numbers(claim) - numbers(passage) - numbers(question)
-    if missing:
-        return f"number not in the passage: {', '.join(sorted(missing))}"
-    names = [name for name in NAME.findall(claim) if plain(name) not in text and plain(name) not in plain(question)]
-    if names:
-        return f"name not in the passage: {', '.join(names[:3])}"
-    # "Six days" neither affirms nor denies what its row says besides.
-    whole = len(claim.split()) >= SENTENCE_WORDS and not NEGATION.search(question)
-    if whole and bool(NEGATION.search(claim)) != bool(NEGATION.search(quote)):
-        return "negation differs from the passage"
-    return ""
-
-
-def numbers(text: str) -> frozenset[str]:
-    """The numbers of a text in one spelling: 1,000 is 1000 and 0,38 is 0.38."""
-    return frozenset(_number(found) for found in NUMBER.findall(text))
-
-
-def plain(text: str) -> str:
-    """A text for comparison: typography, case and white space evened out."""
-    even = unicodedata.normalize("NFKC", text).translate(str.maketrans("’‘“”„–—‑", '\'\'"""---'))
-    return " ".join(even.casefold().split())
-
-
-def _number(text: str) -> str:
-    if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", text):
-        text = text.replace(",", "")
-    elif re.fullmatch(r"\d{1,3}(\.\d{3})+", text):
-        text = text.replace(".", "")
-    text = text.replace(",", ".")
-    return text.rstrip("0").rstrip(".") if re.fullmatch(r"\d+\.\d+", text) else text.lstrip("0") or "0"
-
-
-def _windows(text: str) -> list[tuple[int, int]]:
-    units = sentences(text)
-    pairs = [(a[0], b[1]) for a, b in pairwise(units)]
-    return [*units, *pairs]
-
-
-def _marked(claim: Claim) -> str:
-    if not claim.markers:
-        return claim.text
-    body = claim.text.rstrip(".!?。")
-    marks = "".join(f"[{marker}]" for marker in claim.markers)
-    return f"{body} {marks}{claim.text[len(body) :] or '.'}"
-
-
-def _citations(judged: Sequence[tuple[Claim, _Evidence | None]]) -> tuple[Citation, ...]:
-    by_marker: dict[int, list[tuple[Claim, _Evidence]]] = {}
-    for claim, evidence in judged:
-        if evidence:
-            by_marker.setdefault(evidence.passage.marker, []).append((claim, evidence))
+def _citations(judged: Sequence[_Judged]) -> tuple[Citation, ...]:
+    by_marker: dict[int, list[tuple[Claim, Quote]]] = {}
+    for found in judged:
+        for quote in found.quotes:
+            by_marker.setdefault(quote.passage.marker, []).append((found.claim, quote))
     return tuple(_citation(marker, pairs) for marker, pairs in sorted(by_marker.items()))
 
 
-def _citation(marker: int, pairs: Sequence[tuple[Claim, _Evidence]]) -> Citation:
-    best = max((evidence for _, evidence in pairs), key=lambda evidence: evidence.rank)
+def _citation(marker: int, pairs: Sequence[tuple[Claim, Quote]]) -> Citation:
+    _, best = max(pairs, key=lambda pair: (SUPPORTS.index(pair[0].support), pair[1].score))
     chunk = best.passage.hit.chunk
     return Citation(
         marker=marker,
         uri=chunk.uri,
         page=chunk.page,
         headings=chunk.headings,
-        quote=best.quote,
+        quote=best.text[:QUOTE_CHARS].strip(),
         supported=all(claim.support == "supported" for claim, _ in pairs),
     )

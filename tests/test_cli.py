@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 from command_line import ASKED, ESCAPE, Plumb, contents, failed, fine, parsed
+
+from rag.observe.spool import Spool
 
 ANSWER_KEYS = set("question text abstained citations verdict usage models trace_id timings_ms".split())
 SECRET = "hunter2-very-secret"
@@ -60,6 +63,24 @@ def test_ingest_brings_documents_in_once(plumb: Plumb, project: Path, corpus: Pa
         "failed": 0,
     }
     assert len(report["trace_id"]) == 32
+
+
+@pytest.mark.parametrize("gone", ["documents", "folder"])
+def test_documents_that_are_all_gone_leave_the_index(plumb: Plumb, filled: Path, gone: str) -> None:
+    shutil.rmtree(filled / "docs")
+    if gone == "documents":
+        (filled / "docs").mkdir()
+    (filled / "other.md").write_text("# Other\n\nThis one stays.\n")
+    assert "1 added, 3 removed" in fine(plumb("ingest", "docs", "other.md"))
+    (hit,) = parsed(plumb("search", "annual leave", "--json"))
+    assert hit["uri"] == "other.md"
+    failed(plumb("ingest", "docs"), code=2)
+
+
+def test_a_file_that_is_gone_leaves_the_index_alone(plumb: Plumb, filled: Path) -> None:
+    (filled / "docs" / "travel.md").unlink()
+    assert "1 removed" in fine(plumb("ingest", "docs/travel.md"))
+    assert "2 unchanged" in fine(plumb("ingest", "docs"))
 
 
 def test_a_document_that_can_not_be_read_is_one_line_and_the_run_goes_on(
@@ -144,6 +165,10 @@ def test_a_question_from_standard_input(plumb: Plumb, filled: Path) -> None:
     assert answer["question"] == ASKED
     hits = parsed(plumb("search", "-", "--json", stdin="bytes \udcff that are no text: leave"))
     assert hits
+
+
+def test_an_empty_question_is_refused_before_a_model_is_looked_for(plumb: Plumb, filled: Path) -> None:
+    assert "the question is empty" in failed(plumb("ask", " ", env={"PLUMB_ROLES__ANSWER": "local:nosuch"}), code=2)
 
 
 def test_ask_says_when_the_documents_do_not_tell(plumb: Plumb, filled: Path) -> None:
@@ -285,7 +310,9 @@ def test_options_of_every_command(plumb: Plumb, filled: Path, tmp_path: Path) ->
     assert fine(plumb("--help")).count("\n") > 15
 
 
-@pytest.mark.parametrize("arguments", [["bogus"], ["ask"], ["search", "x", "--limit", "0"], ["ingest"]])
+@pytest.mark.parametrize(
+    "arguments", [["bogus"], ["ask"], ["search", "x", "--limit", "0"], ["traces", "--limit", "10001"], ["ingest"]]
+)
 def test_usage_is_exit_code_2(plumb: Plumb, arguments: list[str]) -> None:
     result = plumb(*arguments)
     assert result.returncode == 2
@@ -373,6 +400,24 @@ def test_an_interrupted_question_is_silent_and_leaves_its_trace(plumb: Plumb, fi
         connection.close()
     assert (process.returncode, *told) == (130, "", "")
     assert parsed(plumb("traces", "--json", "--limit", "1"))[0]["status"] == "abandoned"
+
+
+def test_an_interrupted_eval_run_keeps_what_was_asked(plumb: Plumb, filled: Path) -> None:
+    script = [{"match": "Question: slow", "delay_s": 60, "reply": "x"}, {"match": "", "reply": "30 days [1]."}]
+    (filled / "script.json").write_text(json.dumps(script))
+    cases = [{"id": name, "question": name, "answerable": False} for name in ("leave", "slow", "travel")]
+    (filled / "questions.jsonl").write_text("".join(json.dumps(case) + "\n" for case in cases))
+    process = started(filled, "eval", "run", "questions.jsonl", env={"PLUMB_ROLES__ANSWER": "scripted:script.json"})
+    spool = Spool(filled / ".plumb" / "traces.db")
+    while not spool.traces(name="ask") and process.poll() is None:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    out, told = process.communicate(timeout=30)
+    (kept,) = (filled / ".plumb" / "runs").glob("*.json")
+    assert (process.returncode, out) == (130, "")
+    assert told == f"plumb: the run ends after 1 of 3 questions; they are kept in {kept}\n"
+    assert len(json.loads(kept.read_text())["records"]) == 1
 
 
 def test_an_ingest_that_was_killed_is_finished_by_the_next(plumb: Plumb, project: Path) -> None:

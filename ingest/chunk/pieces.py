@@ -28,9 +28,12 @@ class Piece:
 
 
 def grouped(elements: Sequence[Element]) -> Iterator[Piece]:
-    """One piece an element; a lead-in and what it leads to are one piece."""
+    """One piece an element; a lead-in and what it leads to on the same page are one piece."""
     leads: list[Piece] = []
     for element in elements:
+        if leads and leads[-1].page != element.page:
+            yield _group(leads)
+            leads = []
         leads.append(Piece(text=element.text.strip(), page=element.page))
         if not _leads_in(element):
             yield _group(leads)

@@ -27,8 +27,9 @@ class _Section:
 def chunk(
     parsed: Parsed, *, uri: str, document_hash: str, max_tokens: int, count: Callable[[str], int]
 ) -> tuple[Chunk, ...]:
-    """The chunks of a document, in order: none crosses a heading, none is longer than `max_tokens`.
+    """The chunks of a document, in order, none longer than `max_tokens`.
 
+    None crosses a heading or joins elements of two pages.
     `count` gives the tokens of a text; a chunk's `indexed_text`, context line included, is what must fit.
     Paragraphs, lists and tables stay whole where they fit, then rows and sentences do, then words. Only a
     single character that is itself too long may exceed the limit. Every word of the document is in some chunk.
@@ -101,7 +102,7 @@ def _framed(section: _Section, blank: Chunk, max_tokens: int, count: Count) -> t
 
 
 def _packs(pieces: Sequence[Piece], room: int, tokens: Count) -> Iterator[list[Piece]]:
-    """Pieces gathered up to `room` tokens; those that can't fit are taken apart.
+    """Pieces of one page gathered up to `room` tokens; those that can't fit are taken apart.
 
     Each piece is counted once and the sums are compared, so the cost grows with the text, not its square.
     """
@@ -112,7 +113,7 @@ def _packs(pieces: Sequence[Piece], room: int, tokens: Count) -> Iterator[list[P
         smaller = taken_apart(piece) if size > room else (piece,)
         if len(smaller) > 1:
             waiting.extendleft(reversed(smaller))
-        elif pack and used + gap + size > room:
+        elif pack and (used + gap + size > room or pack[-1].page != piece.page):
             yield pack
             pack, used = [piece], size
         else:

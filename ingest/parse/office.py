@@ -19,7 +19,7 @@ from rag.errors import DocumentError
 # spaCy pipelines and the module state of unstructured are not made for several threads at once, and
 # parsing holds the interpreter lock anyway.
 _ONE_AT_A_TIME = threading.Lock()
-_UNPACKED_BYTES = 1_000_000_000
+_UNPACKED_BYTES = 200_000_000
 _DROPPED = ("PageBreak", "Footer", "PageNumber", "Image")
 _KINDS: dict[str, Kind] = {"ListItem": "list", "Table": "table", "CodeSnippet": "code"}
 

@@ -11,6 +11,7 @@ from rag.terminal import console, print_json
 
 if TYPE_CHECKING:
     from rag.engine import Engine
+    from rag.settings import Settings
     from rag.types import Answer, Turn
 
 # What is read from standard input at most; the limit of a question is a setting.
@@ -41,8 +42,12 @@ def search(
 
 def ask(question: Question, as_json: AsJson = False) -> None:
     """Answer a question, with checked citations."""
-    engine = _engine()
-    asked = _text(question)
+    from rag.search import check_question
+    from rag.settings import load_settings
+
+    settings = load_settings()
+    asked = check_question(_text(question), max_chars=settings.limits.question_chars)
+    engine = _engine(settings)
     if as_json:
         from rag.views import answer_view
 
@@ -55,7 +60,9 @@ def ask(question: Question, as_json: AsJson = False) -> None:
 
 def chat() -> None:
     """Hold a conversation in the terminal; an empty line or Ctrl-D ends it."""
-    engine = _engine()
+    from rag.settings import load_settings
+
+    engine = _engine(load_settings())
     history: list[Turn] = []
     from rag.errors import PlumbError
     from rag.observe.ship import start_background
@@ -73,11 +80,10 @@ def chat() -> None:
     _deliver(engine)
 
 
-def _engine() -> Engine:
+def _engine(settings: Settings) -> Engine:
     from rag.engine import Engine
-    from rag.settings import load_settings
 
-    engine = Engine.from_settings(load_settings())
+    engine = Engine.from_settings(settings)
     engine.warm()
     return engine
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rag.errors import PlumbError
-from rag.terminal import console, print_json
+from rag.terminal import clean, console, print_json
 
 if TYPE_CHECKING:
     from rag.settings import Settings
 
-# The model has to say one word only: this bounds what a check of a paid model costs.
-PROBE_TOKENS = 5
+# The model has to say one word only: this bounds what a check costs, reasoning included.
+PROBE_TOKENS = 300
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
@@ -32,7 +32,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         for row in rows:
             mark, colour = ("✓", "green") if row["ok"] else ("✗", "red")
             console().print(f"[{colour}]{mark}[/{colour}] {row['part']:<10}", end="")
-            console().print(str(row["message"]), markup=False, soft_wrap=True)
+            console().print(clean(str(row["message"])), markup=False, soft_wrap=True)
     if not all(row["ok"] for row in rows):
         raise typer.Exit(1)
 

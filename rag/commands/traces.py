@@ -23,7 +23,7 @@ def traces(
             metavar="[ID|status|ship|retry]", help="A trace (a few digits are enough), or the delivery to Langfuse."
         ),
     ] = "",
-    limit: Annotated[int, typer.Option(min=1, help="How many to list.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many to list.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
@@ -92,7 +92,7 @@ def _status(spool: Spool, *, as_json: bool) -> None:
         return
     console().print(f"waiting {waiting.pending}, delivered {waiting.delivered}, refused {waiting.failed}")
     if waiting.last_error:
-        console().print(f"last error: {waiting.last_error}", markup=False)
+        console().print(f"last error: {clean(waiting.last_error)}", markup=False)
 
 
 def _ship(spool: Spool, settings: Settings, *, quiet: bool, as_json: bool) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from rag.errors import ModelError
 from rag.types import Generation, Message
 
 
@@ -59,4 +60,4 @@ def complete(llm: LLM, messages: Sequence[Message], sampling: Sampling) -> Gener
     for piece in llm.stream(messages, sampling):
         if isinstance(piece, Generation):
             return piece
-    raise RuntimeError(f"{llm.name} ended its stream without a Generation")
+    raise ModelError(f"{llm.name} ended its stream without a result", retryable=True)

@@ -37,14 +37,16 @@ class Recorder:
         self._name: TraceName = name
         self._input = question
         self._started_at = time.time()
+        # Every later time is this one plus an offset: a step of the wall clock makes no absurd duration.
+        self._began = time.perf_counter()
         self._steps: list[Step] = []
         self._lock = threading.Lock()
 
     @contextmanager
-    def step(self, name: str, kind: StepKind, *, parent: OpenStep | None = None) -> Iterator[OpenStep]:
+    def step(self, name: str, kind: StepKind) -> Iterator[OpenStep]:
         """Time a part of the run; an exception is noted on the step and goes on."""
         opened = OpenStep(id=secrets.token_hex(8))
-        started_at, error = time.time(), None
+        started_at, error = self._now(), None
         try:
             yield opened
         except GeneratorExit:
@@ -57,11 +59,11 @@ class Recorder:
             self._add(
                 Step(
                     id=opened.id,
-                    parent_id=parent.id if parent else None,
+                    parent_id=None,
                     name=name,
                     kind=kind,
                     started_at=started_at,
-                    ended_at=time.time(),
+                    ended_at=self._now(),
                     attributes=dict(opened.attributes),
                     error=error,
                 )
@@ -69,7 +71,7 @@ class Recorder:
 
     def elapsed_ms(self) -> float:
         """Milliseconds since the run began."""
-        return round((time.time() - self._started_at) * 1000, 1)
+        return round((time.perf_counter() - self._began) * 1000, 1)
 
     def timings_ms(self) -> dict[str, float]:
         """Milliseconds of the finished steps by name, and of the run so far as 'total'."""
@@ -86,13 +88,16 @@ class Recorder:
             id=self.trace_id,
             name=self._name,
             started_at=self._started_at,
-            ended_at=time.time(),
+            ended_at=self._now(),
             status=status,
             input=self._input,
             output=output,
             attributes=dict(attributes),
             steps=steps,
         )
+
+    def _now(self) -> float:
+        return self._started_at + time.perf_counter() - self._began
 
     def _add(self, step: Step) -> None:
         with self._lock:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from rag.errors import InputError, StoreError
 from rag.observe.account import account
-from rag.observe.codec import decode, encode, without_content
+from rag.observe.codec import decode, encode
 from rag.observe.database import reading, writing
 from rag.settings import Settings
 from rag.types import Feedback, Trace
@@ -27,7 +27,6 @@ __all__ = [
     "Spool",
     "TraceRow",
     "open_spool",
-    "without_content",
 ]
 
 Delivery = Literal["pending", "delivered", "failed", "local"]

@@ -18,7 +18,7 @@ import qdrant_edge as qdrant
 from filelock import FileLock, Timeout
 
 from rag.errors import StoreError
-from rag.store.protocol import LEXICAL, Candidate, Entry, merge, to_chunk, to_payload
+from rag.store.protocol import LEXICAL, Candidate, Entry, joined, merge, other_embedder, to_chunk, to_payload
 from rag.types import Chunk, Vectors
 
 DENSE = "dense"
@@ -67,12 +67,7 @@ class EdgeStore:
             dense_of = dict(dense + _query(shard, DENSE, list(vectors.dense), len(no_dense), within=no_dense))
             lexical_of = dict(lexical + _query(shard, LEXICAL, _sparse(vectors), len(no_lexical), within=no_lexical))
             records = shard.retrieve(ids, with_payload=True, with_vector=False)
-        chunks = {str(record.id): to_chunk(record.id, record.payload) for record in records}
-        return [
-            Candidate(chunk=chunks[i], dense=dense_of.get(i, 0.0), lexical=lexical_of.get(i, 0.0))
-            for i in ids
-            if i in chunks
-        ]
+        return joined(ids, [to_chunk(record.id, record.payload) for record in records], dense_of, lexical_of)
 
     def chunks(self) -> Iterator[Chunk]:
         """All chunks, read a page at a time."""
@@ -90,9 +85,6 @@ class EdgeStore:
             return 0
         with self._open() as shard:
             return int(shard.count(qdrant.CountRequest(exact=True)))
-
-    def close(self) -> None:
-        """Nothing is held between operations."""
 
     def _exists(self) -> bool:
         return self._identity_file.is_file()
@@ -180,15 +172,6 @@ class EdgeStore:
         draft.write_text(json.dumps(self._identity))
         draft.replace(self._identity_file)
         return shard
-
-
-def other_embedder(where: str, stored: str, wanted: str) -> StoreError:
-    """The error for an index whose vectors another embedder made."""
-    return StoreError(
-        f"the index {where} holds vectors of {stored}",
-        expected=f"vectors of {wanted}, as roles.embed says",
-        remedy="set roles.embed back, or name another store.collection and ingest again",
-    )
 
 
 def _sparse(vectors: Vectors) -> Any:

@@ -47,9 +47,6 @@ class Store(Protocol):
     def count(self) -> int:
         """How many chunks are stored."""
 
-    def close(self) -> None:
-        """Release what the store holds; it must not be used afterwards."""
-
 
 def to_payload(chunk: Chunk) -> dict[str, Any]:
     """The chunk as a payload; its id is the point's id and not repeated."""
@@ -77,3 +74,22 @@ def merge(
     ids = list(dict.fromkeys([found for found, _ in [*dense, *lexical]]))
     in_dense, in_lexical = {found for found, _ in dense}, {found for found, _ in lexical}
     return ids, [i for i in ids if i not in in_dense], [i for i in ids if i not in in_lexical]
+
+
+def joined(
+    ids: Sequence[str], chunks: Sequence[Chunk], dense: Mapping[str, float], lexical: Mapping[str, float]
+) -> list[Candidate]:
+    """The candidates in the order of `ids`; one whose chunk was deleted meanwhile is left out."""
+    chunk_of = {chunk.id: chunk for chunk in chunks}
+    return [
+        Candidate(chunk=chunk_of[i], dense=dense.get(i, 0.0), lexical=lexical.get(i, 0.0)) for i in ids if i in chunk_of
+    ]
+
+
+def other_embedder(where: str, stored: str, wanted: str) -> StoreError:
+    """The error for an index whose vectors another embedder made."""
+    return StoreError(
+        f"the index {where} holds vectors of {stored}",
+        expected=f"vectors of {wanted}, as roles.embed says",
+        remedy="set roles.embed back, or name another store.collection and ingest again",
+    )

@@ -14,11 +14,12 @@ from qdrant_client.http.exceptions import ApiException
 
 from rag.errors import ConfigError, StoreError
 from rag.settings import redact_url
-from rag.store.edge import other_embedder
-from rag.store.protocol import LEXICAL, Candidate, Entry, merge, to_chunk, to_payload
+from rag.store.protocol import LEXICAL, Candidate, Entry, joined, merge, other_embedder, to_chunk, to_payload
 from rag.types import Chunk, Vectors
 
 PAGE = 1000
+# The server refuses a request of more than 32 MB, and a point of a wide embedder takes up to 70 kB as JSON.
+WRITE_POINTS = 256
 
 
 def connect(url: str, *, api_key: str, timeout_s: float) -> QdrantClient:
@@ -52,7 +53,9 @@ class ServerStore:
             return
         with self._translated():
             self._ensure()
-            self._client.upsert(self._collection, [self._point(entry) for entry in entries], wait=True)
+            for start in range(0, len(entries), WRITE_POINTS):
+                points = [self._point(entry) for entry in entries[start : start + WRITE_POINTS]]
+                self._client.upsert(self._collection, points, wait=True)
 
     def delete(self, ids: Sequence[str]) -> None:
         """Remove chunks by id."""
@@ -73,12 +76,7 @@ class ServerStore:
             dense_of = dict(by_dense + self._query(self._dense, dense, len(no_dense), within=no_dense))
             lexical_of = dict(by_lexical + self._query(LEXICAL, lexical, len(no_lexical), within=no_lexical))
             records = self._client.retrieve(self._collection, ids, with_payload=True)
-        chunks = {str(record.id): to_chunk(record.id, record.payload or {}) for record in records}
-        return [
-            Candidate(chunk=chunks[i], dense=dense_of.get(i, 0.0), lexical=lexical_of.get(i, 0.0))
-            for i in ids
-            if i in chunks
-        ]
+        return joined(ids, [to_chunk(record.id, record.payload or {}) for record in records], dense_of, lexical_of)
 
     def chunks(self) -> Iterator[Chunk]:
         """All chunks, read a page at a time."""
@@ -94,10 +92,6 @@ class ServerStore:
         """How many chunks are stored."""
         with self._translated():
             return self._client.count(self._collection, exact=True).count if self._exists() else 0
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
 
     def _point(self, entry: Entry) -> models.PointStruct:
         vector: dict[str, Any] = {self._dense: list(entry.vectors.dense), LEXICAL: _sparse(entry.vectors)}

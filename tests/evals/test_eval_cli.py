@@ -75,6 +75,16 @@ def test_a_failed_question_is_told_and_makes_the_exit_code_1(
     assert len(kept(settings)) == 1
 
 
+def test_an_outage_midway_keeps_what_was_asked(
+    invoke: Callable[..., Result], settings: Settings, write_cases: Write, cases: list[Any], broken: dict[str, Any]
+) -> None:
+    result = invoke(write_cases([*cases, *({**broken, "id": str(i)} for i in range(5))]))
+    assert isinstance(result.exception, ModelError)
+    (file,) = kept(settings)
+    assert f"the run ends after 6 of 8 questions; they are kept in {file}" in " ".join(result.stderr.split())
+    assert len(json.loads(file.read_text())["records"]) == 6
+
+
 @pytest.mark.parametrize("number", [1, 5])
 def test_nothing_is_left_when_all_questions_fail(
     invoke: Callable[..., Result], settings: Settings, write_cases: Write, broken: dict[str, Any], number: int

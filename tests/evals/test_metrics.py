@@ -63,6 +63,7 @@ def cited(uri: str, quote: str) -> Citation:
         ("It is 28.", "28"),
         ("**28** days", "28 days"),
         ("EUR\u00a090.00 in all", "eur 90"),
+        ("690.00.", "690"),
         ("on 21.08.2026 in Kellmouth", "21.08"),
         ("within 30 minutes", "30 min"),
         ("a 14-character one", "14"),

@@ -110,6 +110,11 @@ def test_a_server_that_goes_down_midway_ends_the_run(
     events = evaluate(engine, load_dataset(write_cases([cases[0], *many])))
     asked = [next(events) for _ in range(4)][1:]
     assert [event.case.id for event in asked if isinstance(event, Asked)] == ["leave", "0", "1"]
+    partial = next(events)
+    assert isinstance(partial, Run)
+    assert [record.case_id for record in partial.records] == ["leave", "0", "1", "2"]
+    assert len(partial.cases) == 11
+    assert partial.summary.overall["failed"].value == pytest.approx(3 / 4)
     with pytest.raises(ModelError, match="the server is down"):
         next(events)
 

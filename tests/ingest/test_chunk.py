@@ -108,10 +108,21 @@ def test_a_table_is_split_between_its_rows() -> None:
         f"Zone: {letter}; Countries: rest of the world; Limit: EUR {number}" for number, letter in enumerate("ABCDEFGH")
     ]
     table = Element(kind="table", text="\n".join(rows), page=3)
-    found = chunks(Parsed(title="T", elements=(text("Table 1: limits"), table)))
+    found = chunks(Parsed(title="T", elements=(Element(kind="text", text="Table 1: limits", page=3), table)))
     assert [row for passage in found for row in passage.text.split("\n")] == ["Table 1: limits", *rows]
     assert found[0].text.startswith("Table 1: limits\nZone: A")
     assert found[1].page == 3
+
+
+def test_every_chunk_is_of_one_page() -> None:
+    lead = Element(kind="text", text="You need:", page=1)
+    items = Element(kind="list", text="- a warm coat\n- a dry suit", page=2)
+    more = Element(kind="text", text="Bring both.", page=2)
+    found = chunks(Parsed(title="T", elements=(heading("Kit", 1), lead, items, more)))
+    assert [(passage.page, passage.text) for passage in found] == [
+        (1, "You need:"),
+        (2, "- a warm coat\n- a dry suit\nBring both."),
+    ]
 
 
 def test_a_list_stays_with_its_lead_in() -> None:

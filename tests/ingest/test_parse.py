@@ -6,6 +6,7 @@ import io
 from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import docx
 import openpyxl
@@ -95,6 +96,11 @@ def test_csv(delimiter: str) -> None:
     document = parsed("travel_limits-2026.csv", "\n".join(lines))
     assert document.title == "Travel limits 2026"
     assert outline(document) == [("table", 0, LIMIT_LINES)]
+
+
+def test_csv_delimiters_inside_quotes_do_not_count() -> None:
+    source = '"Zone, as on the map, page 3";Limit\n"A, B";EUR 125\n'
+    assert parsed("a.csv", source).elements[0].text == "Zone, as on the map, page 3: A, B; Limit: EUR 125"
 
 
 def test_csv_without_a_header_keeps_its_values() -> None:
@@ -307,6 +313,19 @@ def test_what_can_not_be_used_is_one_clear_line(name: str, data: bytes, message:
     with pytest.raises(DocumentError, match=message) as caught:
         parsed(name, data)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("extension", [".docx", ".pptx", ".xlsx"])
+def test_a_small_file_that_unpacks_to_a_large_one_is_refused(extension: str) -> None:
+    packed = io.BytesIO()
+    with (
+        ZipFile(packed, "w", ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("word/document.xml", "w") as entry,
+    ):
+        for _ in range(201):
+            entry.write(bytes(1_000_000))
+    with pytest.raises(DocumentError, match=r"unpacks to 201,000,000 bytes; expected at most 200,000,000"):
+        parsed(f"a{extension}", packed.getvalue())
 
 
 def test_titles_that_say_nothing_are_not_used() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,16 @@ def test_an_answer_comes_with_its_evidence(filled: Path) -> None:
     assert answer.models == {"answer": "scripted:quote", "embed": "scripted:words"}
     assert answer.usage.prompt > 0
     assert {"retrieve", "generate", "verify", "total", "first_token"} <= set(answer.timings_ms)
+
+
+def test_a_step_of_the_clock_gives_no_absurd_times(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(2_000_000_000, 0, -3600))
+    monkeypatch.setattr(time, "time", lambda: float(next(clock)))
+    asked = engine(filled)
+    assert 0 <= asked.ask(ASKED).timings_ms["total"] < 60_000
+    trace = latest(asked)
+    assert 0 < trace.ended_at - trace.started_at < 60
+    assert all(0 <= step.ended_at - step.started_at < 60 for step in trace.steps)
 
 
 def test_the_stream_tells_its_stages_then_pieces_then_the_answer(filled: Path) -> None:

@@ -74,10 +74,20 @@ def test_a_provider_may_come_from_variables(monkeypatch: pytest.MonkeyPatch) -> 
     assert settings.llama_index.embed_args == {"embed_dim": "4"}
 
 
-def test_built_in_providers_can_be_replaced(tmp_path: Path) -> None:
-    settings = load_settings(written(tmp_path, '[providers.ollama]\nbase_url = "http://10.0.0.9:11434/v1"\n'))
-    assert settings.provider("ollama").base_url == "http://10.0.0.9:11434/v1"
-    assert settings.provider("openai").api_key_env == "OPENAI_API_KEY"
+def test_what_a_built_in_provider_is_not_told_it_keeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLUMB_PROVIDERS__OLLAMA__BASE_URL", "http://10.0.0.9:11434/v1")
+    monkeypatch.setenv("PLUMB_PROVIDERS__OPENAI__MAX_RETRIES", "5")
+    settings = load_settings(written(tmp_path, "[providers.openai]\ntimeout_s = 120\n"))
+    ollama, openai = settings.provider("ollama"), settings.provider("openai")
+    assert (ollama.base_url, ollama.timeout_s) == ("http://10.0.0.9:11434/v1", 300)
+    assert (openai.base_url, openai.api_key_env) == ("https://api.openai.com/v1", "OPENAI_API_KEY")
+    assert (openai.timeout_s, openai.max_retries) == (120, 5)
+
+
+@pytest.mark.parametrize(("named", "sent"), [("", ""), ('api_key_env = "OTHER_KEY"\n', "OTHER_KEY")])
+def test_a_built_in_key_goes_to_no_other_address(tmp_path: Path, named: str, sent: str) -> None:
+    text = f'[providers.openai]\nbase_url = "https://gateway.example/v1"\n{named}'
+    assert load_settings(written(tmp_path, text)).provider("openai").api_key_env == sent
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -123,6 +133,7 @@ def test_every_setting_is_described() -> None:
         ("[stoer]\nkind = 1\n", "unknown setting 'stoer'"),
         ("nothing_like_it = 1\n", "unknown setting 'nothing_like_it'"),
         ('root = "/x"\n', "unknown setting 'root'"),
+        ('[roles]\njudge = "openai:x"\n', r"unknown setting 'roles\.judge'"),
         ('[store]\nkind = "cloud"\n', r"'store\.kind' .* is 'cloud'; expected .*'edge' or 'server'"),
         ("[ui]\nport = 0\n", r"'ui\.port' .* is 0; expected .*greater than or equal to 1"),
         ("[ui]\nport = []\n", r"'ui\.port' .* is \[\]"),
@@ -187,7 +198,7 @@ def test_a_variable_that_can_not_be_used_is_refused(
     assert refused.value.remedy
 
 
-@pytest.mark.parametrize("name", ["PLUMB_TEST_QDRANT_URL", "PLUMB_DEBUG", "OPENAI_API_KEY", "PLUMBER"])
+@pytest.mark.parametrize("name", ["PLUMB_TEST_QDRANT_URL", "PLUMB_DEBUG", "PLUMB_UID", "OPENAI_API_KEY", "PLUMBER"])
 def test_variables_that_are_no_settings_are_left_alone(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "1")
     assert load_settings() == Settings(root=Path.cwd())

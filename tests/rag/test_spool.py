@@ -14,8 +14,8 @@ import pytest
 from observed import STARTED_AT, TRACE_ID, ask_trace
 
 from rag.errors import InputError, PlumbError, StoreError
-from rag.observe.codec import decode, encode
-from rag.observe.spool import OutboxStatus, Spool, open_spool, without_content
+from rag.observe.codec import decode, encode, without_content
+from rag.observe.spool import OutboxStatus, Spool, open_spool
 from rag.settings import Settings
 from rag.types import Citation, Feedback, Trace
 

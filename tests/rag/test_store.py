@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -133,6 +134,20 @@ def test_more_chunks_than_a_page(make: Make) -> None:
     assert store.count() == 2100
 
 
+def test_many_chunks_go_to_the_server_in_several_requests() -> None:
+    sizes: list[int] = []
+
+    class Watched(QdrantClient):
+        def upsert(self, collection_name: str, points: Any, **options: Any) -> Any:
+            sizes.append(len(points))
+            return super().upsert(collection_name, points, **options)
+
+    store = ServerStore(Watched(":memory:"), "many", embedder="a:b", dimension=DIMENSION)
+    store.upsert([entry(i, "leave") for i in range(600)])
+    assert store.count() == 600
+    assert sizes == [256, 256, 88]
+
+
 def test_the_same_id_replaces(make: Make) -> None:
     store = make()
     store.upsert([entry(1, "hotel hotel"), entry(2, "train")])
@@ -191,14 +206,15 @@ def test_another_embedder_is_refused_in_reading_and_writing(make: Make) -> None:
 
 def test_both_stores_rank_a_corpus_alike(tmp_path: Path) -> None:
     edge: Store = EdgeStore(tmp_path / "index", embedder="a:b", dimension=DIMENSION, lock_timeout_s=5)
-    server: Store = ServerStore(QdrantClient(":memory:"), "x", embedder="a:b", dimension=DIMENSION)
+    client = QdrantClient(":memory:")
+    server: Store = ServerStore(client, "x", embedder="a:b", dimension=DIMENSION)
     entries = corpus(300)
     for store in (edge, server):
         store.upsert(entries)
     for seed, asked in enumerate(("hotel budget", "password of the laptop", "bicycle parking for a visitor")):
         ranked = [ranking(store.candidates(question(asked, seed=seed), depth=20)) for store in (edge, server)]
         assert ranked[0] == ranked[1]
-    server.close()
+    client.close()
 
 
 def ranking(candidates: Sequence[Candidate]) -> list[tuple[str, float, float]]:
@@ -312,7 +328,7 @@ def test_a_chunk_of_another_version_is_a_store_error() -> None:
     client.set_payload("x", {"surprise": 1}, points=[str(uuid.UUID(int=1))])
     with pytest.raises(StoreError, match="can't be read"):
         list(store.chunks())
-    store.close()
+    client.close()
 
 
 def test_a_place_that_can_not_be_written_is_a_store_error(tmp_path: Path) -> None:
@@ -343,7 +359,6 @@ def test_a_server_that_is_down_is_one_clear_line(tmp_path: Path, url: str) -> No
             use()
         assert "pa55" not in str(failed.value)
         assert "docker compose" in failed.value.remedy
-    store.close()
 
 
 @pytest.mark.parametrize("url", ["not a url", "http://[", "http://127.0.0.1:port"])

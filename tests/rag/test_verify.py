@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.embed.lexical import Lexical
+from rag.spelling import numbers
 from rag.types import Chunk, Hit, Passage
-from rag.verify import Checked, Thresholds, numbers, verify
+from rag.verify import Checked, Thresholds, verify
 
 TERMS = Lexical("english").terms
 THRESHOLDS = Thresholds(supported_at=0.7, partly_at=0.5)
@@ -38,6 +41,12 @@ PASSAGES = (passage(1, LEAVE), passage(2, RATES, title="Travel", heading="Daily 
 
 def check(text: str, question: str = "How much leave do I get?") -> Checked:
     return verify(text, PASSAGES, question=question, terms=TERMS, thresholds=THRESHOLDS)
+
+
+def against(text: str, *passages: str, question: str = "What is the rule?") -> Checked:
+    """An answer checked against passages that have nothing but their text."""
+    numbered = [passage(marker, each, title="", heading="") for marker, each in enumerate(passages, 1)]
+    return verify(text, numbered, question=question, terms=TERMS, thresholds=THRESHOLDS)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +109,155 @@ def test_one_bad_claim_spoils_the_citation_it_shares() -> None:
 
 def test_lines_of_a_list_stay_lines() -> None:
     checked = check("Rates:\n- Norway: EUR 62\n- Sweden: EUR 58", question="Daily rates?")
-    assert checked.text.splitlines()[1:] == ["- Norway: EUR 62 [2].", "- Sweden: EUR 58 [2]."]
+    assert checked.text.splitlines()[1:] == ["- Norway: EUR 62 [2]", "- Sweden: EUR 58 [2]"]
+
+
+def test_list_numbers_bullets_and_gaps_stay_as_they_are() -> None:
+    answer = (
+        "## Leave\n\n1. Full-time employees have 28 working days of annual leave.\n"
+        "   - Public holidays are not deducted.\n\n\n2. Ingrid Falk approves exceptions [2]!\n"
+    )
+    checked = check(answer)
+    assert checked.verdict.supported, checked.verdict
+    assert checked.text == (
+        "## Leave\n\n1. Full-time employees have 28 working days of annual leave [1].\n"
+        "   - Public holidays are not deducted [1].\n\n\n2. Ingrid Falk approves exceptions [1]!"
+    )
+
+
+def test_a_number_that_counts_no_items_is_a_number() -> None:
+    (found,) = check("30. That is the number of working days of annual leave.").verdict.claims
+    assert found.reason == "number not in the passage: 30"
+
+
+def test_lead_ins_fences_and_table_frames_are_no_claims() -> None:
+    answer = (
+        "**The rates** are [2]:\n\n| Country | Rate |\n|:---|---:|\n| Norway | EUR 62 |\n| Sweden [1] | EUR 58|\n\n"
+        "```yaml\nDaily rate: EUR 62\n```\n---\n"
+    )
+    checked = check(answer, question="Daily rates?")
+    assert [claim.text for claim in checked.verdict.claims] == [
+        "Norway | EUR 62",
+        "Sweden | EUR 58",
+        "Daily rate: EUR 62",
+    ]
+    assert checked.verdict.supported, checked.verdict
+    assert checked.text == (
+        "**The rates** are:\n\n| Country | Rate |\n|:---|---:|\n| Norway | EUR 62 [2] |\n| Sweden | EUR 58 [2]|\n\n"
+        "```yaml\nDaily rate: EUR 62\n```\n---"
+    )
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "claim", "reason"),
+    [
+        (
+            "Do employees have 25 days of leave?",
+            "Employees have 28 days of leave.",
+            "Employees have 25 days of leave.",
+            "number only in the question: 25",
+        ),
+        (
+            "Are dogs not allowed?",
+            "Dogs are not allowed in the office.",
+            "Dogs are allowed in the office.",
+            "negation differs from the passage",
+        ),
+        (
+            "Does Brandt approve leave?",
+            "The manager will approve leave of employees.",
+            "The manager or Brandt will approve leave of employees.",
+            "name only in the question: Brandt",
+        ),
+    ],
+)
+def test_what_only_the_question_says_is_not_supported(question: str, text: str, claim: str, reason: str) -> None:
+    (found,) = against(claim, text, question=question).verdict.claims
+    assert (found.support, found.reason) == ("partly", reason)
+
+
+SPLIT = (
+    "The standard leave of employees is 28 days a year.",
+    "Lunch is served at noon in the canteen.",
+    "The parental leave is 16 weeks.",
+)
+BOTH = "The standard leave is 28 days and parental leave is 16 weeks"
+
+
+@pytest.mark.parametrize("markers", ["", " [1][3]", " [1, 3]", " [1] [3]", " [3,1]", " [1]", " [1][2][3]"])
+def test_passages_may_carry_a_claim_together(markers: str) -> None:
+    checked = against(f"{BOTH}{markers}.", *SPLIT)
+    (claim,) = checked.verdict.claims
+    assert (claim.support, claim.markers) == ("supported", (1, 3))
+    assert checked.text == f"{BOTH} [1][3]."
+    assert [(citation.marker, citation.quote) for citation in checked.citations] == [(1, SPLIT[0]), (3, SPLIT[2])]
+
+
+def test_passages_together_do_not_excuse_a_wrong_number() -> None:
+    (claim,) = against(f"{BOTH.replace('16', '18')} [1][3].", *SPLIT).verdict.claims
+    assert claim.support == "unsupported"
+
+
+def test_single_words_of_many_passages_carry_nothing() -> None:
+    texts = ("Employees eat lunch.", "A hot dog is sold on Friday.", "Bring your own cup.", "We all like to work.")
+    (claim,) = against("Employees may bring a dog to work.", *texts).verdict.claims
+    assert claim.support == "unsupported"
+
+
+def test_every_cited_passage_that_supports_the_claim_stays() -> None:
+    assert against("Lunch is at noon [1, 2].", "Lunch is at noon.", "We have lunch at noon.").text == (
+        "Lunch is at noon [1][2]."
+    )
+
+
+@pytest.mark.parametrize("markers", ["[1, 2]", "[1,2]", "[2; 1]", "[1] [2]"])
+def test_a_group_of_markers_belongs_to_the_sentence_before(markers: str) -> None:
+    checked = check(f"Public holidays are not deducted. {markers} The daily rate for Norway is EUR 62.")
+    assert checked.text == "Public holidays are not deducted [1]. The daily rate for Norway is EUR 62 [2]."
+
+
+@pytest.mark.parametrize("text", ["Read items[0] first", "The code `items[1]` is read", "Read [1](http://a.test) too"])
+def test_brackets_that_cite_no_passage_are_text(text: str) -> None:
+    assert against(f"{text}.", "The code is items[0], items[1]. Read it first. Read http://a.test too.").text == (
+        f"{text} [1]."
+    )
+
+
+def test_a_passage_that_was_not_given_is_told() -> None:
+    checked = check("Public holidays are not deducted, see note [7].")
+    (claim,) = checked.verdict.claims
+    assert (claim.support, claim.reason) == ("partly", "cites a passage that was not given: 7")
+    assert "see note [7]" in checked.text
+
+
+@pytest.mark.parametrize(
+    ("claim", "support"),
+    [
+        ('The "basic" plan costs more than the "plus" plan.', "supported"),
+        ('The rule says "the basic plan costs more."', "supported"),
+        ("The rule says „the plus plan costs more“.", "unsupported"),
+        ("The rule says »the plus plan costs more«.", "unsupported"),
+        ('The basic plan costs more than 19" of the plus plan.', "supported"),
+    ],
+)
+def test_quotation_marks_are_paired(claim: str, support: str) -> None:
+    rule = 'The rule says: the basic plan costs more than the plus plan, than 19" of it.'
+    (found,) = against(claim, rule).verdict.claims
+    assert found.support == support, found
+
+
+def test_a_possessive_is_its_name() -> None:
+    rule = "The office of Petrel opens at noon."
+    assert against("At noon, Petrel's office opens.", rule).verdict.supported
+    assert against("At noon, Petrels’ office opens.", rule.replace("Petrel", "Petrels")).verdict.supported
+
+
+@pytest.mark.parametrize("written", ["1 March 2026", "01.03.2026", "March 1st, 2026", "1. März 2026", "2026-03-01"])
+def test_a_date_is_found_in_any_spelling(written: str) -> None:
+    assert against("The rule starts on 2026-03-01.", f"The rule starts on {written}.").verdict.supported
+    assert against(f"The rule starts on {written}.", "The rule starts on 2026-03-01.").verdict.claims[0].reason == ""
+    (found,) = against("The rule starts on 2026-03-02.", f"The rule starts on {written}.").verdict.claims
+    assert found.support == "unsupported"
 
 
 def test_an_answer_without_claims_is_not_supported() -> None:
@@ -110,7 +267,14 @@ def test_an_answer_without_claims_is_not_supported() -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("EUR 1,000", {"1000"}), ("0,38 EUR", {"0.38"}), ("12.500 km", {"12500"}), ("3.80 at 09:00", {"3.8", "9:00"})],
+    [
+        ("EUR 1,000", {"1000"}),
+        ("0,38 EUR", {"0.38"}),
+        ("12.500 km", {"12500"}),
+        ("3.80 at 09:00", {"3.8", "9:00"}),
+        ("0.125 and 0,125", {"0.125"}),
+        ("1.234,50 EUR", {"1234.5"}),
+    ],
 )
 def test_numbers_have_one_spelling(text: str, expected: set[str]) -> None:
     assert numbers(text) == expected
@@ -121,3 +285,34 @@ def test_numbers_have_one_spelling(text: str, expected: set[str]) -> None:
 def test_nothing_breaks_it_and_every_quote_stands_in_its_passage(answer: str, text: str) -> None:
     checked = verify(answer, [passage(1, text)], question=answer[:50], terms=TERMS, thresholds=THRESHOLDS)
     assert all(citation.quote in text for citation in checked.citations)
+
+
+PIECES = [
+    "- ",
+    "1. ",
+    "| ",
+    "|",
+    "|---|",
+    "```",
+    "`",
+    "[1]",
+    "[1, 2]",
+    "[9]",
+    ":",
+    ". ",
+    "\n",
+    "  ",
+    "a day",
+    "28",
+    "# ",
+]
+MARKDOWN = st.lists(st.sampled_from(PIECES), max_size=25).map("".join)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(MARKDOWN, st.text(max_size=200)))
+def test_nothing_but_markers_changes(answer: str) -> None:
+    def bare(text: str) -> str:
+        return re.sub(r"\[[12](, [12])?\]", "", re.sub(r"\s", "", text).replace(",2", ", 2"))
+
+    assert bare(check(answer).text) == bare(answer)

@@ -86,6 +86,7 @@ def chromium() -> Iterator[Browser]:
     """Debian's Chromium without a window."""
     path = shutil.which("chromium")
     if not path:
+        assert not os.environ.get("PLUMB_TEST_BROWSER"), "PLUMB_TEST_BROWSER is set, and there is no chromium"
         pytest.skip("needs chromium (apt-get install chromium)")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(

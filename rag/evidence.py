@@ -1,0 +1,184 @@
+"""What passages hold of a claim: which of its words, and which of its numbers, names and negations not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from rag.claims import MARKER
+from rag.sentences import sentences
+from rag.spelling import figures, missing, plain, with_dates
+from rag.types import Passage, Support
+
+Terms = Callable[[str], frozenset[int]]
+# The best support that is left, and why no more.
+Flaw = tuple[Support, str]
+SOUND: Flaw = ("supported", "")
+
+QUOTED = re.compile(r'(?<!\w)(?:"[^"]*"|“[^”“]*[”“]|„[^“”"]*[“”"]|”[^”]*”|«[^»]*»|»[^«]*«)')
+NAME = re.compile(r"(?<=[a-z,;:] )[A-Z][\w’'-]+")
+NEGATION = re.compile(
+    r"\b(not|no|never|none|cannot|without|nicht|kein\w*|nie|ohne|pas|jamais|sans|nunca|sin)\b|n['’]t\b", re.IGNORECASE
+)
+# A term that the question already holds is repeated, not claimed: it counts half.
+ASKED_WEIGHT = 0.5
+# Shorter words in quotation marks are a term, not a quotation.
+QUOTATION_CHARS = 12
+# A claim of fewer words is an answer to the question, not a statement of its own.
+SENTENCE_WORDS = 4
+# A passage that shares fewer terms with a claim carries no part of it: single words stand everywhere.
+PART_TERMS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What was asked: its text, its terms, and how terms are made."""
+
+    text: str
+    asked: frozenset[int]
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A sentence of a passage, or two neighbouring ones; `nearness` ranks equals by the question."""
+
+    text: str
+    terms: frozenset[int]
+    nearness: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A passage made ready for many claims; `held` are the terms of its title and headings."""
+
+    passage: Passage
+    windows: tuple[Window, ...]
+    held: frozenset[int]
+    figures: frozenset[str]
+    plain: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """The window of a passage that holds most of a claim, and which of its terms."""
+
+    passage: Passage
+    text: str
+    shared: frozenset[int]
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """How much of a claim one passage holds, or several together.
+
+    `score` is the share of its terms; `ceiling` the best support that is left, for the `reason` given.
+    """
+
+    sources: tuple[Source, ...]
+    quotes: tuple[Quote, ...]
+    score: float
+    ceiling: Support
+    reason: str
+
+
+def read(passage: Passage, question: Question) -> Source:
+    """Make a passage ready to be held against claims."""
+    context = " ".join((passage.hit.chunk.title, *passage.hit.chunk.headings))
+    return Source(
+        passage=passage,
+        windows=tuple(_windows(passage.text, question)),
+        held=question.terms(context),
+        figures=figures(f"{passage.text} {context}"),
+        plain=plain(with_dates(f"{passage.text} {context}")),
+    )
+
+
+def weigh(claim: str, sources: Sequence[Source], question: Question) -> Evidence:
+    """Hold a claim against passages, taken together."""
+    wanted = question.terms(claim)
+    quotes = tuple(_quote(wanted, source, question.asked) for source in sources)
+    held = frozenset[int]().union(*(quote.shared for quote in quotes), *(source.held for source in sources))
+    said = " ".join(quote.text for quote in quotes)
+    ceiling, reason = next(_flaws(claim, sources, said, question.text), SOUND)
+    score = _share(wanted, held, question.asked)
+    return Evidence(sources=tuple(sources), quotes=quotes, score=score, ceiling=ceiling, reason=reason)
+
+
+def together(found: Sequence[Evidence]) -> list[Source]:
+    """The passages that carry a claim between them: best first, each with terms that none before it has."""
+    chosen: list[Source] = []
+    held: frozenset[int] = frozenset()
+    for evidence in sorted(found, key=lambda evidence: evidence.score, reverse=True):
+        shared = frozenset[int]().union(*(quote.shared for quote in evidence.quotes))
+        if len(shared) >= PART_TERMS and shared - held:
+            chosen.extend(evidence.sources)
+            held |= shared
+    return chosen
+
+
+def _windows(text: str, question: Question) -> Iterator[Window]:
+    units = [(start, end, question.terms(with_dates(text[start:end]))) for start, end in sentences(text)]
+    pairs = [(a[0], b[1], a[2] | b[2]) for a, b in pairwise(units)]
+    return (_window(text[start:end].strip(), terms, question.asked) for start, end, terms in (*units, *pairs))
+
+
+def _window(text: str, terms: frozenset[int], asked: frozenset[int]) -> Window:
+    near = len(terms & asked) / (len(asked) or 1)
+    # Among equal windows the one nearest to the question, then the shortest, is the quote.
+    return Window(text=text, terms=terms, nearness=0.2 * near - 0.0001 * len(text))
+
+
+def _quote(wanted: frozenset[int], source: Source, asked: frozenset[int]) -> Quote:
+    def fit(window: Window) -> float:
+        return _share(wanted, window.terms | source.held, asked) + window.nearness
+
+    best = max(source.windows, key=fit, default=Window(text="", terms=frozenset(), nearness=0))
+    score = _share(wanted, best.terms | source.held, asked)
+    return Quote(passage=source.passage, text=best.text, shared=wanted & best.terms, score=score)
+
+
+def _share(wanted: frozenset[int], held: frozenset[int], asked: frozenset[int]) -> float:
+    def weight(found: frozenset[int]) -> float:
+        return len(found - asked) + ASKED_WEIGHT * len(found & asked)
+
+    return weight(wanted & held) / weight(wanted) if wanted else 0.0
+
+
+def _flaws(claim: str, sources: Sequence[Source], quotes: str, question: str) -> Iterator[Flaw]:
+    """What keeps a claim from full support, gravest first."""
+    text = " ".join(source.plain for source in sources)
+    if strange := [quoted for quoted in _quotations(claim) if quoted not in text]:
+        yield "unsupported", f"quote not in the passage: {strange[0][:60]}"
+    yield from _number_flaws(claim, frozenset[str]().union(*(source.figures for source in sources)), question)
+    if names := [name for name in NAME.findall(claim) if _possessor(name) not in text]:
+        only = all(_possessor(name) in plain(question) for name in names)
+        yield "partly", f"name {'only in the question' if only else 'not in the passage'}: {', '.join(names[:3])}"
+    # "Six days" neither affirms nor denies what its row says besides.
+    whole = len(claim.split()) >= SENTENCE_WORDS
+    if whole and bool(NEGATION.search(claim)) != bool(NEGATION.search(quotes)):
+        yield "partly", "negation differs from the passage"
+
+
+def _number_flaws(claim: str, held: frozenset[str], question: str) -> Iterator[Flaw]:
+    said = missing(MARKER.sub("", claim), held)
+    if unknown := said - figures(question):
+        yield "unsupported", f"number not in the passage: {', '.join(sorted(unknown))}"
+    if said:
+        yield "partly", f"number only in the question: {', '.join(sorted(said))}"
+    # A number in brackets may be a citation of nothing: no reason to reject what the claim says.
+    if cited := missing(claim, held):
+        yield "partly", f"cites a passage that was not given: {', '.join(sorted(cited))}"
+
+
+def _quotations(claim: str) -> list[str]:
+    inner = (plain(found[1:-1]).strip(" .,;:!?") for found in QUOTED.findall(claim))
+    return [quoted for quoted in inner if len(quoted) >= QUOTATION_CHARS]
+
+
+def _possessor(name: str) -> str:
+    """Petrel's is Petrel."""
+    return plain(name).removesuffix("'s").rstrip("'")

@@ -1,0 +1,100 @@
+"""What comes from outside reaches a terminal as text: it can't move the cursor, set a title or pose as a colour."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from command_line import Plumb
+from rich.console import Console
+
+from rag.commands.project import Profile, init
+from rag.drawing import draw_answer, draw_hits
+from rag.engine import Engine
+from rag.errors import ConfigError
+from rag.observe.spool import Spool
+from rag.settings import load_settings
+from rag.terminal import print_json
+from rag.types import Answer, Claim, Hit, Trace, Verdict
+
+# An escape, its eight-bit twin, a bell, and a markup tag that nothing opened.
+HOSTILE = "x\x1b]0;owned\x07\x9b31m[/red]"
+SHOWN = "x]0;owned31m[/red]"
+
+
+@pytest.fixture
+def answer(filled: Path) -> Answer:
+    """An answer whose every text is hostile."""
+    made = Engine.from_settings(load_settings(filled / "plumbline.toml")).ask("How many days of annual leave?")
+    hits = tuple(_hostile(hit) for hit in made.hits)
+    claim = Claim(text=HOSTILE, markers=(1,), support="unsupported", score=0, reason=HOSTILE)
+    return replace(
+        made,
+        text=HOSTILE,
+        hits=hits,
+        passages=tuple(replace(passage, hit=_hostile(passage.hit)) for passage in made.passages),
+        citations=tuple(replace(citation, uri=HOSTILE, headings=(HOSTILE,)) for citation in made.citations),
+        verdict=Verdict(claims=(claim,)),
+        models={"answer": HOSTILE},
+    )
+
+
+def _hostile(hit: Hit) -> Hit:
+    return replace(hit, chunk=replace(hit.chunk, title=HOSTILE, uri=HOSTILE, headings=(HOSTILE,), text=HOSTILE))
+
+
+def drawn(draw: Callable[[Console], None]) -> str:
+    screen = StringIO()
+    draw(Console(file=screen, width=500))
+    return screen.getvalue()
+
+
+def test_answers_and_hits_are_drawn_without_control_characters(answer: Answer) -> None:
+    for text in (
+        drawn(lambda screen: draw_answer(screen, answer)),
+        drawn(lambda screen: draw_hits(screen, answer.hits)),
+    ):
+        assert text.count(SHOWN) >= 3
+        assert not set("\x1b\x07\x9b") & set(text)
+
+
+def test_json_escapes_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({HOSTILE: [HOSTILE, "Grüße\n"]})
+    text = capsys.readouterr().out
+    assert not set("\x1b\x07\x9b") & set(text)
+    assert "Grüße" in text
+    assert json.loads(text) == {HOSTILE: [HOSTILE, "Grüße\n"]}
+
+
+@pytest.mark.parametrize("command", [["doctor"], ["traces", "status"], ["ingest", "docs"]])
+def test_commands_print_no_control_characters_of_others(plumb: Plumb, filled: Path, command: list[str]) -> None:
+    (filled / "docs" / f"{HOSTILE.replace('/', '')}.md").write_text("# New\n\nA new document.\n")
+    spool = Spool(filled / ".plumb" / "traces.db")
+    spool.add_trace(
+        Trace(
+            id="a" * 32, name="ask", started_at=1, ended_at=2, status="ok", input="", output="", attributes={}, steps=()
+        )
+    )
+    spool.failed(spool.pending(limit=1)[0], HOSTILE, permanent=True)
+    # With colours forced, the progress bar is drawn too.
+    result = plumb(*command, env={"PLUMB_ROLES__ANSWER": f"local:{HOSTILE}", "FORCE_COLOR": "1"})
+    told = result.stdout + result.stderr
+    assert "owned" in told
+    assert not {"\x1b]", "\x07", "\x9b"} & {told[at : at + size] for size in (1, 2) for at in range(len(told))}
+
+
+def test_a_config_file_is_replaced_whole_or_not_at_all(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = (project / "plumbline.toml").read_text()
+
+    def full(_: object, target: object) -> None:
+        raise OSError(28, os.strerror(28), str(target))
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(ConfigError, match="No space left"):
+        init(profile=Profile.ollama, folder=project, force=True)
+    assert [(file.name, file.read_text()) for file in project.iterdir()] == [("plumbline.toml", before)]
