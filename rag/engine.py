@@ -74,6 +74,7 @@ class Engine:
         self._answer = answer
         self._rewrite = rewrite
         self._answer_prompt = load_prompt(settings.generate.prompt, own=prompts)
+        self._insist_prompt = load_prompt("insist", own=prompts)
         self._rewrite_prompt = load_prompt("rewrite", own=prompts)
 
     @classmethod
@@ -86,8 +87,8 @@ class Engine:
 
     @property
     def prompts(self) -> tuple[Prompt, ...]:
-        """The prompts in use: answer and rewrite."""
-        return self._answer_prompt, self._rewrite_prompt
+        """The prompts in use: answer, insist and rewrite."""
+        return self._answer_prompt, self._insist_prompt, self._rewrite_prompt
 
     def warm(self) -> None:
         """Begin loading a local answer model in the background, so that the first question waits less."""
@@ -228,14 +229,15 @@ class Engine:
             "history": _spoken(history[-1:]),
             "question": question,
         }
-        messages = self._answer_prompt.render(values)
+        prompt = self._insist_prompt if insist else self._answer_prompt
+        messages = prompt.render(values)
         yield Stage(name="generate")
         with recorder.step("generate", "generation") as step:
             reply = Reply(decline_at=1 if insist else options.decline_at)
             for piece in self._answer.stream(messages, sampling):
                 if shown := reply.take(piece, at_ms=recorder.elapsed_ms()):
                     yield Delta(text=shown)
-            step.note(_call_facts(reply.call, messages, self._answer_prompt, sampling))
+            step.note(_call_facts(reply.call, messages, prompt, sampling))
             step.note({"decline_chance": reply.chance, "declined": reply.declined})
         return reply
 
