@@ -17,7 +17,7 @@ demo: .venv/.ready
 	@$(PLUMB) models pull --from index
 	@$(PLUMB) ingest examples/handbook
 	@$(call ask,How many days of annual leave does a full-time employee have?)
-	@$(call ask,What may a hotel in another European country cost per night during a trade fair?)
+	@$(call ask,How long does the battery of a TW-350 last with one sample every ten minutes?)
 	@$(call ask,Can I bring my dog to the office?)
 	@printf '\nChat in the browser:  %s ui\n' $(PLUMB)
 
