@@ -15,6 +15,15 @@ _NAMES = (
 )
 _MONTHS = {name[:3].casefold(): number for number, names in enumerate(_NAMES, 1) for name in names.split()}
 MONTH = f"(?:{'|'.join(_MONTHS)})[a-zä]*"
+# From two on: "one" and "ein" are articles as often as numbers.
+_NUMBER_WORDS = {
+    word: str(number)
+    for words in (
+        "two three four five six seven eight nine ten eleven twelve",
+        "zwei drei vier fünf sechs sieben acht neun zehn elf zwölf",
+    )
+    for number, word in enumerate(words.split(), 2)
+}
 DATES = tuple(
     re.compile(rf"(?<!\d){pattern}(?!\d)", re.IGNORECASE)
     for pattern in (
@@ -50,9 +59,10 @@ def with_dates(text: str) -> str:
 
 
 def figures(text: str) -> frozenset[str]:
-    """The numbers of a text, its full dates as 2026-03-01, and the parts of those dates."""
+    """The numbers of a text, "five" as 5, its full dates as 2026-03-01, and the parts of those dates."""
     found = dates(text)
-    return numbers(" ".join((text, *found))) | found
+    in_words = frozenset(_NUMBER_WORDS[word] for word in re.findall(r"\w+", text.casefold()) if word in _NUMBER_WORDS)
+    return numbers(" ".join((text, *found))) | found | in_words
 
 
 def missing(text: str, held: frozenset[str]) -> frozenset[str]:

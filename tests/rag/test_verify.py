@@ -107,6 +107,13 @@ def test_one_bad_claim_spoils_the_citation_it_shares() -> None:
     assert checked.verdict.supported_share == 0.5
 
 
+def test_a_number_in_words_is_the_number() -> None:
+    carried = (passage(1, "Up to five days may be carried into the next year."),)
+    for claim, held in (("Up to 5 days may be carried over.", True), ("Up to 6 days may be carried over.", False)):
+        checked = verify(claim, carried, question="How many days?", terms=TERMS, thresholds=THRESHOLDS)
+        assert ("number" not in checked.verdict.claims[0].reason) == held
+
+
 def test_lines_of_a_list_stay_lines() -> None:
     checked = check("Rates:\n- Norway: EUR 62\n- Sweden: EUR 58", question="Daily rates?")
     assert checked.text.splitlines()[1:] == ["- Norway: EUR 62 [2]", "- Sweden: EUR 58 [2]"]
