@@ -24,7 +24,7 @@ from rag.version import code_version
 
 Outcome = Literal["added", "replaced", "unchanged", "removed", "failed"]
 # Raised whenever parsing or chunking changes what a document becomes: everything is made anew then.
-PIPELINE_VERSION = 2
+PIPELINE_VERSION = 3
 # Documents are embedded and written in groups of about so many chunks.
 GROUP_CHUNKS = 128
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import takewhile
 
 Row = Sequence[str]
 
@@ -16,13 +17,15 @@ _NAME_CHARS = 100
 def table_text(rows: Sequence[Row]) -> str:
     """One line a row, 'Header: value; Header: value', the header taken from the first row if it looks like one.
 
-    Empty cells are left out. Without a header, and for a table of one row, the values stand alone.
+    Empty cells are left out. A caption above the header, alone in its row, is a line of its own. Without a header, and for a table of one row, the values stand alone.
     """
     cleaned = [[" ".join(cell.split()) for cell in row] for row in rows]
     filled = [row for row in cleaned if any(row)]
-    if len(filled) < 2 or not _is_header(filled[0]):
+    captions = list(takewhile(lambda row: sum(map(bool, row)) == 1 < len(row), filled))
+    body = filled[len(captions) :]
+    if len(body) < 2 or not _is_header(body[0]):
         return "\n".join(_line((), row) for row in filled)
-    return "\n".join(_line(filled[0], row) for row in filled[1:])
+    return "\n".join([_line((), row) for row in captions] + [_line(body[0], row) for row in body[1:]])
 
 
 def _is_header(row: Row) -> bool:

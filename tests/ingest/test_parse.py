@@ -103,6 +103,11 @@ def test_csv_delimiters_inside_quotes_do_not_count() -> None:
     assert parsed("a.csv", source).elements[0].text == "Zone, as on the map, page 3: A, B; Limit: EUR 125"
 
 
+def test_a_caption_above_the_header_is_no_header() -> None:
+    source = "Stanley Cups,,\nTeam,Location,Cups\nMaple Leafs,TOR,13\n"
+    assert parsed("a.csv", source).elements[0].text == "Stanley Cups\nTeam: Maple Leafs; Location: TOR; Cups: 13"
+
+
 def test_csv_without_a_header_keeps_its_values() -> None:
     assert parsed("a.csv", "2026-01-01,12\n2026-01-02,\n").elements[0].text == "2026-01-01; 12\n2026-01-02"
 
