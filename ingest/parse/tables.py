@@ -17,7 +17,8 @@ _NAME_CHARS = 100
 def table_text(rows: Sequence[Row]) -> str:
     """One line a row, 'Header: value; Header: value', the header taken from the first row if it looks like one.
 
-    Empty cells are left out. A caption above the header, alone in its row, is a line of its own. Without a header, and for a table of one row, the values stand alone.
+    Empty cells are left out. A caption above the header, alone in its row, is a line of its own.
+    Without a header, and for a table of one row, the values stand alone.
     """
     cleaned = [[" ".join(cell.split()) for cell in row] for row in rows]
     filled = [row for row in cleaned if any(row)]
