@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 from rag.claims import MARKER
 from rag.sentences import sentences
-from rag.spelling import figures, missing, plain, with_dates
+from rag.spelling import NUMBER, figures, missing, plain, respelled
 from rag.types import Passage, Support
 
 Terms = Callable[[str], frozenset[int]]
@@ -24,6 +24,8 @@ NEGATION = re.compile(
 )
 # A term that the question already holds is repeated, not claimed: it counts half.
 ASKED_WEIGHT = 0.5
+# What a claim's numbers add to its words when its evidence is looked for.
+NUMBERS_WEIGHT = 0.5
 # Shorter words in quotation marks are a term, not a quotation.
 QUOTATION_CHARS = 12
 # A claim of fewer words is an answer to the question, not a statement of its own.
@@ -43,11 +45,23 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """A sentence of a passage, or two neighbouring ones; `nearness` ranks equals by the question."""
+    """A sentence of a passage, or two neighbouring ones: `parts` are the terms of each.
+
+    `nearness` ranks equals by the question.
+    """
 
     text: str
-    terms: frozenset[int]
+    parts: tuple[frozenset[int], ...]
     nearness: float
+
+    @property
+    def terms(self) -> frozenset[int]:
+        """The terms of the whole window."""
+        return frozenset[int]().union(*self.parts)
+
+    def is_needed(self, bare: frozenset[int]) -> bool:
+        """Whether each part adds words of a claim that the other lacks; a number alone would not do."""
+        return len(self.parts) == 1 or all((bare & part) - other for part, other in permutations(self.parts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,17 +71,21 @@ class Source:
     passage: Passage
     windows: tuple[Window, ...]
     held: frozenset[int]
-    figures: frozenset[str]
+    context: str
     plain: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """The window of a passage that holds most of a claim, and which of its terms."""
+    """The window of a passage that holds most of a claim, and which of its terms.
+
+    `figures` are the numbers that the passage has for this claim.
+    """
 
     passage: Passage
     text: str
     shared: frozenset[int]
+    figures: frozenset[str]
     score: float
 
 
@@ -92,18 +110,20 @@ def read(passage: Passage, question: Question) -> Source:
         passage=passage,
         windows=tuple(_windows(passage.text, question)),
         held=question.terms(context),
-        figures=figures(f"{passage.text} {context}"),
-        plain=plain(with_dates(f"{passage.text} {context}")),
+        context=context,
+        plain=plain(respelled(f"{passage.text} {context}")),
     )
 
 
 def weigh(claim: str, sources: Sequence[Source], question: Question) -> Evidence:
     """Hold a claim against passages, taken together."""
-    wanted = question.terms(claim)
-    quotes = tuple(_quote(wanted, source, question.asked) for source in sources)
+    wanted = question.terms(respelled(claim))
+    bare = question.terms(NUMBER.sub(" ", claim))
+    quotes = tuple(_quote(wanted, bare, source, question.asked) for source in sources)
     held = frozenset[int]().union(*(quote.shared for quote in quotes), *(source.held for source in sources))
     said = " ".join(quote.text for quote in quotes)
-    ceiling, reason = next(_flaws(claim, sources, said, question.text), SOUND)
+    held_figures = frozenset[str]().union(*(quote.figures for quote in quotes))
+    ceiling, reason = next(_flaws(claim, sources, said, held_figures, question.text), SOUND)
     score = _share(wanted, held, question.asked)
     return Evidence(sources=tuple(sources), quotes=quotes, score=score, ceiling=ceiling, reason=reason)
 
@@ -121,24 +141,41 @@ def together(found: Sequence[Evidence]) -> list[Source]:
 
 
 def _windows(text: str, question: Question) -> Iterator[Window]:
-    units = [(start, end, question.terms(with_dates(text[start:end]))) for start, end in sentences(text)]
-    pairs = [(a[0], b[1], a[2] | b[2]) for a, b in pairwise(units)]
-    return (_window(text[start:end].strip(), terms, question.asked) for start, end, terms in (*units, *pairs))
+    units = [(start, end, (question.terms(respelled(text[start:end])),)) for start, end in sentences(text)]
+    pairs = [(a[0], b[1], a[2] + b[2]) for a, b in pairwise(units)]
+    return (_window(text[start:end].strip(), parts, question.asked) for start, end, parts in (*units, *pairs))
 
 
-def _window(text: str, terms: frozenset[int], asked: frozenset[int]) -> Window:
-    near = len(terms & asked) / (len(asked) or 1)
+def _window(text: str, parts: tuple[frozenset[int], ...], asked: frozenset[int]) -> Window:
+    near = len(asked & frozenset[int]().union(*parts)) / (len(asked) or 1)
     # Among equal windows the one nearest to the question, then the shortest, is the quote.
-    return Window(text=text, terms=terms, nearness=0.2 * near - 0.0001 * len(text))
+    return Window(text=text, parts=parts, nearness=0.2 * near - 0.0001 * len(text))
 
 
-def _quote(wanted: frozenset[int], source: Source, asked: frozenset[int]) -> Quote:
+def _quote(wanted: frozenset[int], bare: frozenset[int], source: Source, asked: frozenset[int]) -> Quote:
     def fit(window: Window) -> float:
-        return _share(wanted, window.terms | source.held, asked) + window.nearness
+        held = window.terms | source.held
+        # Words before numbers: the row of another town may have the number, but not the town.
+        return _share(bare or wanted, held, asked) + NUMBERS_WEIGHT * _share(wanted, held, asked) + window.nearness
 
-    best = max(source.windows, key=fit, default=Window(text="", terms=frozenset(), nearness=0))
-    score = _share(wanted, best.terms | source.held, asked)
-    return Quote(passage=source.passage, text=best.text, shared=wanted & best.terms, score=score)
+    needed = (window for window in source.windows if window.is_needed(bare))
+    best = max(needed, key=fit, default=Window(text="", parts=(), nearness=0))
+    return Quote(
+        passage=source.passage,
+        text=best.text,
+        shared=wanted & best.terms,
+        figures=_figures_of(best, bare, source),
+        score=_share(wanted, best.terms | source.held, asked),
+    )
+
+
+def _figures_of(best: Window, bare: frozenset[int], source: Source) -> frozenset[str]:
+    """The numbers of the best window, and of those that hold words of the claim (`bare` of numbers) that it lacks.
+
+    The row below says a number of something else, although it has the same column names.
+    """
+    adding = (window.text for window in source.windows if (window.terms & bare) - best.terms - source.held)
+    return figures(" ".join((best.text, source.context, *adding)))
 
 
 def _share(wanted: frozenset[int], held: frozenset[int], asked: frozenset[int]) -> float:
@@ -148,12 +185,12 @@ def _share(wanted: frozenset[int], held: frozenset[int], asked: frozenset[int]) 
     return weight(wanted & held) / weight(wanted) if wanted else 0.0
 
 
-def _flaws(claim: str, sources: Sequence[Source], quotes: str, question: str) -> Iterator[Flaw]:
+def _flaws(claim: str, sources: Sequence[Source], quotes: str, held: frozenset[str], question: str) -> Iterator[Flaw]:
     """What keeps a claim from full support, gravest first."""
     text = " ".join(source.plain for source in sources)
     if strange := [quoted for quoted in _quotations(claim) if quoted not in text]:
         yield "unsupported", f"quote not in the passage: {strange[0][:60]}"
-    yield from _number_flaws(claim, frozenset[str]().union(*(source.figures for source in sources)), question)
+    yield from _number_flaws(claim, held, question)
     if names := [name for name in NAME.findall(claim) if _possessor(name) not in text]:
         only = all(_possessor(name) in plain(question) for name in names)
         yield "partly", f"name {'only in the question' if only else 'not in the passage'}: {', '.join(names[:3])}"

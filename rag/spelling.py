@@ -51,18 +51,17 @@ def dates(text: str) -> frozenset[str]:
     return frozenset(_iso(match) for pattern in DATES for match in pattern.finditer(text))
 
 
-def with_dates(text: str) -> str:
-    """A text followed by its dates in other spellings, so that it shares words with each of them."""
+def respelled(text: str) -> str:
+    """A text followed by its dates and its numbers in words in other spellings, so that it shares words with each."""
     split = (date.split("-") for date in sorted(dates(text)))
     other = (f"{y}-{m}-{d} {int(d)} {int(m)} {_NAMES[int(m) - 1] if 0 < int(m) <= 12 else ''}" for y, m, d in split)
-    return " ".join((text, *other))
+    return " ".join((text, *other, *sorted(_in_words(text))))
 
 
 def figures(text: str) -> frozenset[str]:
     """The numbers of a text, "five" as 5, its full dates as 2026-03-01, and the parts of those dates."""
     found = dates(text)
-    in_words = frozenset(_NUMBER_WORDS[word] for word in re.findall(r"\w+", text.casefold()) if word in _NUMBER_WORDS)
-    return numbers(" ".join((text, *found))) | found | in_words
+    return numbers(" ".join((text, *found))) | found | _in_words(text)
 
 
 def missing(text: str, held: frozenset[str]) -> frozenset[str]:
@@ -70,6 +69,10 @@ def missing(text: str, held: frozenset[str]) -> frozenset[str]:
     for pattern in DATES:
         text = pattern.sub(lambda match: " " if _iso(match) in held else match.group(), text)
     return numbers(text) - held
+
+
+def _in_words(text: str) -> frozenset[str]:
+    return frozenset(_NUMBER_WORDS[word] for word in re.findall(r"\w+", text.casefold()) if word in _NUMBER_WORDS)
 
 
 def _number(text: str) -> str:

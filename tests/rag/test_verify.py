@@ -114,6 +114,24 @@ def test_a_number_in_words_is_the_number() -> None:
         assert ("number" not in checked.verdict.claims[0].reason) == held
 
 
+def test_a_number_of_another_row_does_not_carry_a_claim() -> None:
+    rows = "Depot: Kellmouth; Spare pumps: 13\nDepot: Sundmark; Spare pumps: 1"
+    for claim, support in (
+        ("Kellmouth has 13 spare pumps.", "supported"),
+        ("Kellmouth has 1 spare pump.", "unsupported"),
+    ):
+        (found,) = against(claim, rows, question="How many spare pumps are there?").verdict.claims
+        assert found.support == support, found
+
+
+def test_numbers_of_two_sentences_that_both_carry_the_claim_are_held() -> None:
+    text = "Full-time staff have 28 days. After ten years of service there are 3 more days. The car park opens at 6."
+    claim = "Full-time staff have 28 days, and 3 more after 10 years of service."
+    assert against(claim, text).verdict.supported
+    (found,) = against(claim.replace("3 more", "6 more"), text).verdict.claims
+    assert found.reason == "number not in the passage: 6"
+
+
 def test_lines_of_a_list_stay_lines() -> None:
     checked = check("Rates:\n- Norway: EUR 62\n- Sweden: EUR 58", question="Daily rates?")
     assert checked.text.splitlines()[1:] == ["- Norway: EUR 62 [2]", "- Sweden: EUR 58 [2]"]
@@ -225,7 +243,7 @@ def test_a_group_of_markers_belongs_to_the_sentence_before(markers: str) -> None
 
 @pytest.mark.parametrize("text", ["Read items[0] first", "The code `items[1]` is read", "Read [1](http://a.test) too"])
 def test_brackets_that_cite_no_passage_are_text(text: str) -> None:
-    assert against(f"{text}.", "The code is items[0], items[1]. Read it first. Read http://a.test too.").text == (
+    assert against(f"{text}.", "The code is items[0], items[1]. Read it first. Read 1 http://a.test too.").text == (
         f"{text} [1]."
     )
 
