@@ -1,7 +1,7 @@
 # What the README names. Everything happens in .venv; the model files go to the user's cache folder.
 PYTHON ?= python3
 PLUMB := .venv/bin/plumb
-PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
+PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet --quiet
 
 .PHONY: help demo test lint bench docs env lock clean
 
@@ -51,7 +51,7 @@ endef
 define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Python {sys.version.split()[0]} found, 3.11 or newer expected: make PYTHON=python3.12")'
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
-	@echo "installing $(1) ..."
+	@echo "installing $(1), 2 GB when unpacked, into .venv ..."
 	@$(PIP) install --require-hashes --no-deps -r $(1)
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@

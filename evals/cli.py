@@ -37,6 +37,7 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options
 ) -> None:
     """Ask every question, keep the run as one file, print its figures."""
     from evals.dataset import load_dataset, select
+    from evals.judge import make_judge
     from evals.records import check_writable, plain_run, save_run
     from evals.run import evaluate, run_path
     from rag.engine import Engine
@@ -48,8 +49,8 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options
     cases = select(questions.cases, split=split, tags=tag or [], limit=limit)
     settings = load_settings()
     check_writable(out or run_path(settings, "run"))
-    engine = Engine.from_settings(settings)
-    for done in _runs(evaluate(engine, questions, cases=cases, selection=selection)):
+    engine, judge = Engine.from_settings(settings), make_judge(settings)
+    for done in _runs(evaluate(engine, questions, cases=cases, selection=selection, judge=judge)):
         path = out or run_path(settings, done.id)
         save_run(done, path)
         if len(done.records) < len(cases):

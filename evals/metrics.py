@@ -20,6 +20,8 @@ from rag.verify import MARKER, plain
 Unit = Literal["share", "score", "ms", "tokens"]
 Group = Literal["retrieval", "answers", "citations", "time", "tokens"]
 Observe = Callable[[Case, Record], Sequence[float]]
+# The judge's chance from which on an answer counts as right.
+JUDGED_RIGHT_AT = 0.5
 DEPTHS = (1, 3, 5, 8)
 # 97.5 % quantile of the normal distribution: two sides of 2.5 % make 95 %.
 Z_95 = 1.959964
@@ -158,9 +160,9 @@ def _evened(text: str) -> str:
 
 
 def stands_in_passage(quote: str, marker: int, hits: Sequence[Retrieved]) -> bool:
-    """Whether a cited quote stands in the passage of that number, as the model read it, typography aside."""
-    shown = next((hit.shown or "" for hit in hits if hit.marker == marker), "")
-    return bool(quote.strip()) and plain(quote) in plain(shown)
+    """Whether a cited quote stands in the passage of that number, typography aside."""
+    text = next((hit.text for hit in hits if hit.marker == marker), "")
+    return bool(quote.strip()) and plain(quote) in plain(text)
 
 
 def _own_scores(case: Case, record: Record) -> Mapping[str, float | None]:
@@ -181,6 +183,10 @@ def _correct(case: Case, record: Record) -> Sequence[float]:
     if not case.facts:
         return []
     return [float(record.answer is not None and is_correct(case, record.answer))]
+
+
+def _judged(case: Case, record: Record) -> Sequence[float]:  # noqa: ARG001
+    return [] if record.judged is None else [float(record.judged >= JUDGED_RIGHT_AT)]
 
 
 def _declined_unanswerable(case: Case, record: Record) -> Sequence[float]:
@@ -248,6 +254,7 @@ METRICS: tuple[Metric, ...] = (
     *(_share(f"recall_at_{k}", f"recall@{k} of sources", "retrieval", _recall_at(k)) for k in DEPTHS),
     Metric(name="mrr", label="MRR", group="retrieval", unit="score", observe=_reciprocal_rank, over=mean),
     _share("correct", "answerable, right", "answers", _correct),
+    _share("judged", "right to the judge", "answers", _judged),
     _share("declined_answerable", "answerable, declined", "answers", _declined_answerable),
     _share("declined_unanswerable", "unanswerable, declined", "answers", _declined_unanswerable),
     _share("failed", "questions failed", "answers", _failed),

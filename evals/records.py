@@ -54,13 +54,17 @@ class Given:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What happened to one case: an answer and its hits, or an error. `scores` holds the case's own figures."""
+    """What happened to one case: an answer and its hits, or an error. `scores` holds the case's own figures.
+
+    `judged` is how likely the judge found the answer right, 0 to 1; None where none was asked.
+    """
 
     case_id: str
     answer: Given | None
     hits: tuple[Retrieved, ...] = ()
     error: str | None = None
     error_kind: str | None = None
+    judged: float | None = None
     scores: Mapping[str, float | None] = field(default_factory=dict)
 
 

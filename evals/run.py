@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evals.dataset import Case, Dataset
+from evals.judge import Judge
 from evals.machine import this_machine
 from evals.metrics import score, summarize
 from evals.records import Given, Index, Record, Retrieved, Run, Source, UsedPrompt
@@ -42,16 +43,23 @@ Progress = Started | Asked | Run
 
 
 def evaluate(
-    engine: Engine, dataset: Dataset, *, cases: Sequence[Case] | None = None, selection: Mapping[str, Any] | None = None
+    engine: Engine,
+    dataset: Dataset,
+    *,
+    cases: Sequence[Case] | None = None,
+    selection: Mapping[str, Any] | None = None,
+    judge: Judge | None = None,
 ) -> Iterator[Progress]:
     """Ask the cases (default: all) through the engine, then yield the scored Run; nothing is written.
+
+    A `judge` grades each answer whose case has facts, and raises ModelError when it can't.
 
     A question that fails is recorded and counted. The error is raised when going on is in vain: a setting or a
     model file is wrong, every question so far failed, or the last three failed because a part of the system did.
     Before an error or an interrupt is raised, a Run with the records so far is yielded, if one of them has an answer.
     """
     chosen = tuple(dataset.cases if cases is None else cases)
-    begun = _begin(engine, dataset, chosen, selection or {})
+    begun = _begin(engine, dataset, chosen, selection or {}, judge)
     yield Started(run_id=begun.id, cases=len(chosen))
     engine.warm()
     records: list[Record] = []
@@ -59,6 +67,7 @@ def evaluate(
     try:
         for case in chosen:
             record, error = _ask(engine, case, session_id=f"eval:{begun.id}")
+            record = _graded(case, record, judge)
             records.append(record)
             errors.append(error)
             _stop_in_vain(errors, remaining=len(chosen) - len(errors))
@@ -75,9 +84,12 @@ def run_path(settings: Settings, run_id: str) -> Path:
     return settings.data_path / "runs" / f"{run_id}.json"
 
 
-def _begin(engine: Engine, dataset: Dataset, cases: Sequence[Case], selection: Mapping[str, Any]) -> Run:
+def _begin(
+    engine: Engine, dataset: Dataset, cases: Sequence[Case], selection: Mapping[str, Any], judge: Judge | None
+) -> Run:
     """A run that has asked nothing yet."""
     settings, started = engine.settings, datetime.now(UTC)
+    prompts = (*engine.prompts, judge.prompt) if judge else engine.prompts
     return Run(
         id=f"{started:%Y-%m-%dT%H-%M-%SZ}-{dataset.name}",
         started=_iso(started),
@@ -85,7 +97,7 @@ def _begin(engine: Engine, dataset: Dataset, cases: Sequence[Case], selection: M
         dataset=Source(name=dataset.name, path=dataset.path, sha256=dataset.sha256, selection=selection),
         summary=summarize((), ()),
         models={},
-        prompts=tuple(UsedPrompt(id=prompt.id, version=prompt.version, sha=prompt.sha) for prompt in engine.prompts),
+        prompts=tuple(UsedPrompt(id=prompt.id, version=prompt.version, sha=prompt.sha) for prompt in prompts),
         index=Index(name=settings.store.collection, chunks=engine.searcher.store.count()),
         config_hash=settings.config_hash(),
         code_version=code_version(),
@@ -110,6 +122,17 @@ def _ask(engine: Engine, case: Case, *, session_id: str) -> tuple[Record, PlumbE
         raise
     except PlumbError as error:
         return Record(case_id=case.id, answer=None, error=str(error), error_kind=type(error).__name__), error
+
+
+def _graded(case: Case, record: Record, judge: Judge | None) -> Record:
+    """The record with the judge's grade; an answer that was declined is none that could be right."""
+    answer = record.answer
+    if judge is None or answer is None or not case.facts:
+        return record
+    if answer.abstained:
+        return replace(record, judged=0.0)
+    grade = judge.grade(case, answer.text)
+    return replace(record, judged=grade.chance, answer=replace(answer, models={**answer.models, "judge": grade.model}))
 
 
 def _stop_in_vain(errors: Sequence[PlumbError | None], *, remaining: int) -> None:

@@ -34,7 +34,6 @@ def draw_stream(console: Console, events: Iterable[Event]) -> Answer:
         for event in events:
             match event:
                 case Stage(name=name):
-                    text = "" if name == "generate" else text
                     live.update(Text(f"{text}\n\n{STAGES[name]}" if text else STAGES[name], style="dim"))
                 case Delta(text=piece):
                     text += clean(piece)

@@ -11,23 +11,24 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from rag import context
+from rag.context import shown, whole
 from rag.errors import InputError, ModelError, StoreError
+from rag.focus import focus
 from rag.llm import LLM, Warmable, make_llm
 from rag.llm.protocol import Sampling, complete
 from rag.observe.codec import without_content
 from rag.observe.record import Recorder
 from rag.observe.spool import open_spool
 from rag.prompts import Prompt, load_prompt
-from rag.reply import DECLINE, Reply
+from rag.reply import YES_NO, Reply, answerable
 from rag.search import Searcher, check_question
-from rag.settings import Settings
+from rag.settings import RULE_REWRITE, Settings
 from rag.types import Answer, Feedback, Generation, Hit, Message, Passage, Turn, Usage, Verdict
 from rag.verify import Checked, Thresholds, verify
 from rag.version import code_version
 
-RULE_REWRITE = "rule:previous-question"
-
+# Enough for a number, a name or a condition; each more is a wait before the first word.
+PROPOSAL_TOKENS = 20
 NO_ANSWER = Checked(text="", citations=(), verdict=Verdict(claims=()))
 
 log = logging.getLogger("plumbline")
@@ -35,7 +36,7 @@ log = logging.getLogger("plumbline")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """The engine begins a part of its work; with each 'generate' the answer begins anew."""
+    """The engine begins a part of its work."""
 
     name: Literal["retrieve", "generate", "verify"]
 
@@ -51,11 +52,18 @@ Event = Stage | Delta | Answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Weighed:
+    """How likely the passages hold the answer, 0 to 1, and the calls it took to find out."""
+
+    chance: float
+    calls: tuple[Generation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Reading:
-    """What came of reading: the answer (None when no portion held one), the passages read, the model's calls."""
+    """What came of reading: the answer (None when the passages don't hold one) and the model's calls."""
 
     text: str | None
-    passages: tuple[Passage, ...]
     calls: tuple[Generation, ...]
     first_token_ms: float
 
@@ -74,7 +82,9 @@ class Engine:
         self._answer = answer
         self._rewrite = rewrite
         self._answer_prompt = load_prompt(settings.generate.prompt, own=prompts)
-        self._insist_prompt = load_prompt("insist", own=prompts)
+        self._prior_prompt = load_prompt("prior", own=prompts)
+        self._propose_prompt = load_prompt("propose", own=prompts)
+        self._confirm_prompt = load_prompt("confirm", own=prompts)
         self._rewrite_prompt = load_prompt("rewrite", own=prompts)
 
     @classmethod
@@ -87,8 +97,9 @@ class Engine:
 
     @property
     def prompts(self) -> tuple[Prompt, ...]:
-        """The prompts in use: answer, insist and rewrite."""
-        return self._answer_prompt, self._insist_prompt, self._rewrite_prompt
+        """The prompts in use: answer, the three that weigh whether there is one, and rewrite."""
+        weighing = (self._prior_prompt, self._propose_prompt, self._confirm_prompt)
+        return self._answer_prompt, *weighing, self._rewrite_prompt
 
     def warm(self) -> None:
         """Begin loading a local answer model in the background, so that the first question waits less."""
@@ -143,9 +154,11 @@ class Engine:
         query, rewriting = self._condense(recorder, question, history)
         yield Stage(name="retrieve")
         hits = self._retrieve(recorder, query)
-        read = yield from self._read(recorder, question, history, hits)
+        passages = self._choose(recorder, query, hits)
+        yield Stage(name="generate")
+        read = yield from self._read(recorder, _values(question, history, passages))
         yield Stage(name="verify")
-        checked = self._check(recorder, question, read.text, read.passages) if read.text is not None else NO_ANSWER
+        checked = self._check(recorder, question, read.text, passages) if read.text is not None else NO_ANSWER
         abstained = self._withheld(checked)
         return Answer(
             question=question,
@@ -153,7 +166,7 @@ class Engine:
             abstained=abstained,
             citations=() if abstained else checked.citations,
             verdict=checked.verdict,
-            passages=read.passages,
+            passages=passages,
             hits=tuple(hits),
             usage=sum((call.usage for call in read.calls), rewriting.usage if rewriting else Usage()),
             models=self._models(read.calls[-1], rewriting),
@@ -185,60 +198,71 @@ class Engine:
                 raise InputError("the index holds no documents", expected="some", remedy="fill it: plumb ingest PATH")
         return hits
 
-    def _read(
-        self, recorder: Recorder, question: str, history: Sequence[Turn], hits: Sequence[Hit]
-    ) -> Generator[Stage | Delta, None, _Reading]:
-        """Let the model read portion after portion until one answers."""
-        options = self.settings.context
-        portions = context.readings(
-            hits, times=options.readings, budget_tokens=options.budget_tokens, count=self.searcher.embedder.count
-        )
-        read = _Reading(text=None, passages=(), calls=(), first_token_ms=0)
-        for portion in portions:
-            reply = yield from self._generate(recorder, question, history, portion)
-            calls = (*read.calls, reply.call)
-            if reply.doubtful:
-                reply = yield from self._generate(recorder, question, history, portion, insist=True)
-                calls = (*calls, reply.call)
-            read = _Reading(
-                text=None if reply.declined else reply.call.text,
-                passages=read.passages + portion,
-                calls=calls,
-                first_token_ms=reply.first_token_ms or recorder.elapsed_ms(),
-            )
-            if read.text is not None:
-                break
-        return read
+    def _choose(self, recorder: Recorder, query: str, hits: Sequence[Hit]) -> tuple[Passage, ...]:
+        """What of the hits the model gets to read."""
+        options, embedder = self.settings.context, self.searcher.embedder
+        with recorder.step("context", "span") as step:
+            if options.passages == "whole":
+                passages = whole(hits, budget_tokens=options.budget_tokens, count=embedder.count)
+            else:
+                terms = self.searcher.lexical.terms
+                passages = focus(query, hits, budget_tokens=options.budget_tokens, embedder=embedder, terms=terms)
+            step.note({"passages": [{"marker": p.marker, "chunk_id": p.hit.chunk.id} for p in passages]})
+        return passages
 
-    def _generate(
-        self,
-        recorder: Recorder,
-        question: str,
-        history: Sequence[Turn],
-        passages: Sequence[Passage],
-        *,
-        insist: bool = False,
-    ) -> Generator[Stage | Delta, None, Reply]:
-        """One call of the answer model; with `insist` it may not refuse."""
+    def _read(self, recorder: Recorder, values: Mapping[str, str]) -> Generator[Delta, None, _Reading]:
+        """Weigh whether the passages hold the answer, where that is wanted; unless they don't, let the model write."""
         options = self.settings.generate
-        sampling = Sampling(
-            temperature=options.temperature, max_tokens=options.max_tokens, watch=DECLINE, insist=insist
+        weighed = self._weigh(recorder, values) if options.answerable_at > 0 else _Weighed(chance=1.0, calls=())
+        if weighed.chance < options.answerable_at:
+            return _Reading(text=None, calls=weighed.calls, first_token_ms=recorder.elapsed_ms())
+        reply = yield from self._generate(recorder, values)
+        return _Reading(
+            text=None if reply.declined else reply.call.text,
+            calls=(*weighed.calls, reply.call),
+            first_token_ms=reply.first_token_ms or recorder.elapsed_ms(),
         )
-        values = {
-            "passages": "\n\n".join(context.shown(passage) for passage in passages),
-            "history": _spoken(history[-1:]),
-            "question": question,
-        }
-        prompt = self._insist_prompt if insist else self._answer_prompt
+
+    def _weigh(self, recorder: Recorder, values: Mapping[str, str]) -> _Weighed:
+        """Whether the passages hold the answer: the model proposes one and is asked whether they say it.
+
+        What counts is how much they changed its mind: it was asked first what it expects without having read them.
+        """
+        word = Sampling(temperature=0, max_tokens=1, choices=YES_NO)
+        try:
+            # Before the passages, not after: the server keeps what it read last, and the answer begins with them too.
+            prior = self._call(recorder, self._prior_prompt, values, word)
+            proposed = self._call(
+                recorder, self._propose_prompt, values, Sampling(temperature=0, max_tokens=PROPOSAL_TOKENS)
+            )
+            confirmed = self._call(recorder, self._confirm_prompt, {**values, "proposal": proposed.text.strip()}, word)
+        except ModelError as error:
+            # A reasoning model refuses so few tokens. The answer can do without, and shows what else is wrong.
+            if error.retryable:
+                raise
+            return _Weighed(chance=1.0, calls=())
+        return _Weighed(chance=answerable(prior, proposed, confirmed), calls=(prior, proposed, confirmed))
+
+    def _call(self, recorder: Recorder, prompt: Prompt, values: Mapping[str, str], sampling: Sampling) -> Generation:
+        """One short call of the answer model, as a step called like its prompt."""
         messages = prompt.render(values)
-        yield Stage(name="generate")
+        with recorder.step(prompt.id, "generation") as step:
+            generation = complete(self._answer, messages, sampling)
+            step.note(_call_facts(generation, messages, prompt, sampling))
+        return generation
+
+    def _generate(self, recorder: Recorder, values: Mapping[str, str]) -> Generator[Delta, None, Reply]:
+        """Let the answer model write."""
+        options, prompt = self.settings.generate, self._answer_prompt
+        sampling = Sampling(temperature=options.temperature, max_tokens=options.max_tokens)
+        messages = prompt.render(values)
         with recorder.step("generate", "generation") as step:
-            reply = Reply(decline_at=1 if insist else options.decline_at)
+            reply = Reply()
             for piece in self._answer.stream(messages, sampling):
                 if shown := reply.take(piece, at_ms=recorder.elapsed_ms()):
                     yield Delta(text=shown)
             step.note(_call_facts(reply.call, messages, prompt, sampling))
-            step.note({"decline_chance": reply.chance, "declined": reply.declined})
+            step.note({"declined": reply.declined})
         return reply
 
     def _check(self, recorder: Recorder, question: str, text: str, passages: Sequence[Passage]) -> Checked:
@@ -295,6 +319,12 @@ def abstention(hits: Sequence[Hit], *, tried: bool) -> str:
     return f"{found} Closest: {'; '.join(closest)}."
 
 
+def _values(question: str, history: Sequence[Turn], passages: Sequence[Passage]) -> dict[str, str]:
+    """What the prompts about passages are filled with."""
+    read = "\n\n".join(shown(passage) for passage in passages)
+    return {"passages": read, "history": _spoken(history[-1:]), "question": question}
+
+
 def _spoken(history: Sequence[Turn]) -> str:
     return "".join(f"Earlier question: {turn.question}\nEarlier answer: {turn.answer}\n" for turn in history)
 
@@ -324,6 +354,7 @@ def _call_facts(
         "parameters": asdict(sampling),
         "messages": [asdict(message) for message in messages],
         "output": generation.text,
+        "chances": dict(generation.chances),
         "usage": asdict(generation.usage),
         "first_token_ms": generation.first_token_ms,
         "prompt_id": prompt.id,

@@ -104,14 +104,15 @@ class Evidence:
 
 
 def read(passage: Passage, question: Question) -> Source:
-    """Make a passage ready to be held against claims."""
-    context = " ".join((passage.hit.chunk.title, *passage.hit.chunk.headings))
+    """Make a passage ready to be held against claims: the whole of it, of which the model may have read a part."""
+    chunk = passage.hit.chunk
+    context = " ".join((chunk.title, *chunk.headings))
     return Source(
         passage=passage,
-        windows=tuple(_windows(passage.text, question)),
+        windows=tuple(_windows(chunk.text, question)),
         held=question.terms(context),
         context=context,
-        plain=plain(respelled(f"{passage.text} {context}")),
+        plain=plain(respelled(f"{chunk.text} {context}")),
     )
 
 

@@ -1,24 +1,27 @@
-"""A model's reply while it streams: is it an answer, or the agreed refusal?"""
+"""What a model's reply means: an answer or the agreed refusal, yes or no."""
 
 from __future__ import annotations
 
+import re
+
 from rag.errors import ModelError
-from rag.llm.protocol import Chance, Piece
+from rag.llm.protocol import Piece
 from rag.types import Generation
 
 # What the answer prompt tells the model to say when the passages don't hold the answer.
 DECLINE = "NOT IN THE DOCUMENTS"
+YES_NO = ("Yes", "No")
+# Keeps odds finite.
+SMALL = 1e-3
 
 
 class Reply:
     """Takes the pieces of one stream; shows nothing that may still turn out to be a refusal."""
 
-    def __init__(self, *, decline_at: float) -> None:
-        """`decline_at` is the chance of a refusal, at the first token, from which on the reply counts as one."""
+    def __init__(self) -> None:
+        """A reply of which nothing has come yet."""
         self._call: Generation | None = None
-        self.chance: float | None = None
         self.first_token_ms: float | None = None
-        self._decline_at = decline_at
         self._held = ""
 
     @property
@@ -36,32 +39,18 @@ class Reply:
 
     @property
     def declined(self) -> bool:
-        """Whether the model refuses: it says so, says nothing, or was likely enough to say so."""
+        """Whether the model refuses: it says so, or says nothing."""
         text = self._call.text if self._call else self._held
-        return self._likely or refuses(text) or not text.strip()
-
-    @property
-    def doubtful(self) -> bool:
-        """Whether the model refused although the chance of a refusal was low: it may know more than it said."""
-        return self.declined and self.chance is not None and not self._likely
+        return refuses(text) or not text.strip()
 
     def take(self, piece: Piece, *, at_ms: float) -> str:
         """The text that may be shown after this piece; `at_ms` is the time on the run's clock."""
-        match piece:
-            case Chance():
-                self.chance = piece.probability
-            case Generation():
-                self._call = piece
-                return "" if self.declined else self._release()
-            case str():
-                self.first_token_ms = self.first_token_ms or at_ms
-                self._held += piece
-                return "" if self._likely or _may_refuse(self._held) else self._release()
-        return ""
-
-    @property
-    def _likely(self) -> bool:
-        return self.chance is not None and self._decline_at < 1 and self.chance >= self._decline_at
+        if isinstance(piece, Generation):
+            self._call = piece
+            return "" if self.declined else self._release()
+        self.first_token_ms = self.first_token_ms or at_ms
+        self._held += piece
+        return "" if _may_refuse(self._held) else self._release()
 
     def _release(self) -> str:
         text, self._held = self._held, ""
@@ -72,6 +61,36 @@ def refuses(text: str) -> bool:
     """Whether a text is the refusal, or begins or ends with it."""
     bare = text.casefold().strip(" \n.!*\"'")
     return bare.startswith(DECLINE.casefold()) or bare.endswith(DECLINE.casefold())
+
+
+def yes_chance(call: Generation) -> float:
+    """How likely the reply to a yes-or-no question is yes, 0 to 1.
+
+    As the server tells it; where it tells nothing, 0 for a no or a refusal, and 1 for anything else.
+    """
+    if call.chances:
+        return call.chances.get(YES_NO[0], 0.0)
+    return 0.0 if refuses(call.text) or re.match(r"\W*no\b", call.text, re.IGNORECASE) else 1.0
+
+
+def answerable(prior: Generation, proposed: Generation, confirmed: Generation) -> float:
+    """How likely passages hold the answer, 0 to 1: the odds of yes after reading them, over the odds before.
+
+    `prior` is the model's yes or no to 'do the passages hold the answer' without the passages, `proposed` its answer
+    with them, `confirmed` its yes or no to 'do they say so'. A small model says yes to some questions whatever it
+    reads; dividing by what it says without reading takes that out (the idea of Zhao and others, Calibrate Before
+    Use, 2021).
+    """
+    if refuses(proposed.text):
+        return 0.0
+    if not confirmed.chances:
+        return yes_chance(confirmed)
+    gain = _odds(yes_chance(confirmed)) / _odds(yes_chance(prior))
+    return gain / (1 + gain)
+
+
+def _odds(chance: float) -> float:
+    return (chance + SMALL) / (1 - chance + SMALL)
 
 
 def _may_refuse(text: str) -> bool:

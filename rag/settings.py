@@ -31,6 +31,9 @@ SECRET_NAME = re.compile(r"key|token|secret|passw|credential|auth", re.IGNORECAS
 # In a URL: the user and password before the host, and parameters with the name of a secret.
 SECRET_IN_URL = re.compile(r"(?<=//)[^/@\s]+(?=@)|(?<=[?&])([\w.-]*(?:key|token|secret|passw|sig)[\w.-]*=)[^&\s]+")
 INPUT_CHARS = 100
+# Roles that a rule can play instead of a model.
+RULE_REWRITE = "rule:previous-question"
+RULE_FACTS = "rule:facts"
 
 # TOML has no null: an empty string says that a folder is not set.
 Folder = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
@@ -47,8 +50,12 @@ class Roles(Section):
 
     answer: str = Field("local:qwen2.5-coder-1.5b", description="writes the answer")
     rewrite: str = Field(
-        "rule:previous-question",
+        RULE_REWRITE,
         description="makes a follow-up stand alone; 'rule:previous-question' needs no model",
+    )
+    judge: str = Field(
+        RULE_FACTS,
+        description="grades answers in eval runs; 'rule:facts' looks for the expected words, no model",
     )
     embed: str = Field("local:all-minilm-l6-v2", description="turns text into vectors")
 
@@ -103,7 +110,7 @@ class Retrieve(Section):
     """How passages are found."""
 
     depth: int = Field(50, ge=1, description="candidates of each leg before fusion")
-    limit: int = Field(8, ge=1, description="hits after fusion")
+    limit: int = Field(20, ge=1, description="hits after fusion")
     outdated_words: tuple[str, ...] = Field(
         ("superseded", "archive", "archived", "obsolete", "outdated", "veraltet"),
         description="a document with one of these words in its path, title or headings is outdated",
@@ -116,9 +123,9 @@ class Retrieve(Section):
 class ContextSettings(Section):
     """What the model gets to read."""
 
-    budget_tokens: int = Field(200, ge=50, description="tokens of the passages that are read at once")
-    readings: int = Field(
-        2, ge=1, le=10, description="when the model finds no answer, the next passages are read, so many times in all"
+    budget_tokens: int = Field(200, ge=50, description="tokens of passages that the model reads")
+    passages: Literal["focus", "whole"] = Field(
+        "focus", description="'focus': the sentences nearest to the question; 'whole': the best passages as they are"
     )
 
 
@@ -130,11 +137,12 @@ class Generate(Section):
     prompt: str = Field(
         "answer", pattern=r"[\w-]+", description="'answer' suits small models, 'answer-cited' larger ones"
     )
-    decline_at: float = Field(
-        0.7,
+    answerable_at: float = Field(
+        0.48,
         ge=0,
         le=1,
-        description="a local model declines when its refusal is at least this likely; 1 leaves it to the model",
+        description="a small model first weighs whether the passages hold the answer; below this chance it declines;"
+        " 0 does not ask",
     )
     prompts_dir: Folder = Field(None, description="folder with own prompt files that replace the shipped ones")
 

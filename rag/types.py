@@ -117,7 +117,9 @@ class Generation:
     """A finished model call: what was asked for, who answered, what it cost.
 
     `requested_model` is 'provider:model' from the settings; `resolved_model` and `fingerprint` are what the
-    server said. Times in milliseconds; `first_token_ms` is None when no token came.
+    server said. Times in milliseconds; `first_token_ms` is None when no token came. `chances` tells how likely each
+    of the wanted choices was to begin the reply, together 1; it is empty where none was wanted or the server did not
+    tell.
     """
 
     text: str
@@ -128,6 +130,7 @@ class Generation:
     usage: Usage
     first_token_ms: float | None
     total_ms: float
+    chances: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

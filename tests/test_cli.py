@@ -247,7 +247,16 @@ def test_pulling_without_an_index_is_one_line(plumb: Plumb, project: Path) -> No
 
 def test_doctor_checks_every_part(plumb: Plumb, filled: Path) -> None:
     rows = parsed(plumb("doctor", "--json"))
-    assert [row["part"] for row in rows] == ["settings", "embed", "index", "answer", "rewrite", "traces", "langfuse"]
+    assert [row["part"] for row in rows] == [
+        "settings",
+        "embed",
+        "index",
+        "answer",
+        "rewrite",
+        "judge",
+        "traces",
+        "langfuse",
+    ]
     assert all(row["ok"] for row in rows)
     assert "✓ index" in fine(plumb("doctor"))
 

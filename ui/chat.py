@@ -75,7 +75,6 @@ def _draw_stream(exchange: Exchange, events: Generator[Event, None, None]) -> An
     for event in events:
         match event:
             case Stage(name=name):
-                text = "" if name == "generate" else text
                 body.html(answer_html(text))
                 stage.html(_stage_html(name))
             case Delta(text=piece):

@@ -10,6 +10,7 @@ from rag.settings import CONFIG_NAME, Settings, load_settings
 REPOSITORY = Path(__file__).parents[2]
 HANDBOOK = REPOSITORY / "examples" / "handbook"
 QUESTIONS = REPOSITORY / "examples" / "questions.jsonl"
+HELD_OUT = REPOSITORY / "examples" / "questions-held-out.jsonl"
 
 
 def new_project(folder: Path) -> Settings:

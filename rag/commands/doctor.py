@@ -80,18 +80,21 @@ def _answer(settings: Settings) -> str:
 
 
 def _rewrite(settings: Settings) -> str:
-    from rag.engine import RULE_REWRITE
-
-    if settings.roles.rewrite == RULE_REWRITE:
-        return f"{RULE_REWRITE}, no model"
     return _probe(settings, settings.roles.rewrite, "rewrite")
+
+
+def _judge(settings: Settings) -> str:
+    return _probe(settings, settings.roles.judge, "judge")
 
 
 def _probe(settings: Settings, name: str, role: str) -> str:
     from rag.llm import make_llm
     from rag.llm.protocol import Sampling, complete
+    from rag.settings import RULE_FACTS, RULE_REWRITE
     from rag.types import Message
 
+    if name in (RULE_REWRITE, RULE_FACTS):
+        return f"{name}, no model"
     prompt = [Message(role="user", content="Say: ready")]
     generation = complete(make_llm(settings, name, role=role), prompt, Sampling(temperature=0, max_tokens=PROBE_TOKENS))
     return f"{name}: answered in {generation.total_ms / 1000:.1f} s as {generation.resolved_model}"
@@ -122,6 +125,7 @@ CHECKS: dict[str, Callable[[Settings], str]] = {
     "index": _index,
     "answer": _answer,
     "rewrite": _rewrite,
+    "judge": _judge,
     "traces": _traces,
     "langfuse": _langfuse,
 }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rag.embed.protocol import Matrix, unit
 from rag.errors import ConfigError
@@ -18,6 +19,7 @@ from rag.weights import require
 WINDOW_TOKENS = 256
 BATCH = 16
 DIMENSION = 384
+Mask = NDArray[np.int64]
 
 
 class LocalEmbedder:
@@ -44,18 +46,38 @@ class LocalEmbedder:
 
     def embed(self, texts: Sequence[str]) -> Matrix:
         """Unit vectors in the order of the texts; similar lengths are computed together."""
+        vectors = np.zeros((len(texts), DIMENSION), dtype=np.float32)
+
+        def pool(rows: Sequence[int], tokens: Matrix, mask: Mask) -> None:
+            weights = mask[..., None]
+            vectors[rows] = (tokens * weights).sum(axis=1) / weights.sum(axis=1)
+
+        self._run(texts, pool)
+        return unit(vectors)
+
+    def embed_tokens(self, texts: Sequence[str]) -> list[Matrix]:
+        """Unit vectors of the tokens of each text, the two framing ones left out."""
+        vectors = [np.zeros((0, DIMENSION), dtype=np.float32)] * len(texts)
+
+        def split(rows: Sequence[int], tokens: Matrix, mask: Mask) -> None:
+            for place, row in enumerate(rows):
+                vectors[row] = unit(tokens[place, 1 : mask[place].sum() - 1])
+
+        self._run(texts, split)
+        return vectors
+
+    def _run(self, texts: Sequence[str], take: Callable[[Sequence[int], Matrix, Mask], None]) -> None:
+        """Run the model over the texts; `take` gets the rows of a batch, their token vectors and their mask."""
         encoded = self._tokenizer.encode_batch_fast(list(texts))
         order = sorted(range(len(texts)), key=lambda i: len(encoded[i].ids))
-        vectors = np.zeros((len(texts), DIMENSION), dtype=np.float32)
         with self._lock:
             queue = self._queue
-            queue.set_callback(lambda request, job: _pool(request, job, vectors))
+            queue.set_callback(lambda request, job: take(job[0], request.get_output_tensor(0).data, job[1]))
             for start in range(0, len(order), BATCH):
                 rows = order[start : start + BATCH]
                 inputs = _inputs([encoded[i].ids for i in rows])
                 queue.start_async(inputs, (rows, inputs["attention_mask"]))
             queue.wait_all()
-        return unit(vectors)
 
     @cached_property
     def _counter(self) -> Any:
@@ -92,10 +114,3 @@ def _inputs(rows: Sequence[Sequence[int]]) -> dict[str, Any]:
         ids[i, : len(row)] = row
         mask[i, : len(row)] = 1
     return {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-
-
-def _pool(request: Any, job: tuple[list[int], Any], vectors: Matrix) -> None:
-    rows, mask = job
-    tokens = request.get_output_tensor(0).data
-    weights = mask[..., None]
-    vectors[rows] = (tokens * weights).sum(axis=1) / weights.sum(axis=1)

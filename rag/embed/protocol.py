@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,14 @@ class Embedder(Protocol):
 
     def embed(self, texts: Sequence[str]) -> Matrix:
         """Unit vectors, one row a text, float32 of shape (len(texts), dimension). Raises ModelError."""
+
+
+@runtime_checkable
+class TokenEmbedder(Protocol):
+    """An embedder that also gives the vectors of a text's tokens, for late interaction."""
+
+    def embed_tokens(self, texts: Sequence[str]) -> list[Matrix]:
+        """Unit vectors of the tokens of each text, float32 of shape (tokens, dimension). Raises ModelError."""
 
 
 def unit(vectors: Matrix) -> Matrix:

@@ -65,7 +65,7 @@ class LocalLLM:
                 key = secrets.token_hex(16)
                 self._server = _start(self._path, key, self._settings)
                 server = Provider(base_url=f"{self._server.listening_address}/v1", timeout_s=TIMEOUT_S, max_retries=0)
-                self._chat = OpenAILLM(self.name, model=self._model, server=server, api_key=key, tells_chances=True)
+                self._chat = OpenAILLM(self.name, model=self._model, server=server, api_key=key)
             return self._chat
 
 

@@ -12,14 +12,22 @@ from typing import Any
 import openai
 
 from rag.errors import ConfigError, ModelError
-from rag.llm.protocol import Chance, Piece, Sampling
+from rag.llm.protocol import Piece, Sampling
 from rag.settings import Provider, redact_url
 from rag.types import Generation, Message, Usage
 
 # What some servers refuse, and the name under which they take it, if any.
-OPTIONAL = {"max_tokens": "max_completion_tokens", "temperature": None, "stream_options": None}
+OPTIONAL = {
+    "max_tokens": "max_completion_tokens",
+    "temperature": None,
+    "stream_options": None,
+    "top_logprobs": None,
+    "logprobs": None,
+}
 # A server that goes on for ever is cut off: no tokenizer makes tokens of so many characters on average.
 CHARS_PER_TOKEN = 32
+# The most that the protocol allows.
+TOP_LOGPROBS = 20
 # What a reason looks like: 'model_not_found', 'NotFoundError', '404'. A key never does.
 REASON = re.compile(r"[A-Za-z_ ]{1,60}|\d{3}")
 
@@ -27,15 +35,11 @@ REASON = re.compile(r"[A-Za-z_ ]{1,60}|\d{3}")
 class OpenAILLM:
     """A model behind POST /chat/completions."""
 
-    def __init__(self, name: str, *, model: str, server: Provider, api_key: str, tells_chances: bool = False) -> None:
-        """`name` is 'provider:model'; `tells_chances` says that the server gives log probabilities.
-
-        Raises ConfigError when the key's variable is named and empty.
-        """
+    def __init__(self, name: str, *, model: str, server: Provider, api_key: str) -> None:
+        """`name` is 'provider:model'. Raises ConfigError when the key's variable is named and empty."""
         self.name = name
         self._model = model
         self._server = server
-        self._tells_chances = tells_chances
         self._client = make_client(name, server, api_key)
         self._refused: frozenset[str] = frozenset()
 
@@ -45,13 +49,13 @@ class OpenAILLM:
         written = ""
         first_token_ms: float | None = None
         facts: dict[str, Any] = {}
+        chances: dict[str, float] = {}
         # Closing the stream, whoever leaves it, is what stops a server that is still writing.
         with translated(self.name, self._server), self._open(messages, sampling) as events:
             for event in events:
                 facts |= _facts(event)
                 if text := _text(event):
-                    if first_token_ms is None and (chance := _chance(event, sampling.watch)):
-                        yield chance
+                    chances = chances or _chances(event, sampling.choices)
                     first_token_ms = first_token_ms or _since(started)
                     written += text
                     yield text
@@ -68,6 +72,7 @@ class OpenAILLM:
             usage=facts.get("usage", Usage()),
             first_token_ms=first_token_ms,
             total_ms=_since(started),
+            chances=chances,
         )
 
     def _unfinished(self, sent: str) -> ModelError:
@@ -94,14 +99,14 @@ class OpenAILLM:
             "max_tokens": sampling.max_tokens,
             "temperature": sampling.temperature,
             "stream_options": {"include_usage": True},
+            **({"logprobs": True, "top_logprobs": TOP_LOGPROBS} if sampling.choices else {}),
         }
         taken = {key: value for key, value in optional.items() if key not in self._refused}
-        renamed = {OPTIONAL[key]: optional[key] for key in self._refused if OPTIONAL[key]}
+        renamed = {OPTIONAL[key]: optional[key] for key in self._refused if OPTIONAL[key] and key in optional}
         return {
             "model": self._model,
             "messages": [{"role": message.role, "content": message.content} for message in messages],
             "stream": True,
-            **(_watched(sampling) if self._tells_chances and sampling.watch else {}),
             **taken,
             **{key: value for key, value in renamed.items() if key},
         }
@@ -191,22 +196,17 @@ def _text(event: Any) -> str:
     return (event.choices[0].delta.content or "") if event.choices else ""
 
 
-def _watched(sampling: Sampling) -> dict[str, Any]:
-    """What llama.cpp's server wants: chances of the first token, and the watched text's first word ruled out."""
-    word = sampling.watch.split()[0]
-    spellings = (word, f" {word}", word.capitalize(), f" {word.capitalize()}")
-    ruled_out = {"extra_body": {"logit_bias": [[spelling, False] for spelling in spellings]}}
-    return {"logprobs": True, "top_logprobs": 10, **(ruled_out if sampling.insist else {})}
-
-
-def _chance(event: Any, watch: str) -> Chance | None:
-    """The chance that the watched text began here, from the likeliest first tokens; None when they are not told."""
+def _chances(event: Any, choices: Sequence[str]) -> dict[str, float]:
+    """How likely each choice began here, together 1, from the likeliest first tokens; empty when they are not told."""
     told = getattr(event.choices[0], "logprobs", None)
-    if not watch or told is None or not told.content:
-        return None
-    likely = told.content[0].top_logprobs
-    begins = (t.logprob for t in likely if t.token.strip() and watch.casefold().startswith(t.token.strip().casefold()))
-    return Chance(probability=round(sum(math.exp(logprob) for logprob in begins), 4))
+    if not choices or told is None or not told.content:
+        return {}
+    likely = [(token.token.strip().casefold(), math.exp(token.logprob)) for token in told.content[0].top_logprobs]
+    found = {
+        choice: sum(p for begun, p in likely if begun and choice.casefold().startswith(begun)) for choice in choices
+    }
+    whole = sum(found.values())
+    return {choice: round(chance / whole, 4) for choice, chance in found.items()} if whole else {}
 
 
 def _since(started: float) -> float:

@@ -9,31 +9,21 @@ from typing import Protocol, runtime_checkable
 from rag.errors import ModelError
 from rag.types import Generation, Message
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chance:
-    """How likely the model was, at its first token, to begin the watched text: 0 to 1."""
-
-    probability: float
-
-
-# A stream yields pieces of text and ends with the Generation that tells what it was. A server that tells its
-# probabilities has a Chance come first, when there is a text to watch.
-Piece = str | Chance | Generation
+# A stream yields pieces of text and ends with the Generation that tells what it was.
+Piece = str | Generation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
     """How a text is drawn: `temperature` 0 gives the likeliest; `max_tokens` bounds the answer.
 
-    `watch` is a text whose chance to be the answer is wanted, where the server tells it; with `insist` such a server
-    must write something else.
+    `choices` are words of which the reply is to be one: how likely each was comes with the Generation, where the
+    server tells it.
     """
 
     temperature: float
     max_tokens: int
-    watch: str = ""
-    insist: bool = False
+    choices: tuple[str, ...] = ()
 
 
 class LLM(Protocol):

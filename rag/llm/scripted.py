@@ -1,8 +1,9 @@
 """An offline double of a chat model, for tests of applications: it says what it is told to say.
 
 'scripted:quote' answers with the sentence of the prompt's passages that shares most words with the question, or
-declines when none does. 'scripted:FILE.json' reads a list of {"match", "reply", "delay_s", "error"}: the first
-entry whose regular expression `match` is found in the last message decides.
+declines when none does; asked for yes or no, it says whether there is such a sentence. 'scripted:FILE.json' reads a
+list of {"match", "reply", "delay_s", "error"}: the first entry whose regular expression `match` is found in the last
+message decides.
 """
 
 from __future__ import annotations
@@ -42,10 +43,10 @@ class ScriptedLLM:
         self.name = name
         self._entries = None if script == "quote" else _read(root / script)
 
-    def stream(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[Piece]:  # noqa: ARG002
+    def stream(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[Piece]:
         """The scripted reply word by word, then its Generation."""
         started = time.perf_counter()
-        text = self._reply(messages[-1].content)
+        text = self._reply(messages[-1].content, sampling.choices)
         first_token_ms = round((time.perf_counter() - started) * 1000, 1)
         yield from re.findall(r"\S+\s*", text)
         yield Generation(
@@ -59,9 +60,10 @@ class ScriptedLLM:
             total_ms=round((time.perf_counter() - started) * 1000, 1),
         )
 
-    def _reply(self, prompt: str) -> str:
+    def _reply(self, prompt: str, choices: Sequence[str]) -> str:
         if self._entries is None:
-            return _quote(prompt)
+            quote = _quote(prompt)
+            return quote if not choices else choices[quote == DECLINE]
         entry = next((entry for entry in self._entries if entry.match.search(prompt)), Entry(match=EVERYTHING))
         time.sleep(entry.delay_s)
         if entry.error:
@@ -71,7 +73,7 @@ class ScriptedLLM:
 
 def _quote(prompt: str) -> str:
     body, _, question = prompt.rpartition("Question:")
-    asked = _words(question)
+    asked = _words(question.partition("\n")[0])
     best, best_shared = DECLINE, 1
     for passage in re.finditer(r"^\[(\d+)\][^\n]*\n(.*?)(?=^\[\d+\]|\Z)", body, re.MULTILINE | re.DOTALL):
         for start, end in sentences(passage[2]):

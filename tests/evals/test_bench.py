@@ -90,9 +90,9 @@ def test_the_handbook_s_questions_are_asked_in_a_fresh_project(capsys: pytest.Ca
     main(["handbook", "--limit", "3"])
     printed = capsys.readouterr().out
     assert "36 documents" in printed
-    assert "test: recall@5:" in printed
-    assert "all: answerable, right:" in printed
-    assert "all: time to first token, p95:" in printed
+    assert "examples: recall@5:" in printed
+    assert "held out: answerable, right:" in printed
+    assert "held out: time to first token, p95:" in printed
 
 
 def test_an_unknown_benchmark(capsys: pytest.CaptureFixture[str]) -> None:

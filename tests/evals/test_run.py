@@ -55,7 +55,13 @@ def test_figures_of_a_run(run: Run) -> None:
 def test_a_run_explains_itself(run: Run, settings: Settings) -> None:
     assert run.models == {"answer": ("scripted:script.json",), "embed": ("scripted:words",)}
     assert run.index.chunks == 2
-    assert [(prompt.id, len(prompt.sha)) for prompt in run.prompts] == [("answer", 12), ("insist", 12), ("rewrite", 12)]
+    assert [(prompt.id, len(prompt.sha)) for prompt in run.prompts] == [
+        ("answer", 12),
+        ("prior", 12),
+        ("propose", 12),
+        ("confirm", 12),
+        ("rewrite", 12),
+    ]
     assert run.config_hash == settings.config_hash()
     assert run.config["roles"]["answer"] == "scripted:script.json"
     assert run.machine.cores >= 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,7 @@ class FakeChat:
     behaviour: str | int = "ok"
     refuses: tuple[str, ...] = ()
     vectors: object = None
+    likely: Mapping[str, float] = field(default_factory=dict)
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[Mapping[str, str]] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
@@ -112,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
         if behaviour == "hang":
             self._wait()
         for word in WORDS:
-            self._event(_delta(word))
+            self._event(_delta(word, self.server.fake.likely))
         self._end(behaviour)
 
     def _end(self, behaviour: str) -> None:
@@ -153,5 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
 
-def _delta(content: object) -> dict[str, Any]:
-    return {"choices": [{"index": 0, "delta": {"content": content}}]}
+def _delta(content: object, likely: Mapping[str, float] | None = None) -> dict[str, Any]:
+    top = [{"token": token, "logprob": math.log(chance)} for token, chance in (likely or {}).items()]
+    told = {"logprobs": {"content": [{"token": content, "logprob": 0.0, "top_logprobs": top}]}} if top else {}
+    return {"choices": [{"index": 0, "delta": {"content": content}, **told}]}

@@ -90,7 +90,9 @@ def test_a_trace_tells_the_whole_story(filled: Path) -> None:
     assert (trace.name, trace.status, trace.input, trace.output) == ("ask", "ok", ASKED, answer.text)
     assert trace.attributes["config_hash"] == asked.settings.config_hash()
     steps = {step.name: step for step in trace.steps}
-    assert list(steps) == ["retrieve", "generate", "verify"]
+    assert list(steps) == ["retrieve", "context", "prior", "propose", "confirm", "generate", "verify"]
+    assert [read["marker"] for read in steps["context"].attributes["passages"]] == [p.marker for p in answer.passages]
+    assert steps["confirm"].attributes["output"] == "Yes"
     assert [hit["chunk_id"] for hit in steps["retrieve"].attributes["hits"]] == [h.chunk.id for h in answer.hits]
     call = steps["generate"].attributes
     assert (call["model"], call["resolved_model"], call["prompt_id"]) == ("scripted:quote", "scripted:quote", "answer")
@@ -139,7 +141,7 @@ def test_a_model_that_fails_leaves_its_trace(filled: Path) -> None:
     with pytest.raises(ModelError, match="out of memory"):
         asked.ask(ASKED)
     trace = latest(asked)
-    assert (trace.status, trace.steps[-1].name) == ("failed", "generate")
+    assert (trace.status, trace.steps[-1].name) == ("failed", "prior")
     assert "out of memory" in str(trace.output)
     assert "ModelError" in str(trace.steps[-1].error)
 
@@ -217,7 +219,7 @@ def test_own_prompts_are_used_and_recorded(filled: Path) -> None:
     )
     asked = engine(filled, generate={"prompts_dir": Path("prompts")})
     assert "30 working days" in asked.ask(ASKED).text
-    call = latest(asked).steps[1].attributes
+    call = next(step for step in latest(asked).steps if step.name == "generate").attributes
     assert call["prompt_version"] == "own-3"
     assert call["messages"][0]["content"].startswith("Mine.\n[1]")
     with pytest.raises(ConfigError, match="no folder"):
@@ -229,6 +231,19 @@ def test_the_context_stays_within_its_budget(filled: Path) -> None:
     answer = asked.ask(ASKED)
     assert sum(asked.searcher.embedder.count(passage.text) for passage in answer.passages) <= 50
     assert len(answer.passages) < len(answer.hits)
+
+
+def test_whole_passages_are_read_where_the_settings_say_so(filled: Path) -> None:
+    answer = engine(filled, context={"passages": "whole", "budget_tokens": 1000}).ask(ASKED)
+    assert [passage.text for passage in answer.passages] == [hit.chunk.text for hit in answer.hits]
+
+
+def test_a_model_that_sees_no_answer_is_not_asked_for_one(filled: Path) -> None:
+    told = script(filled, {"match": "Yes or No", "reply": "No"}, {"match": "", "reply": "30 working days [1]."})
+    answer = engine(filled, roles=told).ask(ASKED)
+    assert answer.abstained
+    unasked = engine(filled, roles=told, generate={"answerable_at": 0.0}).ask(ASKED)
+    assert not unasked.abstained
 
 
 def test_threads_share_an_engine(filled: Path) -> None:

@@ -6,6 +6,7 @@ import http.client
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -115,12 +116,27 @@ def test_a_server_that_misbehaves_is_one_clear_error(
     assert len(str(failed.value)) < 400
 
 
+def test_the_chances_of_the_wanted_choices_come_with_the_generation(llm: LLM, server: FakeChat) -> None:
+    server.likely = {"Yes": 0.45, " yes": 0.15, "No": 0.2, "Perhaps": 0.1, " ": 0.1}
+    wanted = replace(SAMPLING, choices=("Yes", "No"))
+    assert complete(llm, PROMPT, wanted).chances == pytest.approx({"Yes": 0.75, "No": 0.25})
+    assert server.requests[-1]["top_logprobs"] == 20
+    assert complete(llm, PROMPT, SAMPLING).chances == {}
+    assert "logprobs" not in server.requests[-1]
+
+
+def test_a_server_that_refuses_to_tell_chances_is_asked_without(llm: LLM, server: FakeChat) -> None:
+    server.refuses = ("logprobs", "top_logprobs")
+    assert complete(llm, PROMPT, replace(SAMPLING, choices=("Yes", "No"))).chances == {}
+    assert len(server.requests) == 3
+
+
 def test_a_stream_that_is_left_stops_the_server(llm: LLM, server: FakeChat) -> None:
     server.behaviour = "endless"
     stream = llm.stream(PROMPT, SAMPLING)
     assert next(stream) == "Thirty "
     stream.close()  # type: ignore[attr-defined] # every stream is a generator
-    assert server.left_alone.wait(5)
+    assert server.left_alone.wait(30)
 
 
 @pytest.mark.parametrize("behaviour", ["hang", "stall"])

@@ -1,12 +1,14 @@
-"""A reply while it streams: what is shown, what counts as a refusal."""
+"""A reply: what is shown while it streams, what counts as a refusal, how likely a yes is."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 
 from rag.errors import ModelError
-from rag.llm.protocol import Chance, Piece
-from rag.reply import DECLINE, Reply
+from rag.llm.protocol import Piece
+from rag.reply import DECLINE, Reply, answerable, yes_chance
 from rag.types import Generation, Usage
 
 
@@ -28,7 +30,7 @@ def shown(reply: Reply, *pieces: Piece) -> list[str]:
 
 
 def test_an_answer_is_shown_as_it_comes() -> None:
-    reply = Reply(decline_at=0.5)
+    reply = Reply()
     assert shown(reply, "28 ", "days", finished("28 days")) == ["28 ", "days"]
     assert not reply.declined
     assert reply.first_token_ms == 1.0
@@ -39,40 +41,50 @@ def test_an_answer_is_shown_as_it_comes() -> None:
     "pieces", [("NOT", " IN THE", " DOCUMENTS"), ("not in the documents",), (f" {DECLINE}.",), ("",)]
 )
 def test_a_refusal_is_never_shown(pieces: tuple[str, ...]) -> None:
-    reply = Reply(decline_at=0.5)
+    reply = Reply()
     assert shown(reply, *pieces, finished("".join(pieces))) == []
     assert reply.declined
-    assert not reply.doubtful
 
 
 def test_what_only_begins_like_a_refusal_is_shown_late_but_whole() -> None:
-    reply = Reply(decline_at=0.5)
+    reply = Reply()
     assert "".join(shown(reply, "NOT", " on", " Fridays", finished("NOT on Fridays"))) == "NOT on Fridays"
-    assert "".join(shown(Reply(decline_at=0.5), "No", finished("No"))) == "No"
+    assert "".join(shown(Reply(), "No", finished("No"))) == "No"
 
 
-@pytest.mark.parametrize(("chance", "declined"), [(0.2, False), (0.5, True), (0.9, True)])
-def test_a_likely_refusal_counts_as_one(chance: float, declined: bool) -> None:
-    reply = Reply(decline_at=0.5)
-    text = shown(reply, Chance(probability=chance), "20", " GB", finished("20 GB"))
-    assert (reply.declined, "".join(text)) == (declined, "" if declined else "20 GB")
-    assert reply.chance == chance
+@pytest.mark.parametrize(
+    ("text", "chance"),
+    [("Yes", 1.0), ("yes.", 1.0), ("No", 0.0), ("**No**, they don't", 0.0), (DECLINE, 0.0), ("Nobody", 1.0), ("", 1.0)],
+)
+def test_a_server_that_tells_no_chances_is_taken_at_its_word(text: str, chance: float) -> None:
+    assert yes_chance(finished(text)) == chance
 
 
-def test_a_limit_of_one_leaves_it_to_the_model() -> None:
-    reply = Reply(decline_at=1)
-    assert shown(reply, Chance(probability=1.0), "20 GB", finished("20 GB")) == ["20 GB"]
+def test_a_chance_that_is_told_counts_more_than_the_word() -> None:
+    assert yes_chance(replace(finished("Yes"), chances={"Yes": 0.4, "No": 0.6})) == 0.4
 
 
-def test_an_unlikely_refusal_is_doubtful() -> None:
-    reply = Reply(decline_at=0.5)
-    shown(reply, Chance(probability=0.3), DECLINE, finished(DECLINE))
-    assert reply.declined
-    assert reply.doubtful
+def asked(chance: float) -> Generation:
+    return replace(finished("Yes"), chances={"Yes": chance, "No": 1 - chance})
+
+
+def test_what_counts_is_how_much_the_passages_changed_the_models_mind() -> None:
+    assert answerable(asked(0.6), finished("28"), asked(0.6)) == pytest.approx(0.5)
+    assert answerable(asked(0.9), finished("28"), asked(0.6)) < 0.2
+    assert answerable(asked(0.3), finished("28"), asked(0.6)) > 0.75
+    assert (
+        0 < answerable(asked(1.0), finished("28"), asked(0.0)) < answerable(asked(0.0), finished("28"), asked(1.0)) < 1
+    )
+
+
+def test_a_refusal_or_a_plain_no_decides_alone() -> None:
+    assert answerable(asked(0.1), finished(DECLINE), asked(0.9)) == 0.0
+    assert answerable(finished("No"), finished("28"), finished("Yes")) == 1.0
+    assert answerable(finished("Yes"), finished("28"), finished("No")) == 0.0
 
 
 def test_a_stream_without_an_end_is_an_error() -> None:
-    reply = Reply(decline_at=0.5)
+    reply = Reply()
     shown(reply, "28")
     with pytest.raises(ModelError, match="without a result"):
         _ = reply.call

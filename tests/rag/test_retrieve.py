@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.context import fit, shown
+from rag.context import shown, whole
 from rag.retrieve import demote, distinct, fuse
 from rag.store.protocol import Candidate
 from rag.types import Chunk
@@ -73,12 +73,12 @@ def test_the_same_text_counts_once_and_the_higher_one_stays() -> None:
 def test_passages_fit_the_budget_and_the_first_always_comes() -> None:
     texts = ("one " * 50, "two " * 500, "three " * 30)
     hits = fuse([candidate(str(i), 1 - i / 10, 0, text=text) for i, text in enumerate(texts)], dense_weight=1)
-    passages = fit(hits, budget_tokens=100, count=lambda text: len(text.split()))
+    passages = whole(hits, budget_tokens=100, count=lambda text: len(text.split()))
     assert [passage.hit.chunk.id for passage in passages] == ["0", "2"]
     assert [passage.marker for passage in passages] == [1, 2]
-    assert len(fit(hits[1:], budget_tokens=10, count=lambda text: len(text.split()))) == 1
+    assert len(whole(hits[1:], budget_tokens=10, count=lambda text: len(text.split()))) == 1
 
 
 def test_a_passage_is_shown_with_its_number_and_place() -> None:
-    passage = fit(fuse(BOTH, dense_weight=1), budget_tokens=1, count=len)[0]
+    passage = whole(fuse(BOTH, dense_weight=1), budget_tokens=1, count=len)[0]
     assert shown(passage) == "[1] a\ntext of a"

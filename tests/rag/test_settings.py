@@ -133,7 +133,7 @@ def test_every_setting_is_described() -> None:
         ("[stoer]\nkind = 1\n", "unknown setting 'stoer'"),
         ("nothing_like_it = 1\n", "unknown setting 'nothing_like_it'"),
         ('root = "/x"\n', "unknown setting 'root'"),
-        ('[roles]\njudge = "openai:x"\n', r"unknown setting 'roles\.judge'"),
+        ('[roles]\ncritic = "openai:x"\n', r"unknown setting 'roles\.critic'"),
         ('[store]\nkind = "cloud"\n', r"'store\.kind' .* is 'cloud'; expected .*'edge' or 'server'"),
         ("[ui]\nport = 0\n", r"'ui\.port' .* is 0; expected .*greater than or equal to 1"),
         ("[ui]\nport = []\n", r"'ui\.port' .* is \[\]"),

@@ -1,0 +1,46 @@
+"""A model that says whether an answer is right: a second opinion beside the words of the expected facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evals.dataset import Case
+from rag.llm import LLM, make_llm
+from rag.llm.protocol import Sampling, complete
+from rag.prompts import Prompt, load_prompt
+from rag.reply import YES_NO, yes_chance
+from rag.settings import RULE_FACTS, Settings
+
+# A server that tells no chances may say a word or two more than yes or no; a reasoning model thinks first.
+MAX_TOKENS = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grade:
+    """What the judge said: how likely the answer is right, 0 to 1, and the model that said it."""
+
+    chance: float
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """A chat model with the prompt that makes it one."""
+
+    llm: LLM
+    prompt: Prompt
+
+    def grade(self, case: Case, text: str) -> Grade:
+        """Hold an answer against the facts of its case. Raises ModelError."""
+        facts = "; ".join(" or ".join(wordings) for wordings in case.facts)
+        messages = self.prompt.render({"question": case.question, "facts": facts, "answer": text})
+        call = complete(self.llm, messages, Sampling(temperature=0, max_tokens=MAX_TOKENS, choices=YES_NO))
+        return Grade(chance=yes_chance(call), model=call.resolved_model)
+
+
+def make_judge(settings: Settings) -> Judge | None:
+    """The judge that roles.judge names; None where the expected facts decide alone. Raises ConfigError."""
+    if settings.roles.judge == RULE_FACTS:
+        return None
+    own = settings.root / settings.generate.prompts_dir if settings.generate.prompts_dir else None
+    return Judge(llm=make_llm(settings, settings.roles.judge, role="judge"), prompt=load_prompt("judge", own=own))

@@ -1,0 +1,55 @@
+"""The sentences that are read when the budget is small."""
+
+from __future__ import annotations
+
+import pytest
+
+from rag.embed.lexical import Lexical
+from rag.embed.scripted import ScriptedEmbedder
+from rag.focus import focus
+from rag.types import Chunk, Hit, Passage
+
+TERMS = Lexical("english").terms
+FERRY = "The ferry leaves at seven. The canteen opens at noon. Bicycles travel free on the ferry."
+CANTEEN = "Soup costs 3 euros. The ferry has no canteen."
+
+
+def hit(name: str, text: str, score: float) -> Hit:
+    chunk = Chunk(
+        id=name, uri=f"{name}.md", title=name, headings=(), page=None, position=0, text=text, document_hash="0"
+    )
+    return Hit(chunk=chunk, score=score, scores={})
+
+
+HITS = (hit("Lunch", CANTEEN, 0.9), hit("Boats", FERRY, 0.8))
+
+
+def read(question: str, budget_tokens: int) -> tuple[Passage, ...]:
+    return focus(question, HITS, budget_tokens=budget_tokens, embedder=ScriptedEmbedder("scripted:words"), terms=TERMS)
+
+
+def test_the_nearest_sentences_of_all_hits_are_read() -> None:
+    passages = read("When does the ferry leave, and do bicycles travel free?", 18)
+    assert passages[0].hit.chunk.title == "Boats"
+    assert passages[0].marker == 1
+    assert "Bicycles travel free on the ferry." in passages[0].text
+    assert "canteen opens" not in passages[0].text
+
+
+def test_sentences_stand_in_their_order_and_word_for_word() -> None:
+    for passage in read("ferry canteen bicycles soup", 1000):
+        lines = passage.text.splitlines()
+        places = [passage.hit.chunk.text.index(line) for line in lines]
+        assert places == sorted(places)
+
+
+@pytest.mark.parametrize("budget", [20, 30, 50])
+def test_the_budget_holds_and_one_sentence_always_comes(budget: int) -> None:
+    count = ScriptedEmbedder("scripted:words").count
+    passages = read("ferry", budget)
+    assert sum(count(passage.text) for passage in passages) <= budget
+    assert sum(len(passage.text.splitlines()) for passage in read("ferry", 1)) == 1
+
+
+def test_with_room_for_all_everything_is_read() -> None:
+    assert {passage.text.replace("\n", " ") for passage in read("soup", 1000)} == {FERRY, CANTEEN}
