@@ -48,6 +48,8 @@ def focus(
         for i, hit in enumerate(hits)
         for j, text in enumerate(_split(hit.chunk.text))
     ]
+    if not found:
+        return ()
     scores = (
         MEANING * _meaning(query, found, embedder) + WORDS * _words(query, found, terms) + RANK * _rank(found, hits)
     )

@@ -138,7 +138,7 @@ class Generate(Section):
         "answer", pattern=r"[\w-]+", description="'answer' suits small models, 'answer-cited' larger ones"
     )
     answerable_at: float = Field(
-        0.48,
+        0.45,
         ge=0,
         le=1,
         description="a small model first weighs whether the passages hold the answer; below this chance it declines;"

@@ -53,3 +53,8 @@ def test_the_budget_holds_and_one_sentence_always_comes(budget: int) -> None:
 
 def test_with_room_for_all_everything_is_read() -> None:
     assert {passage.text.replace("\n", " ") for passage in read("soup", 1000)} == {FERRY, CANTEEN}
+
+
+def test_hits_without_a_sentence_give_nothing_to_read() -> None:
+    empty = (hit("Blank", " \n", 0.9),)
+    assert focus("soup", empty, budget_tokens=50, embedder=ScriptedEmbedder("scripted:words"), terms=TERMS) == ()
