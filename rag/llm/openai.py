@@ -201,7 +201,7 @@ def _chances(event: Any, choices: Sequence[str]) -> dict[str, float]:
     told = getattr(event.choices[0], "logprobs", None)
     if not choices or told is None or not told.content:
         return {}
-    likely = [(token.token.strip().casefold(), math.exp(token.logprob)) for token in told.content[0].top_logprobs]
+    likely = [(token.token.strip().casefold(), math.exp(token.logprob)) for token in told.content[0].top_logprobs or ()]
     found = {
         choice: sum(p for begun, p in likely if begun and choice.casefold().startswith(begun)) for choice in choices
     }
