@@ -165,18 +165,20 @@ def _quote(wanted: frozenset[int], bare: frozenset[int], source: Source, asked: 
         passage=source.passage,
         text=best.text,
         shared=wanted & best.terms,
-        figures=_figures_of(best, bare, source),
+        figures=_figures_of(bare or asked, source),
         score=_share(wanted, best.terms | source.held, asked),
     )
 
 
-def _figures_of(best: Window, bare: frozenset[int], source: Source) -> frozenset[str]:
-    """The numbers of the best window, and of those that hold words of the claim (`bare` of numbers) that it lacks.
+def _figures_of(words: frozenset[int], source: Source) -> frozenset[str]:
+    """The numbers that a passage has for the words of a claim.
 
-    The row below says a number of something else, although it has the same column names.
+    A sentence or row lends its numbers unless another holds all that it holds of the claim, and more: the row below has
+    the same column names, and a number of something else.
     """
-    adding = (window.text for window in source.windows if (window.terms & bare) - best.terms - source.held)
-    return figures(" ".join((best.text, source.context, *adding)))
+    held = [(window.text, window.terms & words) for window in source.windows if len(window.parts) == 1]
+    lending = (text for text, has in held if has and not any(has < other for _, other in held))
+    return figures(" ".join((source.context, *lending)))
 
 
 def _share(wanted: frozenset[int], held: frozenset[int], asked: frozenset[int]) -> float:

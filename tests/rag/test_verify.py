@@ -124,6 +124,12 @@ def test_a_number_of_another_row_does_not_carry_a_claim() -> None:
         assert found.support == support, found
 
 
+def test_a_row_between_two_that_carry_a_claim_lends_it_no_number() -> None:
+    rows = "Depot: Kellmouth; Spare pumps: 13\nDepot: Sundmark; Spare pumps: 1\nStaffed on Mondays."
+    (found,) = against("Kellmouth has 1 spare pump on Mondays.", rows, question="Spare pumps?").verdict.claims
+    assert found.reason == "number not in the passage: 1"
+
+
 def test_numbers_of_two_sentences_that_both_carry_the_claim_are_held() -> None:
     text = "Full-time staff have 28 days. After ten years of service there are 3 more days. The car park opens at 6."
     claim = "Full-time staff have 28 days, and 3 more after 10 years of service."
