@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from evals.dataset import Case
+from rag.errors import ModelError
 from rag.llm import LLM, make_llm
 from rag.llm.protocol import Sampling, complete
 from rag.prompts import Prompt, load_prompt
@@ -13,6 +15,7 @@ from rag.settings import RULE_FACTS, Settings
 
 # A server that tells no chances may say a word or two more than yes or no; a reasoning model thinks first.
 MAX_TOKENS = 1000
+GRADE = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +34,17 @@ class Judge:
     prompt: Prompt
 
     def grade(self, case: Case, text: str) -> Grade:
-        """Hold an answer against the facts of its case. Raises ModelError."""
+        """Hold an answer against the facts of its case. Raises ModelError, also for a reply that is no grade."""
         facts = "; ".join(" or ".join(wordings) for wordings in case.facts)
         messages = self.prompt.render({"question": case.question, "facts": facts, "answer": text})
         call = complete(self.llm, messages, Sampling(temperature=0, max_tokens=MAX_TOKENS, choices=YES_NO))
+        if not call.chances and not GRADE.match(call.text):
+            raise ModelError(
+                f"the judge {call.requested_model} said {call.text.strip()[:60]!r}",
+                expected="a reply that begins with Yes or No",
+                remedy="choose a model that follows the prompt 'judge', or mend that prompt",
+                retryable=True,
+            )
         return Grade(chance=yes_chance(call), model=call.resolved_model)
 
 

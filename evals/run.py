@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from rag.settings import Settings, shown
 from rag.types import Answer, Hit, Passage
 from rag.version import code_version
 
+log = logging.getLogger("plumbline")
 # So many failures in a row are no accident of single questions.
 PATIENCE = 3
 
@@ -52,7 +54,8 @@ def evaluate(
 ) -> Iterator[Progress]:
     """Ask the cases (default: all) through the engine, then yield the scored Run; nothing is written.
 
-    A `judge` grades each answer whose case has facts, and raises ModelError when it can't.
+    A `judge` grades each answer whose case has facts. An answer that it can't grade is kept without a grade, and counts
+    as a failure only for whether going on is in vain.
 
     A question that fails is recorded and counted. The error is raised when going on is in vain: a setting or a
     model file is wrong, every question so far failed, or the last three failed because a part of the system did.
@@ -66,8 +69,7 @@ def evaluate(
     errors: list[PlumbError | None] = []
     try:
         for case in chosen:
-            record, error = _ask(engine, case, session_id=f"eval:{begun.id}")
-            record = _graded(case, record, judge)
+            record, error = _asked_and_graded(engine, case, judge, session_id=f"eval:{begun.id}")
             records.append(record)
             errors.append(error)
             _stop_in_vain(errors, remaining=len(chosen) - len(errors))
@@ -124,12 +126,23 @@ def _ask(engine: Engine, case: Case, *, session_id: str) -> tuple[Record, PlumbE
         return Record(case_id=case.id, answer=None, error=str(error), error_kind=type(error).__name__), error
 
 
-def _graded(case: Case, record: Record, judge: Judge | None) -> Record:
-    """The record with the judge's grade; an answer that was declined is none that could be right."""
+def _asked_and_graded(
+    engine: Engine, case: Case, judge: Judge | None, *, session_id: str
+) -> tuple[Record, PlumbError | None]:
+    record, error = _ask(engine, case, session_id=session_id)
+    if judge is None or not case.facts:
+        return record, error
+    try:
+        return _graded(case, record, judge), error
+    except ModelError as failure:
+        log.warning("%s is kept without a grade: %s", case.id, failure)
+        return record, failure
+
+
+def _graded(case: Case, record: Record, judge: Judge) -> Record:
+    """The record with the judge's grade; where there is no answer, there is none that could be right."""
     answer = record.answer
-    if judge is None or answer is None or not case.facts:
-        return record
-    if answer.abstained:
+    if answer is None or answer.abstained:
         return replace(record, judged=0.0)
     grade = judge.grade(case, answer.text)
     return replace(record, judged=grade.chance, answer=replace(answer, models={**answer.models, "judge": grade.model}))

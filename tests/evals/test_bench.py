@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import math
 import tarfile
 from pathlib import Path
@@ -100,3 +101,19 @@ def test_an_unknown_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
         main(["nonsense"])
     assert caught.value.code == 2
     assert "expected cold, scifact, handbook" in capsys.readouterr().err
+
+
+def test_a_run_that_an_error_cut_short_is_no_figure(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replies = [
+        {"match": "Question: (When|What does)", "reply": "At 16:30."},
+        {"match": "", "error": "the server is down"},
+    ]
+    (tmp_path / "script.json").write_text(json.dumps(replies))
+    monkeypatch.setenv("PLUMB_ROLES__ANSWER", f"scripted:{tmp_path / 'script.json'}")
+    assert main(["handbook", "--limit", "6"]) == 1
+    printed = capsys.readouterr().out
+    assert "failed: " in printed
+    assert "the server is down" in printed
+    assert "examples: recall@5" not in printed

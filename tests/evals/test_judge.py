@@ -53,12 +53,30 @@ def test_without_a_judge_nothing_is_judged(engine: Engine, write_cases: Write, c
     assert done.summary.overall["judged"].value is None
 
 
-def test_a_judge_that_fails_ends_the_run(
+@pytest.mark.parametrize("told", [{"error": "no quota"}, {"reply": "The answer is wrong."}, {"reply": ""}])
+def test_an_answer_that_can_not_be_graded_is_kept_without_a_grade(
+    engine: Engine, settings: Settings, write_cases: Write, cases: list[dict[str, Any]], told: dict[str, str]
+) -> None:
+    *_, done = evaluate(engine, load_dataset(write_cases(cases)), judge=judge(settings, {"match": "", **told}))
+    assert isinstance(done, Run)
+    assert [record.judged for record in done.records] == [None, None, None]
+    assert done.summary.overall["correct"].cases == 2
+
+
+def test_a_judge_that_fails_again_and_again_ends_the_run(
     engine: Engine, settings: Settings, write_cases: Write, cases: list[dict[str, Any]]
 ) -> None:
+    again = [{**cases[0], "id": str(number)} for number in range(4)]
+    opinion = judge(settings, {"match": "", "error": "no quota"})
     with pytest.raises(ModelError, match="no quota"):
-        list(
-            evaluate(
-                engine, load_dataset(write_cases(cases)), judge=judge(settings, {"match": "", "error": "no quota"})
-            )
-        )
+        list(evaluate(engine, load_dataset(write_cases(again)), judge=opinion))
+
+
+def test_a_question_that_failed_was_not_answered_rightly(
+    engine: Engine, settings: Settings, write_cases: Write, cases: list[dict[str, Any]]
+) -> None:
+    failing = {**cases[0], "id": "failing", "question": "What is broken?"}
+    kind = judge(settings, {"match": "", "reply": "Yes"})
+    *_, done = evaluate(engine, load_dataset(write_cases([*cases, failing])), judge=kind)
+    assert isinstance(done, Run)
+    assert done.records[-1].judged == 0.0
