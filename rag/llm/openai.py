@@ -28,6 +28,10 @@ OPTIONAL = {
 CHARS_PER_TOKEN = 32
 # The most that the protocol allows.
 TOP_LOGPROBS = 20
+# Choices that are less likely than this together were not what the model was about to say.
+LEAST_MASS = 0.1
+# Servers round a small bound on tokens up.
+LEAST_TOKENS = 50
 # What a reason looks like: 'model_not_found', 'NotFoundError', '404'. A key never does.
 REASON = re.compile(r"[A-Za-z_ ]{1,60}|\d{3}")
 
@@ -59,7 +63,7 @@ class OpenAILLM:
                     first_token_ms = first_token_ms or _since(started)
                     written += text
                     yield text
-                if len(written) > sampling.max_tokens * CHARS_PER_TOKEN:
+                if len(written) > max(sampling.max_tokens, LEAST_TOKENS) * CHARS_PER_TOKEN:
                     raise self._unfinished(f"more than {sampling.max_tokens} tokens")
         if "finish_reason" not in facts:
             raise self._unfinished("an answer that breaks off")
@@ -86,10 +90,12 @@ class OpenAILLM:
     def _open(self, messages: Sequence[Message], sampling: Sampling) -> Any:
         """Start a stream; a parameter that this server refuses is renamed or left out, and remembered."""
         while True:
+            request = self._request(messages, sampling)
             try:
-                return self._client.chat.completions.create(**self._request(messages, sampling))
+                return self._client.chat.completions.create(**request)
             except openai.BadRequestError as error:
-                refused = next((key for key in OPTIONAL if key not in self._refused and key in str(error)), None)
+                # Those of this request: another thread may have learned of the refusal meanwhile.
+                refused = next((key for key in OPTIONAL if key in request and key in str(error)), None)
                 if refused is None:
                     raise
                 self._refused |= {refused}
@@ -206,7 +212,8 @@ def _chances(event: Any, choices: Sequence[str]) -> dict[str, float]:
         choice: sum(p for begun, p in likely if begun and choice.casefold().startswith(begun)) for choice in choices
     }
     whole = sum(found.values())
-    return {choice: round(chance / whole, 4) for choice, chance in found.items()} if whole else {}
+    # Where the model was about to say something else, its odds between the choices mean nothing.
+    return {choice: round(chance / whole, 4) for choice, chance in found.items()} if whole > LEAST_MASS else {}
 
 
 def _since(started: float) -> float:
