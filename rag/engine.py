@@ -169,7 +169,7 @@ class Engine:
             passages=passages,
             hits=tuple(hits),
             usage=sum((call.usage for call in read.calls), rewriting.usage if rewriting else Usage()),
-            models=self._models(read.calls[-1], rewriting),
+            models=self._models(read.calls, rewriting),
             trace_id=recorder.trace_id,
             timings_ms={**recorder.timings_ms(), "first_token": read.first_token_ms},
         )
@@ -213,6 +213,8 @@ class Engine:
     def _read(self, recorder: Recorder, values: Mapping[str, str]) -> Generator[Delta, None, _Reading]:
         """Weigh whether the passages hold the answer, where that is wanted; unless they don't, let the model write."""
         options = self.settings.generate
+        if not values["passages"]:
+            return _Reading(text=None, calls=(), first_token_ms=recorder.elapsed_ms())
         weighed = self._weigh(recorder, values) if options.answerable_at > 0 else _Weighed(chance=1.0, calls=())
         if weighed.chance < options.answerable_at:
             return _Reading(text=None, calls=weighed.calls, first_token_ms=recorder.elapsed_ms())
@@ -241,7 +243,10 @@ class Engine:
             if error.retryable:
                 raise
             return _Weighed(chance=1.0, calls=())
-        return _Weighed(chance=answerable(prior, proposed, confirmed), calls=(prior, proposed, confirmed))
+        with recorder.step("weigh", "evaluator") as step:
+            chance = answerable(prior, proposed, confirmed)
+            step.note({"chance": chance, "answerable_at": self.settings.generate.answerable_at})
+        return _Weighed(chance=chance, calls=(prior, proposed, confirmed))
 
     def _call(self, recorder: Recorder, prompt: Prompt, values: Mapping[str, str], sampling: Sampling) -> Generation:
         """One short call of the answer model, as a step called like its prompt."""
@@ -284,9 +289,10 @@ class Engine:
         hopeless = all(claim.support == "unsupported" for claim in checked.verdict.claims)
         return not checked.text or (hopeless and self.settings.verify.abstain_unsupported)
 
-    def _models(self, generation: Generation, rewriting: Generation | None) -> dict[str, str]:
-        models = {"answer": generation.resolved_model, "embed": self.searcher.embedder.name}
-        return {**models, "rewrite": rewriting.resolved_model} if rewriting else models
+    def _models(self, calls: Sequence[Generation], rewriting: Generation | None) -> dict[str, str]:
+        asked = {"answer": calls[-1].resolved_model} if calls else {}
+        rewrote = {"rewrite": rewriting.resolved_model} if rewriting else {}
+        return {**asked, "embed": self.searcher.embedder.name, **rewrote}
 
     def _facts(self, session_id: str) -> dict[str, Any]:
         facts = {"config_hash": self.settings.config_hash(), "code_version": code_version()}

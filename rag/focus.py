@@ -1,7 +1,7 @@
 """Which sentences the model gets to read when the budget is small: those nearest to the question, of many hits.
 
-A model on a processor pays for every token it reads. Sentences of twenty hits in 240 tokens held the answer to more
-questions than the three best hits in 400 (docs/architecture.md has the figures).
+A model on a processor pays for every token it reads. 200 tokens of sentences out of twenty hits held the answer to more
+questions than 400 tokens of whole passages (docs/architecture.md has the figures).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.context import label
-from rag.embed import Embedder, TokenEmbedder
+from rag.embed import Embedder, Matrix, TokenEmbedder
 from rag.sentences import sentences
 from rag.types import Hit, Passage
 
@@ -77,9 +77,13 @@ def _nearness(texts: Sequence[str], embedder: Embedder) -> Scores:
     """
     if isinstance(embedder, TokenEmbedder):
         asked, *others = embedder.embed_tokens(texts)
-        return np.array([float((asked @ other.T).max(axis=1).mean()) if len(other) else 0.0 for other in others])
+        return np.array([_max_sim(asked, other) for other in others])
     vectors = embedder.embed(texts).astype(np.float64)
     return np.asarray(vectors[1:] @ vectors[0])
+
+
+def _max_sim(asked: Matrix, other: Matrix) -> float:
+    return float((asked @ other.T).max(axis=1).mean()) if len(asked) and len(other) else 0.0
 
 
 def _words(query: str, found: Sequence[_Sentence], terms: Terms) -> Scores:
@@ -98,7 +102,10 @@ def _rank(found: Sequence[_Sentence], hits: Sequence[Hit]) -> Scores:
 def _fill(
     ranked: Sequence[_Sentence], hits: Sequence[Hit], *, budget_tokens: int, count: Callable[[str], int]
 ) -> list[_Sentence]:
-    """The sentences that fit, best first; the first of a passage also pays for what stands above it."""
+    """The sentences that fit, best first; the first of a passage also pays for what stands above it.
+
+    Each is counted alone, so framing tokens of the embedder's tokenizer count too: the budget is a little smaller.
+    """
     chosen: list[_Sentence] = []
     labelled: set[int] = set()
     left = budget_tokens

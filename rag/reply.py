@@ -8,11 +8,13 @@ from rag.errors import ModelError
 from rag.llm.protocol import Piece
 from rag.types import Generation
 
-# What the answer prompt tells the model to say when the passages don't hold the answer.
+# What the prompt 'answer-cited' tells the model to say when the passages don't hold the answer.
 DECLINE = "NOT IN THE DOCUMENTS"
 YES_NO = ("Yes", "No")
 # Keeps odds finite.
 SMALL = 1e-3
+# A model that expects no answer at all before it reads is no reason to believe a faint yes after it.
+LEAST_PRIOR_ODDS = 0.1
 
 
 class Reply:
@@ -83,9 +85,9 @@ def answerable(prior: Generation, proposed: Generation, confirmed: Generation) -
     """
     if refuses(proposed.text):
         return 0.0
-    if not confirmed.chances:
+    if not (prior.chances and confirmed.chances):
         return yes_chance(confirmed)
-    gain = _odds(yes_chance(confirmed)) / _odds(yes_chance(prior))
+    gain = _odds(yes_chance(confirmed)) / max(_odds(yes_chance(prior)), LEAST_PRIOR_ODDS)
     return gain / (1 + gain)
 
 

@@ -125,7 +125,8 @@ class ContextSettings(Section):
 
     budget_tokens: int = Field(200, ge=50, description="tokens of passages that the model reads")
     passages: Literal["focus", "whole"] = Field(
-        "focus", description="'focus': the sentences nearest to the question; 'whole': the best passages as they are"
+        "focus",
+        description="'focus': the sentences nearest to the question, embedded for each anew; 'whole': best passages",
     )
 
 

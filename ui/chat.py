@@ -26,6 +26,7 @@ STAGES = {
     "verify": "Checking every claim …",
 }
 ABSTAINED = "The documents don't hold the answer to this question."
+WITHHELD = "The documents don't confirm what the model answered, so it is not shown."
 UNEXPECTED = "Something went wrong that should not have. The server's log has the details; please try again."
 # Drawing every token of a fast model would keep the browser busy.
 REDRAW_S = 0.05
@@ -96,7 +97,7 @@ def _stage_html(name: str) -> str:
 
 def _draw_answer(engine: Engine, exchange: Exchange, answer: Answer) -> None:
     if answer.abstained:
-        st.info(ABSTAINED, icon=":material/search_off:")
+        st.info(WITHHELD if answer.verdict.claims else ABSTAINED, icon=":material/search_off:")
         st.html(closest_html(answer)) if answer.hits else None
     else:
         markers = {citation.marker for citation in answer.citations}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from rag.embed.protocol import Embedder, TokenEmbedder
+from rag.embed.protocol import Embedder, Matrix, TokenEmbedder
 from rag.settings import Settings, secret, split_model
 
-__all__ = ["Embedder", "TokenEmbedder", "make_embedder"]
+__all__ = ["Embedder", "Matrix", "TokenEmbedder", "make_embedder"]
 
 
 def make_embedder(settings: Settings) -> Embedder:

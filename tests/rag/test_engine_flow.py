@@ -6,6 +6,7 @@ import json
 import logging
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import pytest
 
 from rag.engine import Delta, Engine, Stage
 from rag.errors import ConfigError, InputError, ModelError
+from rag.llm.protocol import Piece, Sampling
+from rag.llm.scripted import ScriptedLLM
 from rag.settings import Settings, load_settings
-from rag.types import Answer, Trace, Turn
+from rag.types import Answer, Message, Trace, Turn
 
 ASKED = "How many working days of annual leave do full-time employees have?"
 
@@ -90,7 +93,7 @@ def test_a_trace_tells_the_whole_story(filled: Path) -> None:
     assert (trace.name, trace.status, trace.input, trace.output) == ("ask", "ok", ASKED, answer.text)
     assert trace.attributes["config_hash"] == asked.settings.config_hash()
     steps = {step.name: step for step in trace.steps}
-    assert list(steps) == ["retrieve", "context", "prior", "propose", "confirm", "generate", "verify"]
+    assert list(steps) == ["retrieve", "context", "prior", "propose", "confirm", "weigh", "generate", "verify"]
     assert [read["marker"] for read in steps["context"].attributes["passages"]] == [p.marker for p in answer.passages]
     assert steps["confirm"].attributes["output"] == "Yes"
     assert [hit["chunk_id"] for hit in steps["retrieve"].attributes["hits"]] == [h.chunk.id for h in answer.hits]
@@ -244,6 +247,31 @@ def test_a_model_that_sees_no_answer_is_not_asked_for_one(filled: Path) -> None:
     assert answer.abstained
     unasked = engine(filled, roles=told, generate={"answerable_at": 0.0}).ask(ASKED)
     assert not unasked.abstained
+
+
+def test_a_model_that_can_not_say_one_word_is_asked_for_the_answer(
+    filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering = ScriptedLLM.stream
+
+    def stream(self: ScriptedLLM, messages: Sequence[Message], sampling: Sampling) -> Iterator[Piece]:
+        if sampling.max_tokens == 1:
+            raise ModelError("max_tokens is too small", retryable=retryable)
+        yield from answering(self, messages, sampling)
+
+    monkeypatch.setattr(ScriptedLLM, "stream", stream)
+    retryable = False
+    assert "30 working days" in engine(filled).ask(ASKED).text
+    retryable = True
+    with pytest.raises(ModelError, match="too small"):
+        engine(filled).ask(ASKED)
+
+
+def test_with_nothing_to_read_no_model_is_asked(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag.engine.focus", lambda *_, **__: ())
+    answer = engine(filled, roles=script(filled, {"match": "", "error": "asked"})).ask(ASKED)
+    assert answer.abstained
+    assert answer.models == {"embed": "scripted:words"}
 
 
 def test_threads_share_an_engine(filled: Path) -> None:

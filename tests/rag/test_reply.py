@@ -77,6 +77,15 @@ def test_what_counts_is_how_much_the_passages_changed_the_models_mind() -> None:
     )
 
 
+@pytest.mark.parametrize("after", [0.0, 0.001, 0.01])
+def test_a_no_before_reading_does_not_outweigh_a_no_after_it(after: float) -> None:
+    assert answerable(asked(0.0), finished("28"), asked(after)) < 0.15
+
+
+def test_without_a_prior_the_yes_counts_as_it_is() -> None:
+    assert answerable(finished("The"), finished("28"), asked(0.9)) == 0.9
+
+
 def test_a_refusal_or_a_plain_no_decides_alone() -> None:
     assert answerable(asked(0.1), finished(DECLINE), asked(0.9)) == 0.0
     assert answerable(finished("No"), finished("28"), finished("Yes")) == 1.0

@@ -64,6 +64,13 @@ def test_an_abstention_looks_different_and_offers_the_closest_passages(make_proj
     assert "Sources" not in html(page)
 
 
+def test_an_answer_that_is_withheld_says_so(make_project: MakeProject) -> None:
+    make_project(script=[{"match": "leave", "reply": "The founder came from Mars in 1888."}])
+    page = ask(open_page(), QUESTION)
+    assert "don't confirm what the model answered" in page.info[0].value
+    assert "Mars" not in html(page)
+
+
 def test_every_claim_that_is_not_supported_is_named(make_project: MakeProject) -> None:
     make_project(
         script=[{"match": "leave", "reply": "Employees have 30 working days [1]. The founder came from Mars in 1888."}]
