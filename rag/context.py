@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from rag.types import Chunk, Hit, Passage
+from rag.types import Hit, Passage
 
 
 def whole(hits: Sequence[Hit], *, budget_tokens: int, count: Callable[[str], int]) -> tuple[Passage, ...]:
@@ -23,9 +23,4 @@ def whole(hits: Sequence[Hit], *, budget_tokens: int, count: Callable[[str], int
 
 def shown(passage: Passage) -> str:
     """A passage as the model reads it: number, title and headings, then its text."""
-    return f"[{passage.marker}] {label(passage.hit.chunk)}\n{passage.text}"
-
-
-def label(chunk: Chunk) -> str:
-    """What stands above a passage: the title of its document and its headings."""
-    return " › ".join(dict.fromkeys((chunk.title, *chunk.headings)))
+    return f"[{passage.marker}] {passage.hit.chunk.label}\n{passage.text}"

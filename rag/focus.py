@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.context import label
 from rag.embed import Embedder, Matrix, TokenEmbedder
 from rag.sentences import sentences
 from rag.types import Hit, Passage
@@ -28,7 +27,7 @@ FRAME_TOKENS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sentence:
-    """A sentence or table row: the `place` of its hit, its own place in it, and the text that is searched for it."""
+    """A sentence or table row: the rank of its `hit` from 0, its `place` there, the text compared with the query."""
 
     hit: int
     place: int
@@ -44,7 +43,7 @@ def focus(
     `terms` maps a text to the set of its stemmed content words. Raises ModelError when the embedder fails.
     """
     found = [
-        _Sentence(hit=i, place=j, text=text, indexed=f"{label(hit.chunk)}\n{text}")
+        _Sentence(hit=i, place=j, text=text, indexed=f"{hit.chunk.label}\n{text}")
         for i, hit in enumerate(hits)
         for j, text in enumerate(_split(hit.chunk.text))
     ]
@@ -110,7 +109,7 @@ def _fill(
     labelled: set[int] = set()
     left = budget_tokens
     for sentence in ranked:
-        above = 0 if sentence.hit in labelled else count(label(hits[sentence.hit].chunk)) + FRAME_TOKENS
+        above = 0 if sentence.hit in labelled else count(hits[sentence.hit].chunk.label) + FRAME_TOKENS
         cost = count(sentence.text) + above
         if chosen and cost > left:
             continue

@@ -39,10 +39,14 @@ class Chunk:
         return place_name(self.page, self.headings)
 
     @property
+    def label(self) -> str:
+        """What stands above the passage: the title of its document and its headings."""
+        return " › ".join(dict.fromkeys((self.title, *self.headings)))
+
+    @property
     def indexed_text(self) -> str:
-        """The text that is embedded and searched: a context line (title, headings), then the passage."""
-        context = " › ".join(dict.fromkeys((self.title, *self.headings)))
-        return f"{context}\n{self.text}" if context else self.text
+        """The text that is embedded and searched: the label, then the passage."""
+        return f"{self.label}\n{self.text}" if self.label else self.text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from rag.context import label
 from rag.embed import Matrix
 from rag.embed.lexical import Lexical
 from rag.embed.scripted import ScriptedEmbedder
@@ -52,7 +51,7 @@ def test_sentences_stand_in_their_order_and_word_for_word() -> None:
 def test_the_budget_holds_and_one_sentence_always_comes(budget: int) -> None:
     count = ScriptedEmbedder("scripted:words").count
     read_now = read("ferry", budget)
-    assert sum(count(passage.text) + count(label(passage.hit.chunk)) + FRAME_TOKENS for passage in read_now) <= budget
+    assert sum(count(passage.text) + count(passage.hit.chunk.label) + FRAME_TOKENS for passage in read_now) <= budget
     assert sum(len(passage.text.splitlines()) for passage in read("ferry", 1)) == 1
 
 
