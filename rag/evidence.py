@@ -22,6 +22,8 @@ NAME = re.compile(r"(?<=[a-z,;:] )[A-Z][\w’'-]+")
 NEGATION = re.compile(
     r"\b(not|no|never|none|cannot|without|nicht|kein\w*|nie|ohne|pas|jamais|sans|nunca|sin)\b|n['’]t\b", re.IGNORECASE
 )
+# The yes or no that a sentence begins with answers the question; what it says comes after.
+REPLY = re.compile(r"\W*(?:yes|no|ja|nein|oui|non|sí)\b\s*[,.:;–—-]\s*(?=\S)", re.IGNORECASE)
 # A term that the question already holds is repeated, not claimed: it counts half.
 ASKED_WEIGHT = 0.5
 # What a claim's numbers add to its words when its evidence is looked for.
@@ -118,11 +120,12 @@ def read(passage: Passage, question: Question) -> Source:
 
 def weigh(claim: str, sources: Sequence[Source], question: Question) -> Evidence:
     """Hold a claim against passages, taken together."""
+    claim = claim[found.end() :] if (found := REPLY.match(claim)) else claim
     wanted = question.terms(respelled(claim))
     bare = question.terms(NUMBER.sub(" ", claim))
     quotes = tuple(_quote(wanted, bare, source, question.asked) for source in sources)
     held = frozenset[int]().union(*(quote.shared for quote in quotes), *(source.held for source in sources))
-    said = " ".join(quote.text for quote in quotes)
+    said = " ".join(_about(line, wanted, question.terms) for quote in quotes for line in quote.text.splitlines())
     held_figures = frozenset[str]().union(*(quote.figures for quote in quotes))
     ceiling, reason = next(_flaws(claim, sources, said, held_figures, question.text), SOUND)
     score = _share(wanted, held, question.asked)
@@ -201,6 +204,17 @@ def _flaws(claim: str, sources: Sequence[Source], quotes: str, held: frozenset[s
     whole = len(claim.split()) >= SENTENCE_WORDS
     if whole and bool(NEGATION.search(claim)) != bool(NEGATION.search(quotes)):
         yield "partly", "negation differs from the passage"
+
+
+def _about(line: str, wanted: frozenset[int], terms: Terms) -> str:
+    """What a line says of a claim: all of a sentence; of a table row the cells that have a word of it.
+
+    'food safe: no' denies nothing of what the row says of the price.
+    """
+    cells = line.split("; ")
+    if len(cells) < 2 or not all(": " in cell for cell in cells):
+        return line
+    return "; ".join(cell for cell in cells if terms(cell) & wanted)
 
 
 def _number_flaws(claim: str, held: frozenset[str], question: str) -> Iterator[Flaw]:

@@ -130,6 +130,34 @@ def test_a_row_between_two_that_carry_a_claim_lends_it_no_number() -> None:
     assert found.reason == "number not in the passage: 1"
 
 
+GLAZES = (
+    "name: Old Rope; price: 19.50; finish: satin; food safe: yes\n"
+    "name: Copper Penny; price: 23.90; finish: glossy; food safe: no"
+)
+
+
+@pytest.mark.parametrize(
+    ("claim", "support"),
+    [
+        ("Copper Penny costs 23.90 and has a glossy finish.", "supported"),
+        ("Copper Penny is not food safe.", "supported"),
+        ("No, Copper Penny is not food safe.", "supported"),
+        ("Copper Penny is food safe.", "partly"),
+        ("Yes, Copper Penny is food safe.", "partly"),
+    ],
+)
+def test_a_no_in_another_cell_denies_nothing(claim: str, support: str) -> None:
+    (found,) = against(claim, GLAZES, question="Tell me about Copper Penny.").verdict.claims
+    assert found.support == support, found
+
+
+def test_a_leading_yes_is_no_word_to_be_found() -> None:
+    checked = against(
+        "Yes, Copper Penny is not food safe.", *GLAZES.splitlines(), question="Is Copper Penny food safe?"
+    )
+    assert [citation.marker for citation in checked.citations] == [2]
+
+
 def test_numbers_of_two_sentences_that_both_carry_the_claim_are_held() -> None:
     text = "Full-time staff have 28 days. After ten years of service there are 3 more days. The car park opens at 6."
     claim = "Full-time staff have 28 days, and 3 more after 10 years of service."
