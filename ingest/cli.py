@@ -67,3 +67,6 @@ def _print(report: Report) -> None:
     console().print(
         f"{shown}; {report.chunks} chunks embedded, {report.total_chunks} in the index, {report.seconds:.1f} s"
     )
+    if report.ignored:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in report.ignored.items())
+        console().print(f"not read, of other kinds: {clean(kinds)}", markup=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,17 @@ def discover(paths: Sequence[Path], *, root: Path, known: Collection[str] = ()) 
             remedy="name a folder that holds some",
         )
     return [found[uri] for uri in sorted(found)]
+
+
+def ignored(paths: Sequence[Path]) -> dict[str, int]:
+    """How many files of the folders are of a kind that can't be read, by their ending; hidden ones and links aside."""
+    kinds = Counter(
+        file.suffix.lower() or "no ending"
+        for path in paths
+        for file in _files(path)
+        if file.suffix.lower() not in SUPPORTED
+    )
+    return dict(sorted(kinds.items()))
 
 
 def lies_below(uri: str, place: str) -> bool:
@@ -87,12 +99,19 @@ def _below(path: Path, root: Path, known: Collection[str]) -> Iterator[File]:
     if path.is_file():
         yield File(path=path, uri=source, source=source)
         return
+    for file in _files(path):
+        if file.suffix.lower() in SUPPORTED:
+            yield File(path=file, uri=source_uri(file, root), source=source)
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """The files below a folder in order, without hidden ones and links; none where `path` is no folder."""
+    if not path.is_dir():
+        return
     for folder, folders, names in os.walk(path, onerror=_refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            file = Path(folder) / name
-            if not name.startswith(".") and file.suffix.lower() in SUPPORTED and _is_plain(file):
-                yield File(path=file, uri=source_uri(file, root), source=source)
+        files = (Path(folder) / name for name in sorted(names) if not name.startswith("."))
+        yield from (file for file in files if _is_plain(file))
 
 
 def _is_plain(file: Path) -> bool:

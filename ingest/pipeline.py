@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from ingest.chunk import chunk
-from ingest.files import File, digest, discover, lies_below, read, source_uri
+from ingest.files import File, digest, discover, ignored, lies_below, read, source_uri
 from ingest.manifest import Manifest, Record
 from ingest.parse import parse
 from rag.errors import DocumentError, PlumbError, StoreError
@@ -50,7 +50,10 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The whole run. `chunks` were embedded in this run, `total_chunks` are in the index now."""
+    """The whole run. `chunks` were embedded in this run, `total_chunks` are in the index now.
+
+    `ignored` counts the files of the folders that are of a kind that can't be read, by their ending.
+    """
 
     added: int
     replaced: int
@@ -61,6 +64,7 @@ class Report:
     total_chunks: int
     seconds: float
     trace_id: str
+    ignored: Mapping[str, int] = field(default_factory=dict)
 
 
 Progress = Started | Document | Report
@@ -100,6 +104,7 @@ def ingest(paths: Sequence[Path], *, settings: Settings) -> Iterator[Progress]:
             seen.append(document)
             yield document
         report = _report(seen, total=run.searcher.store.count(), recorder=recorder)
+        report = replace(report, ignored=ignored(paths))
     except (GeneratorExit, KeyboardInterrupt):
         _keep(settings, recorder, "abandoned", seen)
         raise

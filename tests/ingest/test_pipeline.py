@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from ingest.pipeline import manifest_path
-from rag.settings import Settings, StoreSettings
+from pathlib import Path
+
+from ingest.pipeline import Report, ingest, manifest_path
+from rag.settings import Settings, StoreSettings, load_settings
 
 
 def test_every_server_and_collection_has_its_own_manifest() -> None:
@@ -15,3 +17,12 @@ def test_every_server_and_collection_has_its_own_manifest() -> None:
     assert len({manifest_path(Settings(store=store)) for store in stores}) == 6
     same = [StoreSettings(kind="server", url=url) for url in ("http://a:6333", "http://a:6333/")]
     assert manifest_path(Settings(store=same[0])) == manifest_path(Settings(store=same[1]))
+
+
+def test_files_of_other_kinds_are_counted(project: Path, corpus: Path) -> None:
+    for name in ("a.odt", "b.ODT", "c.zip", "Makefile", ".hidden.xml"):
+        (corpus / "hr" / name).write_text("x")
+    *_, report = ingest([corpus, corpus / "travel.md"], settings=load_settings(project / "plumbline.toml"))
+    assert isinstance(report, Report)
+    assert report.added == 3
+    assert report.ignored == {".odt": 2, ".zip": 1, "no ending": 1}
