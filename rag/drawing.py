@@ -65,8 +65,12 @@ def draw_hits(console: Console, hits: Sequence[Hit]) -> None:
         scores = "  ".join(f"{name} {score:.3f}" for name, score in hit.scores.items())
         console.print(f"[bold]{rank}. {escape(clean(chunk.title))}[/bold]  [dim]{escape(clean(chunk.uri))}[/dim]")
         place = f"{chunk.place}   " if chunk.place else ""
-        console.print(Padding(Text(clean(f"{place}{scores}"), style="cyan"), (0, 0, 0, 3)))
-        console.print(Padding(Text(_short(clean(chunk.text), 240)), (0, 0, 0, 3)))
+        console.print(_indented(Text(clean(f"{place}{scores}"), style="cyan"), 3))
+        console.print(_indented(Text(_short(clean(chunk.text), 240)), 3))
+
+
+def _indented(text: Text, columns: int) -> Padding:
+    return Padding(text, (0, 0, 0, columns), expand=False)
 
 
 def _draw_citation(console: Console, citation: Citation, title: str) -> None:
@@ -74,8 +78,8 @@ def _draw_citation(console: Console, citation: Citation, title: str) -> None:
     place = place_name(citation.page, citation.headings)
     head = Text.assemble((f"[{citation.marker}] ", "bold"), clean(title), (f"  {clean(citation.uri)}", "dim"))
     console.print(head)
-    console.print(Padding(Text.assemble((word, colour), clean(f"   {place}" if place else "")), (0, 0, 0, 4)))
-    console.print(Padding(Text(f"“{clean(citation.quote)}”", style="italic"), (0, 0, 0, 4)))
+    console.print(_indented(Text.assemble((word, colour), clean(f"   {place}" if place else "")), 4))
+    console.print(_indented(Text(f"“{clean(citation.quote)}”", style="italic"), 4))
 
 
 def _draw_verdict(console: Console, answer: Answer) -> None:

@@ -63,7 +63,7 @@ class Roles(Section):
 class Provider(Section):
     """An OpenAI-compatible server."""
 
-    base_url: str = Field(description="address of the API, with /v1 where the server wants it")
+    base_url: str = Field(pattern=r"^https?://.", description="address of the API, with /v1 where the server wants it")
     api_key_env: str = Field("", description="name of the environment variable that holds the key")
     timeout_s: float = Field(60.0, gt=0, description="longest wait for one call")
     max_retries: int = Field(2, ge=0, description="tries after the first, where a retry can help")
@@ -416,7 +416,12 @@ def _explain(error: ValidationError, file: Path | None) -> ConfigError:
     if first["type"] == "missing":
         return ConfigError(f"'{key}' is missing {_where(file)}", expected="a value for it", remedy="add it")
     value = repr(_redact(first["input"], str(first["loc"][-1])))[:INPUT_CHARS]
-    return ConfigError(f"'{key}' {_where(file)} is {value}", expected=first["msg"], remedy="change the value")
+    return ConfigError(f"'{key}' {_where(file)} is {value}", expected=_plainly(first["msg"]), remedy="change the value")
+
+
+def _plainly(message: str) -> str:
+    """What the validator expects, without its own manner of speaking."""
+    return message.removeprefix("Input should be ").removeprefix("Value error, ").partition(", unable to parse")[0]
 
 
 def _unknown(key: str, where: str) -> ConfigError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import re
 import sys
 import warnings
@@ -17,16 +18,26 @@ if TYPE_CHECKING:
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
+# Columns of what has no edge.
+UNBOUNDED = 100_000
+
+
 def clean(text: str) -> str:
     """A text without control characters."""
     return CONTROL.sub("", text)
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console that drops colours where they are unwanted: NO_COLOR, --no-color, or no terminal."""
+    """A console that drops colours where they are unwanted: NO_COLOR, --no-color, or no terminal.
+
+    What goes to a file or another program is not broken into lines, so that they can search it.
+    """
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=False)
+    made = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    if not made.is_terminal and "COLUMNS" not in os.environ:
+        made.width = UNBOUNDED
+    return made
 
 
 def forgive_encodings() -> None:

@@ -275,7 +275,7 @@ def test_doctor_tells_each_failure_with_its_remedy(plumb: Plumb, project: Path) 
 def test_doctor_survives_settings_that_are_wrong(plumb: Plumb, project: Path) -> None:
     (project / "plumbline.toml").write_text("[store]\nkind = 3\n")
     result = plumb("doctor")
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert result.stdout.startswith("✗ settings")
     assert "'edge' or 'server'" in result.stdout
 

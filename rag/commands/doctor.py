@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.errors import PlumbError
+from rag.errors import ConfigError, PlumbError
 from rag.terminal import clean, console, print_json
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
             mark, colour = ("✓", "green") if row["ok"] else ("✗", "red")
             console().print(f"[{colour}]{mark}[/{colour}] {row['part']:<10}", end="")
             console().print(clean(str(row["message"])), markup=False, soft_wrap=True)
+    if not rows[0]["ok"]:
+        raise typer.Exit(ConfigError.exit_code)
     if not all(row["ok"] for row in rows):
         raise typer.Exit(1)
 

@@ -24,7 +24,8 @@ COMMANDS_HEAD = f"""\
 
 {GENERATED}
 What `plumb COMMAND --help` prints, without its frames. Exit codes: 0 fine, 1 failed, 2 configuration or usage.
-An error is one line on stderr: what was seen, what was expected, what to do.
+An error is one line on stderr: what was seen, what was expected, what to do. Where a command's own words are wrong, its
+usage stands above it.
 """
 SETTINGS_HEAD = f"""\
 # Settings

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from rag.settings import Settings
     from rag.types import Trace
 
+# What a step is about, in one line; the rest is in --json.
+GIST = (
+    *("chance", "answerable_at", "output", "chances", "supported_share"),
+    *("query", "uri", "chunks", "usage", "resolved_model"),
+)
+
 
 def traces(
     what: Annotated[
@@ -74,7 +80,8 @@ def _show(trace: Trace, spool: Spool, *, as_json: bool) -> None:
     from rich.text import Text
 
     screen = console()
-    screen.print(f"[bold]{trace.name}[/bold] {trace.id}  {_when(trace.started_at)}  {trace.status}")
+    status = "abstained" if trace.attributes.get("abstained") else trace.status
+    screen.print(f"[bold]{trace.name}[/bold] {trace.id}  {_when(trace.started_at)}  {status}")
     screen.print(Text(clean(f"in:  {trace.input}")))
     screen.print(Text(clean(f"out: {trace.output}")))
     if feedback:
@@ -110,11 +117,7 @@ def _ship(spool: Spool, settings: Settings, *, quiet: bool, as_json: bool) -> No
 
 def _gist(attributes: object) -> str:
     facts = attributes if isinstance(attributes, dict) else {}
-    shown = {
-        key: facts[key]
-        for key in ("resolved_model", "usage", "supported_share", "query", "uri", "chunks")
-        if key in facts
-    }
+    shown = {key: facts[key] for key in GIST if facts.get(key)}
     hits = [f"{len(facts['hits'])} hits"] if "hits" in facts else []
     return "  ".join(hits + [f"{key}={value}" for key, value in shown.items()])[:160]
 

@@ -12,14 +12,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rag.errors import ModelError
+from rag.errors import ConfigError, ModelError
 from rag.llm.protocol import Piece, Sampling, complete
 from rag.settings import LocalModels, Provider
 from rag.types import Generation, Message
-from rag.weights import require
+from rag.weights import WEIGHTS, find, require
 
 # Reading a long prompt on a slow processor takes minutes, and nothing is sent meanwhile.
 TIMEOUT_S = 600.0
+# llama.cpp's file format.
+CHAT_FORMAT = ".gguf"
 
 
 class LocalLLM:
@@ -30,7 +32,7 @@ class LocalLLM:
         self.name = name
         self._model = model
         self._settings = settings
-        self._path = require(model, folder=folder)
+        self._path = require(_chat_model(model), folder=folder)
         self._lock = threading.Lock()
         self._server: Any = None
         self._chat: Any = None
@@ -67,6 +69,16 @@ class LocalLLM:
                 server = Provider(base_url=f"{self._server.listening_address}/v1", timeout_s=TIMEOUT_S, max_retries=0)
                 self._chat = OpenAILLM(self.name, model=self._model, server=server, api_key=key)
             return self._chat
+
+
+def _chat_model(name: str) -> str:
+    """The name, if it is one of a chat model; raises ConfigError otherwise."""
+    if find(name).file.endswith(CHAT_FORMAT):
+        return name
+    chat = (known.name for known in WEIGHTS.values() if known.file.endswith(CHAT_FORMAT))
+    raise ConfigError(
+        f"'{name}' is no chat model", expected=f"one of {', '.join(chat)}", remedy="change the role in plumbline.toml"
+    )
 
 
 def _cores() -> int:

@@ -244,6 +244,8 @@ def _supported_share(attributes: Mapping[str, Any]) -> float | None:
 def _text(value: Any) -> str:
     if isinstance(value, Mapping):
         value = value.get("text", "")
+    if isinstance(value, list | tuple):
+        value = ", ".join(str(item) for item in value)
     return _clean(value) if isinstance(value, str) else ""
 
 
