@@ -113,9 +113,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if behaviour == "hang":
             self._wait()
-        for word in WORDS:
-            self._event(_delta(word, self.server.fake.likely))
-        self._end(behaviour)
+        try:
+            for word in WORDS:
+                self._event(_delta(word, self.server.fake.likely))
+            self._end(behaviour)
+        except (BrokenPipeError, ConnectionResetError):
+            self.server.fake.left_alone.set()
 
     def _end(self, behaviour: str) -> None:
         match behaviour:
@@ -137,11 +140,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _endless(self) -> None:
         until = time.monotonic() + 10
-        try:
-            while time.monotonic() < until:
-                self._event(_delta("and so on " * 100))
-        except (BrokenPipeError, ConnectionResetError):
-            self.server.fake.left_alone.set()
+        while time.monotonic() < until:
+            self._event(_delta("and so on " * 100))
 
     def _finish(self) -> None:
         self._event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})

@@ -136,7 +136,7 @@ def test_a_stream_that_is_left_stops_the_server(llm: LLM, server: FakeChat) -> N
     stream = llm.stream(PROMPT, SAMPLING)
     assert next(stream) == "Thirty "
     stream.close()  # type: ignore[attr-defined] # every stream is a generator
-    assert server.left_alone.wait(30)
+    assert server.left_alone.wait(5)
 
 
 @pytest.mark.parametrize("behaviour", ["hang", "stall"])
