@@ -35,7 +35,7 @@ class Retrieved:
     score: float
     scores: Mapping[str, float]
     chunk_id: str
-    document_hash: str
+    revision: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -191,7 +191,7 @@ def _retrieved(hit: Hit, passages: Sequence[Passage]) -> Retrieved:
         score=hit.score,
         scores=dict(hit.scores),
         chunk_id=chunk.id,
-        document_hash=chunk.document_hash,
+        revision=chunk.revision,
     )
 
 

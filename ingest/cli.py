@@ -11,7 +11,7 @@ import typer
 from rag.terminal import clean, complain, console, print_json
 
 if TYPE_CHECKING:
-    from ingest.pipeline import Progress, Report
+    from ingest.progress import Progress, Report
 
 
 def ingest(
@@ -41,7 +41,7 @@ def _follow(events: object) -> Report:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    from ingest.pipeline import Document, Report, Started
+    from ingest.progress import Document, Report, Started, Waiting
 
     screen = console(stderr=True)
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False))
@@ -49,6 +49,8 @@ def _follow(events: object) -> Report:
         task = bar.add_task("", total=None)
         for event in cast("Iterator[Progress]", events):
             match event:
+                case Waiting(at_most_s=seconds):
+                    complain(f"another run fills this index; waiting for it, {seconds:g} s at most")
                 case Started(files=files):
                     bar.update(task, total=files)
                 case Document(outcome="failed", reason=reason, uri=uri):

@@ -63,19 +63,19 @@ def source_uri(path: Path, root: Path) -> str:
     return inside.as_posix().encode(errors="backslashreplace").decode()
 
 
-def read(file: File, *, max_bytes: int) -> bytes:
-    """The bytes of a document; raises DocumentError when it is too large or can't be read."""
+def read(path: Path, *, uri: str, max_bytes: int) -> bytes:
+    """The bytes of the document `uri`; raises DocumentError when it is too large or can't be read."""
     try:
-        size = file.path.stat().st_size
+        size = path.stat().st_size
         if size > max_bytes:
             raise DocumentError(
-                f"{file.uri} has {size / 1e6:,.0f} MB",
+                f"{uri} has {size / 1e6:,.0f} MB",
                 expected=f"at most ingest.max_file_mb = {max_bytes / 1e6:,.0f}",
                 remedy="split the file, or raise the limit",
             )
-        return file.path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
-        raise DocumentError(f"can't read {file.uri}: {error.strerror}", remedy="check its rights") from None
+        raise DocumentError(f"can't read {uri}: {error.strerror}", remedy="check its rights") from None
 
 
 def digest(data: bytes) -> str:

@@ -1,36 +1,82 @@
-"""What is in the index, document by document: the memory that makes a second ingest cost nothing."""
+"""What is in the index, document by document: the memory that makes a second ingest cost nothing.
+
+A document goes through it in three steps, so that a crash at any moment can be told and mended: `begin` before its
+first chunk is written, `finish` when searches find it, `abandon` when it is given up.
+"""
 
 from __future__ import annotations
 
-import json
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rag.errors import StoreError
+from rag.types import Revision
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
+    uri TEXT NOT NULL,
+    finished INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    title TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    recipe TEXT NOT NULL,
+    revision TEXT NOT NULL,
+    chunks INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    at REAL NOT NULL,
+    PRIMARY KEY (uri, finished)
+);
+CREATE TABLE IF NOT EXISTS failures (
     uri TEXT PRIMARY KEY,
     source TEXT NOT NULL,
     hash TEXT NOT NULL,
     recipe TEXT NOT NULL,
-    chunk_ids TEXT NOT NULL
-)
+    reason TEXT NOT NULL,
+    retryable INTEGER NOT NULL,
+    at REAL NOT NULL
+);
 """
+_COLUMNS = "uri, source, title, hash, recipe, revision, chunks, bytes, at"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A document as it stands in the index. `recipe` names the embedder and the chunking it was made with."""
+    """A document in the index: where it came from, the hash of its content, what it was made with.
+
+    `recipe` names the embedder and the chunking. `at` is when it was written, in seconds since 1970.
+    """
+
+    uri: str
+    source: str
+    title: str
+    hash: str
+    recipe: str
+    revision: str
+    chunks: int
+    bytes: int
+    at: float = 0.0
+
+    @property
+    def made(self) -> Revision:
+        """The revision of the document that this record tells of."""
+        return Revision(uri=self.uri, digest=self.revision, chunks=self.chunks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A document that could not be read or embedded, and why; `retryable` tells that trying again may help."""
 
     uri: str
     source: str
     hash: str
     recipe: str
-    chunk_ids: tuple[str, ...]
+    reason: str
+    retryable: bool
+    at: float = 0.0
 
 
 class Manifest:
@@ -41,42 +87,91 @@ class Manifest:
         self._path = path
 
     def records(self) -> dict[str, Record]:
-        """All documents by uri."""
+        """The documents that searches find, by uri."""
+        return {record.uri: record for record in self._select(finished=True)}
+
+    def begun(self) -> list[Record]:
+        """The documents whose writing was begun and not finished; `chunks` may have been written, or fewer."""
+        return self._select(finished=False)
+
+    def failures(self) -> dict[str, Failure]:
+        """The documents that failed when they were last tried, by uri."""
         if not self._path.is_file():
             return {}
         with self._open() as db:
-            rows = db.execute("SELECT uri, source, hash, recipe, chunk_ids FROM documents").fetchall()
-        return {
-            uri: Record(uri=uri, source=source, hash=digest, recipe=recipe, chunk_ids=tuple(json.loads(ids)))
-            for uri, source, digest, recipe, ids in rows
-        }
+            rows = db.execute("SELECT uri, source, hash, recipe, reason, retryable, at FROM failures").fetchall()
+        names = ("uri", "source", "hash", "recipe", "reason", "retryable", "at")
+        failures = (dict(zip(names, row, strict=True)) for row in rows)
+        return {f["uri"]: Failure(**{**f, "retryable": bool(f["retryable"])}) for f in failures}
 
-    def put(self, records: Sequence[Record]) -> None:
-        """Write or replace documents, all or none."""
-        rows = [(r.uri, r.source, r.hash, r.recipe, json.dumps(r.chunk_ids)) for r in records]
+    def begin(self, records: Sequence[Record]) -> None:
+        """Note that so many chunks of these documents are about to be written."""
         with self._open() as db:
-            db.executemany("INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?)", rows)
+            self._insert(db, records, finished=False)
+
+    def finish(self, records: Sequence[Record]) -> None:
+        """Note that searches find these documents now, instead of what they were before."""
+        now = time.time()
+        with self._open() as db:
+            self._insert(db, [replace(record, at=now) for record in records], finished=True)
+            uris = [(record.uri,) for record in records]
+            db.executemany("DELETE FROM documents WHERE uri = ? AND NOT finished", uris)
+            db.executemany("DELETE FROM failures WHERE uri = ?", uris)
+
+    def abandon(self, uris: Sequence[str]) -> None:
+        """Forget that writing these documents was begun."""
+        with self._open() as db:
+            db.executemany("DELETE FROM documents WHERE uri = ? AND NOT finished", [(uri,) for uri in uris])
+
+    def fail(self, failures: Sequence[Failure]) -> None:
+        """Note why documents failed; what was in the index of them stays."""
+        rows = [(f.uri, f.source, f.hash, f.recipe, f.reason, f.retryable, time.time()) for f in failures]
+        with self._open() as db:
+            db.executemany("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def remove(self, uris: Sequence[str]) -> None:
-        """Forget documents, all or none."""
+        """Forget documents and their failures."""
+        rows = [(uri,) for uri in uris]
         with self._open() as db:
-            db.executemany("DELETE FROM documents WHERE uri = ?", [(uri,) for uri in uris])
+            db.executemany("DELETE FROM documents WHERE uri = ?", rows)
+            db.executemany("DELETE FROM failures WHERE uri = ?", rows)
+
+    def _select(self, *, finished: bool) -> list[Record]:
+        if not self._path.is_file():
+            return []
+        with self._open() as db:
+            rows = db.execute(f"SELECT {_COLUMNS} FROM documents WHERE finished = ?", [finished]).fetchall()  # noqa: S608
+        names = _COLUMNS.split(", ")
+        return [Record(**dict(zip(names, row, strict=True))) for row in rows]
+
+    def _insert(self, db: sqlite3.Connection, records: Sequence[Record], *, finished: bool) -> None:
+        rows = [
+            (r.uri, finished, r.source, r.title, r.hash, r.recipe, r.revision, r.chunks, r.bytes, r.at) for r in records
+        ]
+        db.executemany("INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        db = None
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            db = sqlite3.connect(self._path, timeout=10)
-            with db:
-                db.execute(SCHEMA)
-                yield db
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(
-                f"can't use {self._path}: {error}",
-                expected="a writable folder with free space",
-                remedy="check the disk and its rights",
-            ) from None
-        finally:
-            if db is not None:
-                db.close()
+        with opened(self._path, SCHEMA) as db:
+            yield db
+
+
+@contextmanager
+def opened(path: Path, schema: str) -> Iterator[sqlite3.Connection]:
+    """A transaction on the SQLite file `path`, made with `schema` if need be. Raises StoreError."""
+    db = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(path, timeout=10)
+        with db:
+            db.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; {schema}")
+            yield db
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(
+            f"can't use {path}: {error}",
+            expected="a writable folder with free space",
+            remedy="check the disk and its rights",
+        ) from None
+    finally:
+        if db is not None:
+            db.close()

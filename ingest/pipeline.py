@@ -1,81 +1,49 @@
-"""Fill the store: file -> bytes -> elements -> chunks -> vectors -> store. The only file that opens ingest spans."""
+"""Fill the store: file -> bytes -> elements -> chunks -> vectors -> store. The only file that opens ingest spans.
+
+Three things go on at once: processes parse and cut documents, this thread embeds groups of chunks, a writer stores
+the group before.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from ingest.chunk import chunk
+from ingest.cache import VectorCache
 from ingest.files import File, digest, discover, ignored, lies_below, read, source_uri
+from ingest.isolate.feed import Feed
+from ingest.isolate.messages import Job, Part, Refused, Setup
+from ingest.isolate.process import ParsingProcess
 from ingest.manifest import Manifest, Record
-from ingest.parse import parse
-from rag.errors import DocumentError, PlumbError, StoreError
+from ingest.progress import Document, Outcome, Progress, Report, Started, Waiting, counted
+from ingest.turn import Turn
+from ingest.writer import Writer
+from rag.embed import Matrix
+from rag.errors import DocumentError, ModelError, PlumbError, StoreError
 from rag.observe.codec import without_content
 from rag.observe.record import Recorder
 from rag.observe.spool import open_spool
 from rag.search import Searcher
 from rag.settings import Settings
-from rag.store import Entry
-from rag.types import Chunk, Vectors
 from rag.version import code_version
 
-Outcome = Literal["added", "replaced", "unchanged", "removed", "failed"]
 # Raised whenever parsing or chunking changes what a document becomes: everything is made anew then.
-PIPELINE_VERSION = 3
+PIPELINE_VERSION = 4
 # Documents are embedded and written in groups of about so many chunks.
-GROUP_CHUNKS = 128
+GROUP_CHUNKS = 256
+# Groups that wait to be written while the next is embedded.
+WAITING_GROUPS = 2
+# Failures that a trace tells by name.
+TOLD_FAILURES = 100
 
 log = logging.getLogger("plumbline")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
-    """The documents were counted."""
-
-    files: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
-    """One document is done; `reason` says why a failed one failed."""
-
-    uri: str
-    outcome: Outcome
-    chunks: int = 0
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """The whole run. `chunks` were embedded in this run, `total_chunks` are in the index now.
-
-    `ignored` counts the files of the folders that are of a kind that can't be read, by their ending.
-    """
-
-    added: int
-    replaced: int
-    unchanged: int
-    removed: int
-    failed: int
-    chunks: int
-    total_chunks: int
-    seconds: float
-    trace_id: str
-    ignored: Mapping[str, int] = field(default_factory=dict)
-
-
-Progress = Started | Document | Report
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Prepared:
-    file: File
-    hash: str
-    chunks: tuple[Chunk, ...]
-    old: Record | None
 
 
 def manifest_path(settings: Settings) -> Path:
@@ -89,124 +57,162 @@ def manifest_path(settings: Settings) -> Path:
 def ingest(paths: Sequence[Path], *, settings: Settings) -> Iterator[Progress]:
     """Bring the documents below `paths` into the index: new, changed and vanished ones; the rest is left alone.
 
-    A document that can't be read is reported and the run goes on. New chunks are written before old ones are
-    deleted, and what was finished stays when the run is interrupted. Raises InputError, StoreError and ModelError.
+    A document that can't be read is reported and the run goes on. A changed one answers as it was until it is written
+    whole. What was finished stays when the run is interrupted, and the next one goes on from there. One run at a time
+    fills an index; another waits for it. Raises InputError, StoreError and ModelError.
     """
     recorder = Recorder("ingest", question=[str(path) for path in paths])
-    seen: list[Document] = []
+    tally = _Tally()
     try:
-        with recorder.step("discover", "span"):
-            known = Manifest(manifest_path(settings)).records()
-            files = discover(paths, root=settings.root, known=known.keys())
-        yield Started(files=len(files))
-        run = _Run(settings, recorder)
-        for document in run.documents(paths, files):
-            seen.append(document)
-            yield document
-        report = _report(seen, total=run.searcher.store.count(), recorder=recorder)
-        report = replace(report, ignored=ignored(paths))
+        for event in _run(paths, settings, recorder):
+            tally.add(event)
+            if isinstance(event, Report):
+                _keep(settings, recorder, "ok", tally.output())
+            yield event
     except (GeneratorExit, KeyboardInterrupt):
-        _keep(settings, recorder, "abandoned", seen)
+        _keep(settings, recorder, "abandoned", tally.output())
         raise
     except PlumbError as error:
-        _keep(settings, recorder, "failed", seen, error=str(error))
+        _keep(settings, recorder, "failed", str(error), is_error=True)
         raise
-    _keep(settings, recorder, "ok", seen)
-    yield report
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What happened so far, in a size that does not grow with the documents."""
+
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    chunks: int = 0
+    failures: list[Document] = field(default_factory=list)
+
+    def add(self, event: Progress) -> None:
+        if isinstance(event, Document):
+            self.outcomes[event.outcome] += 1
+            self.chunks += event.chunks if event.outcome in ("added", "replaced") else 0
+            if event.outcome == "failed" and len(self.failures) < TOLD_FAILURES:
+                self.failures.append(event)
+
+    def output(self) -> dict[str, Any]:
+        failed = [{"uri": failure.uri, "reason": failure.reason} for failure in self.failures]
+        return {**counted(self.outcomes, self.chunks), "failures": failed}
+
+
+def _run(paths: Sequence[Path], settings: Settings, recorder: Recorder) -> Iterator[Progress]:
+    with recorder.step("discover", "span"):
+        known = Manifest(manifest_path(settings)).records()
+        files = discover(paths, root=settings.root, known=known.keys())
+    run = _Run(settings, recorder)
+    yield Started(files=len(files))
+    turn, wait_s = Turn(manifest_path(settings).with_suffix(".lock")), settings.ingest.wait_s
+    if not turn.is_free():
+        yield Waiting(at_most_s=wait_s)
+    with turn.taken(wait_s=wait_s), closing(run.searcher.store):
+        tally = _Tally()
+        for document in run.documents(paths, files):
+            tally.add(document)
+            yield document
+        yield Report(
+            **counted(tally.outcomes, tally.chunks),
+            embedded=run.embedded,
+            total_chunks=run.searcher.store.count(),
+            seconds=round(recorder.elapsed_ms() / 1000, 2),
+            trace_id=recorder.trace_id,
+            ignored=ignored(paths),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Same:
+    record: Record
 
 
 class _Run:
     def __init__(self, settings: Settings, recorder: Recorder) -> None:
         self.settings = settings
-        self.searcher = Searcher.from_settings(settings)
         self.recorder = recorder
-        self.manifest = Manifest(manifest_path(settings))
-        options, embedder = settings.ingest, self.searcher.embedder
-        self.max_tokens = min(options.chunk_tokens, embedder.max_tokens)
-        self.recipe = f"{PIPELINE_VERSION} {embedder.name} {self.max_tokens} {settings.retrieve.language}"
+        self.searcher = Searcher.from_settings(settings)
+        self.embedded = 0
+        embedder = self.searcher.embedder
+        max_tokens = min(settings.ingest.chunk_tokens, embedder.max_tokens)
+        recipe = f"{PIPELINE_VERSION} {embedder.name} {max_tokens} {settings.retrieve.language}"
+        self.setup = Setup(settings=settings, recipe=recipe, max_tokens=max_tokens)
+        self.cache = VectorCache(settings.data_path / "index" / "vectors.db")
+        self.writer = Writer(
+            self.searcher.store, Manifest(manifest_path(settings)), self.searcher.lexical, recipe=recipe
+        )
 
     def documents(self, paths: Sequence[Path], files: Sequence[File]) -> Iterator[Document]:
-        records = self._records()
-        group: list[_Prepared] = []
-        for file in files:
-            prepared = self._prepare(file, records.get(file.uri))
-            if isinstance(prepared, Document):
-                yield prepared
-                continue
-            group.append(prepared)
-            if sum(len(item.chunks) for item in group) >= GROUP_CHUNKS:
-                yield from self._write(group)
+        """Every document as it is done; those that vanished come last."""
+        with self.recorder.step("recover", "span"):
+            self.writer.recover()
+        records = dict(self.writer.records)
+        with self.recorder.step("fill", "span") as step:
+            yield from self._filled(files)
+            step.note({"embedded": self.embedded, "model": self.searcher.embedder.name})
+        with self.recorder.step("remove", "span"):
+            yield from self.writer.remove(_vanished(records, paths, files, self.settings.root))
+
+    def _filled(self, files: Sequence[File]) -> Iterator[Document]:
+        feed = Feed(files, self._read, setup=self.setup, threads=self.settings.ingest.workers)
+        written: deque[Future[list[Document]]] = deque()
+        with ThreadPoolExecutor(1) as thread, closing(feed.messages()) as messages:
+            for message in _grouped(messages):
+                match message:
+                    case _Same(record=record):
+                        yield Document(uri=record.uri, outcome="unchanged", chunks=record.chunks)
+                    case Refused():
+                        written.append(thread.submit(self.writer.refuse, message))
+                    case group:
+                        written.append(thread.submit(self.writer.write, group, self._embed(group)))
+                while len(written) > WAITING_GROUPS or (written and written[0].done()):
+                    yield from written.popleft().result()
+            for last in written:
+                yield from last.result()
+
+    def _read(self, file: File, process: ParsingProcess) -> Iterator[_Same | Part | Refused]:
+        """Runs in a thread of the feed."""
+        known = self.writer.known(file.uri)
+        job = Job(path=file.path, uri=file.uri, source=file.source, known_revision=known.revision if known else "")
+        if known and known.recipe == self.setup.recipe:
+            try:
+                content = digest(read(file.path, uri=file.uri, max_bytes=self.settings.ingest.max_file_bytes))
+            except DocumentError as error:
+                yield Refused(job=job, hash="", reason=str(error))
+                return
+            if known.hash == content:
+                yield _Same(record=known)
+                return
+        yield from process.messages(job)
+
+    def _embed(self, group: Sequence[Part]) -> Matrix:
+        texts = [chunk.indexed_text for part in group for chunk in part.chunks]
+        for pause_s in (1.0, 4.0, 0.0):
+            try:
+                vectors, made = self.cache.embed(texts, self.searcher.embedder)
+                self.embedded += made
+                return vectors
+            except ModelError as error:
+                if not (error.retryable and pause_s):
+                    raise
+                time.sleep(pause_s)
+        raise AssertionError("the last try returns or raises")
+
+
+def _grouped(messages: Iterable[_Same | Part | Refused]) -> Iterator[_Same | Refused | list[Part]]:
+    """The messages, the parts among them gathered into groups; what waits of a refused document is dropped."""
+    group: list[Part] = []
+    for message in messages:
+        if isinstance(message, Part):
+            group.append(message)
+            if sum(len(part.chunks) for part in group) >= GROUP_CHUNKS:
+                yield group
                 group = []
-        yield from self._write(group)
-        yield from self._remove(_vanished(records, paths, files, self.settings.root))
-
-    def _records(self) -> Mapping[str, Record]:
-        """What the manifest says, unless the index holds less than that: then it was lost and starts anew."""
-        records = self.manifest.records()
-        expected = sum(len(record.chunk_ids) for record in records.values())
-        if self.searcher.store.count() < expected:
-            self.manifest.remove(list(records))
-            return {}
-        return records
-
-    def _prepare(self, file: File, old: Record | None) -> _Prepared | Document:
-        try:
-            data = read(file, max_bytes=self.settings.ingest.max_file_mb * 1_000_000)
-            content = digest(data)
-            if old and (old.hash, old.recipe) == (content, self.recipe):
-                return Document(uri=file.uri, outcome="unchanged", chunks=len(old.chunk_ids))
-            with self.recorder.step("parse", "span") as step:
-                step.note({"uri": file.uri, "bytes": len(data)})
-                chunks = chunk(
-                    parse(file.path, data),
-                    uri=file.uri,
-                    document_hash=content,
-                    max_tokens=self.max_tokens,
-                    count=self.searcher.embedder.count,
-                )
-        except DocumentError as error:
-            return Document(uri=file.uri, outcome="failed", reason=str(error))
-        return _Prepared(file=file, hash=content, chunks=chunks, old=old)
-
-    def _write(self, group: Sequence[_Prepared]) -> Iterator[Document]:
-        """Embed and store a group: new chunks first, then old chunks go, then the manifest tells of it."""
-        chunks = [item for prepared in group for item in prepared.chunks]
-        with self.recorder.step("embed", "embedding") as step:
-            step.note({"chunks": len(chunks), "model": self.searcher.embedder.name})
-            entries = self._embed(chunks)
-        with self.recorder.step("store", "span") as step:
-            step.note({"chunks": len(entries)})
-            self.searcher.store.upsert(entries)
-            stale = [i for item in group if item.old for i in set(item.old.chunk_ids) - {c.id for c in item.chunks}]
-            self.searcher.store.delete(stale)
-            self.manifest.put([self._record(item) for item in group])
-        for item in group:
-            outcome: Outcome = "replaced" if item.old else "added"
-            yield Document(uri=item.file.uri, outcome=outcome, chunks=len(item.chunks))
-
-    def _embed(self, chunks: Sequence[Chunk]) -> list[Entry]:
-        texts = [item.indexed_text for item in chunks]
-        size = self.settings.ingest.batch_chunks
-        rows = [
-            row
-            for start in range(0, len(texts), size)
-            for row in self.searcher.embedder.embed(texts[start : start + size])
-        ]
-        return [
-            Entry(chunk=item, vectors=Vectors(dense=tuple(row.tolist()), lexical=self.searcher.lexical.passage(text)))
-            for item, text, row in zip(chunks, texts, rows, strict=True)
-        ]
-
-    def _record(self, item: _Prepared) -> Record:
-        ids = tuple(item.id for item in item.chunks)
-        return Record(uri=item.file.uri, source=item.file.source, hash=item.hash, recipe=self.recipe, chunk_ids=ids)
-
-    def _remove(self, gone: Sequence[Record]) -> Iterator[Document]:
-        if gone:
-            self.searcher.store.delete([i for record in gone for i in record.chunk_ids])
-            self.manifest.remove([record.uri for record in gone])
-        for record in gone:
-            yield Document(uri=record.uri, outcome="removed", chunks=len(record.chunk_ids))
+            continue
+        if isinstance(message, Refused):
+            group = [part for part in group if part.job.uri != message.job.uri]
+        yield message
+    if group:
+        yield group
 
 
 def _vanished(records: Mapping[str, Record], paths: Sequence[Path], files: Sequence[File], root: Path) -> list[Record]:
@@ -220,38 +226,20 @@ def _vanished(records: Mapping[str, Record], paths: Sequence[Path], files: Seque
     ]
 
 
-def _report(seen: Sequence[Document], *, total: int, recorder: Recorder) -> Report:
-    def count(outcome: Outcome) -> int:
-        return sum(document.outcome == outcome for document in seen)
-
-    return Report(
-        added=count("added"),
-        replaced=count("replaced"),
-        unchanged=count("unchanged"),
-        removed=count("removed"),
-        failed=count("failed"),
-        chunks=sum(document.chunks for document in seen if document.outcome in ("added", "replaced")),
-        total_chunks=total,
-        seconds=round(recorder.elapsed_ms() / 1000, 2),
-        trace_id=recorder.trace_id,
-    )
-
-
 def _keep(
     settings: Settings,
     recorder: Recorder,
     status: Literal["ok", "failed", "abandoned"],
-    seen: Sequence[Document],
+    output: Any,
     *,
-    error: str = "",
+    is_error: bool = False,
 ) -> None:
     if not settings.trace.enabled:
         return
-    output = error or {"documents": [asdict(document) for document in seen if document.outcome != "unchanged"]}
     facts = {"config_hash": settings.config_hash(), "code_version": code_version(), "index": settings.store.collection}
     trace = recorder.finish(status=status, output=output, attributes=facts)
     try:
         open_spool(settings).add_trace(trace if settings.trace.content == "full" else without_content(trace))
     except StoreError as failure:
         # Where the disk refuses the index too, the run's own error says so.
-        log.log(logging.DEBUG if error else logging.WARNING, "the trace of this run was not kept: %s", failure)
+        log.log(logging.DEBUG if is_error else logging.WARNING, "the trace of this run was not kept: %s", failure)

@@ -343,7 +343,7 @@ def _hit_facts(hit: Hit) -> dict[str, Any]:
         "page": chunk.page,
         "headings": list(chunk.headings),
         "text": chunk.text,
-        "document_hash": chunk.document_hash,
+        "revision": chunk.revision,
         "score": hit.score,
         "scores": dict(hit.scores),
     }

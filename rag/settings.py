@@ -102,8 +102,16 @@ class Ingest(Section):
     """How documents become chunks."""
 
     chunk_tokens: int = Field(160, ge=32, description="longest chunk, counted with the embedder's tokenizer")
-    batch_chunks: int = Field(32, ge=1, description="chunks embedded and stored at once")
-    max_file_mb: int = Field(100, ge=1, description="larger files are refused")
+    max_file_mb: int = Field(500, ge=1, description="larger files are refused")
+    workers: int = Field(1, ge=1, description="processes that parse and cut documents beside the embedding")
+    parse_timeout_s: float = Field(120.0, gt=0, description="longest time without progress in parsing a document")
+    parse_memory_mb: int = Field(1000, ge=100, description="most memory of a process that parses documents")
+    wait_s: float = Field(3600.0, ge=0, description="longest wait for another run that fills the same index")
+
+    @property
+    def max_file_bytes(self) -> int:
+        """The largest file, in bytes."""
+        return self.max_file_mb * 1_000_000
 
 
 class Retrieve(Section):

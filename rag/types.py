@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -10,17 +11,24 @@ Role = Literal["system", "user", "assistant"]
 StepKind = Literal["chain", "retriever", "embedding", "generation", "evaluator", "span"]
 Support = Literal["supported", "partly", "unsupported"]
 
+_CHUNKS = uuid.UUID("6f0c1a52-9c1e-5d0b-8f57-3d4f2a1b7c90")
+
 
 def place_name(page: int | None, headings: Sequence[str]) -> str:
     """A place in a document for people: the page, then the heading path."""
     return ", ".join(part for part in (f"page {page}" if page else "", " › ".join(headings)) if part)
 
 
+def chunk_id(uri: str, revision: str, position: int) -> str:
+    """The UUID of a chunk: the same for the same place in the same revision of a document."""
+    return str(uuid.uuid5(_CHUNKS, f"{uri}\n{revision}\n{position}"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
     """A passage of a document, small enough for the embedder's window.
 
-    `id` is a UUID derived from document, position and text. `page` counts from 1 and is None where the
+    `id` is a UUID derived from document, revision and position (`chunk_id`). `page` counts from 1 and is None where the
     format has no pages. `position` is the chunk's place in its document, from 0.
     """
 
@@ -31,7 +39,7 @@ class Chunk:
     page: int | None
     position: int
     text: str
-    document_hash: str
+    revision: str
 
     @property
     def place(self) -> str:
@@ -47,6 +55,20 @@ class Chunk:
     def indexed_text(self) -> str:
         """The text that is embedded and searched: the label, then the passage."""
         return f"{self.label}\n{self.text}" if self.label else self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """A document as it was at one time: its name, a digest of its content and of how it was made, how many chunks."""
+
+    uri: str
+    digest: str
+    chunks: int
+
+    @property
+    def chunk_ids(self) -> list[str]:
+        """The ids of its chunks, in order."""
+        return [chunk_id(self.uri, self.digest, position) for position in range(self.chunks)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,6 +89,7 @@ def test_a_wrong_digest(plumb: Plumb, project: Path, corpus: Path) -> None:
 
 def test_a_model_server_that_is_down(plumb: Plumb, filled: Path) -> None:
     env = {"PLUMB_PROVIDERS__OLLAMA__BASE_URL": "http://127.0.0.1:9/v1"}
+    fine(plumb("search", "leave"))  # the engine tidies its own files when they are opened first
     before = untraced(filled)
     line = failed(plumb("ask", ASKED, env={**env, "PLUMB_ROLES__ANSWER": "ollama:x"}), code=1)
     assert "can't reach ollama:x at http://127.0.0.1:9/v1" in line
@@ -132,13 +133,14 @@ def test_a_disk_that_became_read_only(plumb: Plumb, filled: Path) -> None:
     (filled / "docs" / "new.md").write_text("# New\n\nA new text.\n")
     before = contents(filled)
     for arguments, code in ((["ingest", "docs"], 1), (["search", "leave"], 1), (["ask", "leave"], 1)):
-        assert "Permission denied" in failed(plumb(*arguments, bound_by_rights=True), code=code)
+        line = failed(plumb(*arguments, bound_by_rights=True), code=code)
+        assert "Permission denied" in line or "readonly database" in line
     assert contents(filled) == before
 
 
 def test_a_full_disk(plumb: Plumb, project: Path, corpus: Path, small_disk: Path) -> None:
     line = failed(plumb("ingest", "docs", env={"PLUMB_DATA_DIR": str(small_disk / "data")}), code=1)
-    assert "has 0 MB free; expected at least 100 MB; free space there" in line
+    assert "database or disk is full; expected a writable folder with free space" in line
     assert not (small_disk / "data" / "index" / "plumbline").exists()
 
 

@@ -13,7 +13,8 @@ from evals.bench.project import HANDBOOK, HELD_OUT, QUESTIONS, new_project, requ
 from evals.dataset import load_dataset, select
 from evals.records import Figure, Run, save_run
 from evals.run import Progress, evaluate
-from ingest.pipeline import Report, ingest
+from ingest.pipeline import ingest
+from ingest.progress import Report
 from rag.engine import Engine
 
 FIRST_TOKEN_MS = 8000.0

@@ -24,7 +24,8 @@ from platformdirs import user_cache_path
 
 from evals.bench.figures import Line, Measured, Note
 from evals.bench.project import REPOSITORY, new_project
-from ingest.pipeline import Report, ingest
+from ingest.pipeline import ingest
+from ingest.progress import Report
 from rag.errors import InputError
 from rag.search import Searcher
 from rag.types import Hit

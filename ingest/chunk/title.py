@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ingest.chunk.pieces import Piece, grouped, taken_apart
 from ingest.parse import Element, Parsed
-from rag.types import Chunk
+from rag.types import Chunk, chunk_id
 
 Count = Callable[[str], int]
 
-_NAMESPACE = uuid.UUID("6f0c1a52-9c1e-5d0b-8f57-3d4f2a1b7c90")
+_SECTION_ELEMENTS = 500
 _CHARS_A_TOKEN = 40  # text with more characters a token than this is taken apart without counting
 
 
@@ -24,9 +22,7 @@ class _Section:
     elements: tuple[Element, ...]
 
 
-def chunk(
-    parsed: Parsed, *, uri: str, document_hash: str, max_tokens: int, count: Callable[[str], int]
-) -> tuple[Chunk, ...]:
+def chunk(parsed: Parsed, *, uri: str, revision: str, max_tokens: int, count: Callable[[str], int]) -> Iterator[Chunk]:
     """The chunks of a document, in order, none longer than `max_tokens`.
 
     None crosses a heading or joins elements of two pages.
@@ -35,18 +31,14 @@ def chunk(
     single character that is itself too long may exceed the limit. Every word of the document is in some chunk.
     """
     title = _shortened(parsed.title, limit=count("") + max_tokens // 4, count=count)
-    blank = Chunk(id="", uri=uri, title=title, headings=(), page=None, position=0, text="", document_hash=document_hash)
-    found = [
+    blank = Chunk(id="", uri=uri, title=title, headings=(), page=None, position=0, text="", revision=revision)
+    passages = (
         passage
-        for section in _sections([element for element in parsed.elements if element.text.strip()], title)
+        for section in _sections((element for element in parsed.elements if element.text.strip()), title)
         for passage in _section_chunks(section, blank, max_tokens, count)
-    ]
-    return tuple(_identified(replace(passage, position=position)) for position, passage in enumerate(found))
-
-
-def _identified(passage: Chunk) -> Chunk:
-    digest = hashlib.sha256(passage.indexed_text.encode(errors="surrogatepass")).hexdigest()
-    return replace(passage, id=str(uuid.uuid5(_NAMESPACE, f"{passage.uri}\n{passage.position}\n{digest}")))
+    )
+    for position, passage in enumerate(passages):
+        yield replace(passage, position=position, id=chunk_id(uri, revision, position))
 
 
 def _shortened(text: str, *, limit: int, count: Count) -> str:
@@ -57,19 +49,27 @@ def _shortened(text: str, *, limit: int, count: Count) -> str:
     return " ".join(words)
 
 
-def _sections(elements: Sequence[Element], title: str) -> Iterator[_Section]:
-    """The elements below each heading; a heading with nothing below it stands for itself."""
+def _sections(elements: Iterable[Element], title: str) -> Iterator[_Section]:
+    """The elements below each heading; a heading with nothing below it stands for itself.
+
+    A long section comes in several of the same headings, so that no more than a few hundred elements are held.
+    """
     path: list[Element] = []
     below: list[Element] = []
+    is_empty = True
     for element in elements:
         if element.kind != "title":
             below.append(element)
+            is_empty = False
+            if len(below) == _SECTION_ELEMENTS:
+                yield _section(path, below, title)
+                below = []
             continue
-        if below or (path and element.level <= path[-1].level):
+        if below or (is_empty and path and element.level <= path[-1].level):
             yield _section(path, below, title)
         path = [*(heading for heading in path if heading.level < element.level), element]
-        below = []
-    if below or path:
+        below, is_empty = [], True
+    if below or (is_empty and path):
         yield _section(path, below, title)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,7 +26,10 @@ class Element:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """A document's title and its elements in reading order; a parser may leave the title empty."""
+    """A document's title and its elements in reading order, to be gone through once.
+
+    A parser may leave the title empty, and may read on while the elements are taken.
+    """
 
     title: str
-    elements: tuple[Element, ...]
+    elements: Iterable[Element]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from rag.embed.protocol import Embedder, Matrix, TokenEmbedder
+from collections.abc import Callable
+
+from rag.embed.protocol import Embedder, Matrix, TokenEmbedder, guess_tokens
 from rag.settings import Settings, secret, split_model
 
-__all__ = ["Embedder", "Matrix", "TokenEmbedder", "make_embedder"]
+__all__ = ["Embedder", "Matrix", "TokenEmbedder", "make_counter", "make_embedder"]
 
 
 def make_embedder(settings: Settings) -> Embedder:
@@ -30,3 +32,9 @@ def make_embedder(settings: Settings) -> Embedder:
 
             server = settings.provider(provider)
             return OpenAIEmbedder(name, model=model, server=server, api_key=secret(server.api_key_env))
+
+
+def make_counter(settings: Settings) -> Callable[[str], int]:
+    """How the embedder that roles.embed names counts the tokens of a text, without the model itself."""
+    provider, _ = split_model(settings.roles.embed, role="embed")
+    return make_embedder(settings).count if provider in ("local", "scripted") else guess_tokens

@@ -1,30 +1,44 @@
 """The embedded Qdrant engine: a folder on disk, no server.
 
-The engine lets one process open a folder at a time. Each operation opens it under a file lock and closes it
-again (about 45 ms), so that a chat page, an ingest run and a search can share one index by taking turns.
+The engine lets one process open a folder at a time: `rag/store/lease.py` has them take turns.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import qdrant_edge as qdrant
-from filelock import FileLock, Timeout
 
 from rag.errors import StoreError
-from rag.store.protocol import LEXICAL, Candidate, Entry, joined, merge, other_embedder, to_chunk, to_payload
-from rag.types import Chunk, Vectors
+from rag.store.lease import Lease
+from rag.store.protocol import (
+    LEXICAL,
+    LIVE,
+    STATE,
+    Candidate,
+    Entry,
+    joined,
+    merge,
+    other_embedder,
+    to_chunk,
+    to_payload,
+)
+from rag.types import Chunk, Revision, Vectors
 
 DENSE = "dense"
 PAGE = 1000
 # The engine writes through memory maps and grows its files by 32 MB: on a full disk the system ends the process.
 RESERVE_BYTES = 100_000_000
+# So many chunks are searched one by one before a graph over them is built, which takes some 3 s and holds the folder.
+# Each such segment stays as it is: merging them would build ever larger graphs anew.
+SEGMENT_POINTS = 10_000
+SEGMENTS = 10_000
 
 
 class EdgeStore:
@@ -34,11 +48,13 @@ class EdgeStore:
         """Name the folder; nothing is read or written yet."""
         self._folder = folder
         self._identity: dict[str, Any] = {"embedder": embedder, "dimension": dimension}
-        self._lock_timeout_s = lock_timeout_s
-        self._thread_lock = threading.Lock()
+        self._lease = Lease(folder, self._load, timeout_s=lock_timeout_s)
 
-    def upsert(self, entries: Sequence[Entry]) -> None:
-        """Write entries, durable on return."""
+    def stage(self, entries: Sequence[Entry]) -> None:
+        """Write chunks that no search finds yet, durable on return."""
+        if not entries:
+            return
+        self._require_space()
         points = [
             qdrant.Point(
                 entry.chunk.id,
@@ -47,20 +63,33 @@ class EdgeStore:
             )
             for entry in entries
         ]
-        if points:
-            self._require_space()
-            self._update(qdrant.UpdateOperation.upsert_points(points))
+        with self._turn() as shard:
+            shard.update(qdrant.UpdateOperation.upsert_points(points))
+            shard.flush()
+            if _unindexed(shard) > SEGMENT_POINTS:
+                shard.optimize()
 
-    def delete(self, ids: Sequence[str]) -> None:
-        """Remove chunks by id."""
-        if ids and self._exists():
-            self._update(qdrant.UpdateOperation.delete_points(list(ids)))
+    def publish(self, new: Sequence[Revision], *, retired: Sequence[Revision] = ()) -> None:
+        """Let searches find `new` and forget `retired`, in one step for every reader and through a crash."""
+        if not (new or (retired and self._exists())):
+            return
+        with self._turn() as shard:
+            self._note_switch({"publish": _ids(new), "retire": _ids(retired)})
+            self._switch(shard)
+
+    def live(self, ids: Sequence[str]) -> set[str]:
+        """Those of these chunks that searches find."""
+        if not (ids and self._exists()):
+            return set()
+        with self._turn() as shard:
+            records = shard.retrieve(list(ids), with_payload=True, with_vector=False)
+        return {str(record.id) for record in records if record.payload.get(STATE) == LIVE}
 
     def candidates(self, vectors: Vectors, *, depth: int) -> list[Candidate]:
         """The best `depth` chunks of each leg, each with its score in both."""
         if not self._exists():
             return []
-        with self._open() as shard:
+        with self._turn() as shard:
             dense = _query(shard, DENSE, list(vectors.dense), depth)
             lexical = _query(shard, LEXICAL, _sparse(vectors), depth)
             ids, no_dense, no_lexical = merge(dense, lexical)
@@ -73,18 +102,23 @@ class EdgeStore:
         """All chunks, read a page at a time."""
         offset: Any = None
         while self._exists():
-            with self._open() as shard:
-                records, offset = shard.scroll(qdrant.ScrollRequest(limit=PAGE, offset=offset, with_payload=True))
+            request = qdrant.ScrollRequest(limit=PAGE, offset=offset, filter=_LIVE, with_payload=True)
+            with self._turn() as shard:
+                records, offset = shard.scroll(request)
             yield from (to_chunk(record.id, record.payload) for record in records)
             if offset is None:
                 return
 
     def count(self) -> int:
-        """How many chunks are stored."""
+        """How many chunks can be found."""
         if not self._exists():
             return 0
-        with self._open() as shard:
-            return int(shard.count(qdrant.CountRequest(exact=True)))
+        with self._turn() as shard:
+            return int(shard.count(qdrant.CountRequest(exact=True, filter=_LIVE)))
+
+    def close(self) -> None:
+        """Let other processes have the folder at once; the next call opens it again."""
+        self._lease.close()
 
     def _exists(self) -> bool:
         return self._identity_file.is_file()
@@ -92,6 +126,10 @@ class EdgeStore:
     @property
     def _identity_file(self) -> Path:
         return self._folder / "plumbline.json"
+
+    @property
+    def _switch_file(self) -> Path:
+        return self._folder / "switch.json"
 
     def _require_space(self) -> None:
         there = next(folder for folder in self._folder.parents if folder.is_dir())
@@ -103,48 +141,37 @@ class EdgeStore:
                 remedy="free space there, or set data_dir to another disk",
             )
 
-    def _update(self, operation: Any) -> None:
-        with self._open() as shard:
-            shard.update(operation)
-            shard.flush()
+    def _note_switch(self, switch: Mapping[str, Any]) -> None:
+        """Write down what is to be done, so that whoever opens the folder after a crash does it first."""
+        draft = self._switch_file.with_suffix(".new")
+        with draft.open("w") as file:
+            json.dump(switch, file)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self._switch_file)
+
+    def _switch(self, shard: Any) -> None:
+        switch = json.loads(self._switch_file.read_text())
+        if switch["publish"]:
+            shard.update(qdrant.UpdateOperation.set_payload(switch["publish"], {STATE: LIVE}))
+        if switch["retire"]:
+            shard.update(qdrant.UpdateOperation.delete_points(switch["retire"]))
+        shard.flush()
+        self._switch_file.unlink()
 
     @contextmanager
-    def _open(self) -> Iterator[Any]:
-        with self._locked():
-            try:
-                shard = self._load()
-                try:
-                    yield shard
-                finally:
-                    shard.close()
-            except (StoreError, GeneratorExit):
+    def _turn(self) -> Iterator[Any]:
+        try:
+            with self._lease.turn() as shard:
+                yield shard
+        except (StoreError, GeneratorExit):
+            raise
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise _unusable(self._folder, error) from None
+        except Exception as error:
+            if type(error) is not Exception:  # what the engine raises
                 raise
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                raise _unusable(self._folder, error) from None
-            except Exception as error:
-                if type(error) is not Exception:
-                    raise
-                raise _unusable(self._folder, error) from None
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        lock = FileLock(f"{self._folder}.lock", timeout=self._lock_timeout_s)
-        with self._thread_lock:
-            try:
-                self._folder.parent.mkdir(parents=True, exist_ok=True)
-                lock.acquire()
-            except Timeout:
-                raise StoreError(
-                    f"the index {self._folder} is in use by another process",
-                    expected=f"a turn within store.timeout_s = {self._lock_timeout_s:g} s",
-                    remedy="try again when it is done",
-                ) from None
-            except OSError as error:
-                raise _unusable(self._folder, error) from None
-            try:
-                yield
-            finally:
-                lock.release()
+            raise _unusable(self._folder, error) from None
 
     def _load(self) -> Any:
         if not self._exists():
@@ -152,7 +179,10 @@ class EdgeStore:
         identity = json.loads(self._identity_file.read_text())
         if identity != self._identity:
             raise other_embedder(str(self._folder), identity["embedder"], self._identity["embedder"])
-        return qdrant.EdgeShard.load(str(self._folder))
+        shard = qdrant.EdgeShard.load(str(self._folder))
+        if self._switch_file.is_file():
+            self._switch(shard)
+        return shard
 
     def _create(self) -> Any:
         # A folder without an identity is what a crash left while it was made: it holds nothing yet.
@@ -165,13 +195,35 @@ class EdgeStore:
                     DENSE: qdrant.EdgeVectorParams(size=self._identity["dimension"], distance=qdrant.Distance.Cosine)
                 },
                 sparse_vectors={LEXICAL: qdrant.EdgeSparseVectorParams(modifier=qdrant.Modifier.Idf)},
+                optimizers=_segments(self._identity["dimension"]),
             ),
         )
+        shard.update(qdrant.UpdateOperation.create_field_index(STATE, qdrant.PayloadSchemaType.Keyword))
         # Written last and at once: from here on the folder counts as made.
         draft = self._identity_file.with_suffix(".new")
         draft.write_text(json.dumps(self._identity))
         draft.replace(self._identity_file)
         return shard
+
+
+_LIVE = qdrant.Filter(must=[qdrant.FieldCondition(key=STATE, match=qdrant.MatchValue(value=LIVE))])
+
+
+def _segments(dimension: int) -> Any:
+    kilobytes = SEGMENT_POINTS * dimension * 4 // 1024
+    return qdrant.EdgeOptimizersConfig(
+        max_segment_size=2 * kilobytes, indexing_threshold=kilobytes // 2, default_segment_number=SEGMENTS
+    )
+
+
+def _unindexed(shard: Any) -> int:
+    """Chunks whose dense vector is in no graph yet; the engine counts the lexical ones as indexed from the start."""
+    info = shard.info()
+    return int(2 * info.points_count - info.indexed_vectors_count)
+
+
+def _ids(revisions: Sequence[Revision]) -> list[str]:
+    return [chunk for revision in revisions for chunk in revision.chunk_ids]
 
 
 def _sparse(vectors: Vectors) -> Any:
@@ -187,7 +239,7 @@ def _query(
         qdrant.QueryRequest(
             limit=limit,
             query=qdrant.Query.Nearest(vector, using=leg),
-            filter=qdrant.Filter(must=[qdrant.HasIdCondition(set(within))]) if within else None,
+            filter=qdrant.Filter(must=[qdrant.HasIdCondition(set(within))]) if within else _LIVE,
             with_payload=False,
         )
     )

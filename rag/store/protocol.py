@@ -7,9 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from rag.errors import StoreError
-from rag.types import Chunk, Vectors
+from rag.types import Chunk, Revision, Vectors
 
 LEXICAL = "bm25"
+# The field of a stored chunk that lets searches find it or not.
+STATE, STAGED, LIVE = "state", "staged", "live"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,33 +34,44 @@ class Candidate:
 class Store(Protocol):
     """Chunks found by meaning and by words. Every method raises StoreError when the engine refuses."""
 
-    def upsert(self, entries: Sequence[Entry]) -> None:
-        """Write entries, durable on return; an entry with the same chunk id is replaced."""
+    def stage(self, entries: Sequence[Entry]) -> None:
+        """Write chunks that no search finds yet, durable on return; one with the same id is replaced."""
 
-    def delete(self, ids: Sequence[str]) -> None:
-        """Remove chunks by id; unknown ids are no error."""
+    def publish(self, new: Sequence[Revision], *, retired: Sequence[Revision] = ()) -> None:
+        """Let searches find the staged chunks of `new` and forget those of `retired`, in one step.
+
+        A document's old revision answers until its new one is complete, and never do both. Unknown chunks are no
+        error; so this also removes documents, and what was staged in vain.
+        """
+
+    def live(self, ids: Sequence[str]) -> set[str]:
+        """Those of these chunks that searches find."""
 
     def candidates(self, vectors: Vectors, *, depth: int) -> list[Candidate]:
         """The best `depth` chunks of each leg, merged, each with its score in both legs."""
 
     def chunks(self) -> Iterator[Chunk]:
-        """All chunks, in no particular order."""
+        """All chunks that searches find, in no particular order."""
 
     def count(self) -> int:
-        """How many chunks are stored."""
+        """How many chunks searches find."""
+
+    def close(self) -> None:
+        """Let go of what is held between calls; the next call takes it again."""
 
 
 def to_payload(chunk: Chunk) -> dict[str, Any]:
-    """The chunk as a payload; its id is the point's id and not repeated."""
+    """The chunk as a payload, not live yet; its id is the point's id and not repeated."""
     payload = asdict(chunk)
     del payload["id"]
-    return {**payload, "headings": list(chunk.headings)}
+    return {**payload, "headings": list(chunk.headings), STATE: STAGED}
 
 
 def to_chunk(point_id: object, payload: Mapping[str, Any]) -> Chunk:
     """The chunk that `to_payload` stored; raises StoreError for anything else."""
     try:
-        return Chunk(id=str(point_id), **{**payload, "headings": tuple(payload["headings"])})
+        fields = {name: value for name, value in payload.items() if name != STATE}
+        return Chunk(id=str(point_id), **{**fields, "headings": tuple(fields["headings"])})
     except (KeyError, TypeError) as error:
         raise StoreError(
             f"the stored chunk {point_id} can't be read: {error}",

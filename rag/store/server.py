@@ -14,8 +14,19 @@ from qdrant_client.http.exceptions import ApiException
 
 from rag.errors import ConfigError, StoreError
 from rag.settings import redact_url
-from rag.store.protocol import LEXICAL, Candidate, Entry, joined, merge, other_embedder, to_chunk, to_payload
-from rag.types import Chunk, Vectors
+from rag.store.protocol import (
+    LEXICAL,
+    LIVE,
+    STATE,
+    Candidate,
+    Entry,
+    joined,
+    merge,
+    other_embedder,
+    to_chunk,
+    to_payload,
+)
+from rag.types import Chunk, Revision, Vectors
 
 PAGE = 1000
 # The server refuses a request of more than 32 MB, and a point of a wide embedder takes up to 70 kB as JSON.
@@ -47,8 +58,8 @@ class ServerStore:
         self._dimension = dimension
         self._known = False
 
-    def upsert(self, entries: Sequence[Entry]) -> None:
-        """Write entries, durable on return."""
+    def stage(self, entries: Sequence[Entry]) -> None:
+        """Write chunks that no search finds yet, durable on return."""
         if not entries:
             return
         with self._translated():
@@ -57,12 +68,20 @@ class ServerStore:
                 points = [self._point(entry) for entry in entries[start : start + WRITE_POINTS]]
                 self._client.upsert(self._collection, points, wait=True)
 
-    def delete(self, ids: Sequence[str]) -> None:
-        """Remove chunks by id."""
+    def publish(self, new: Sequence[Revision], *, retired: Sequence[Revision] = ()) -> None:
+        """Let searches find `new` and forget `retired`: one request, which the server carries out in a row."""
+        switch: list[models.UpdateOperation] = [*_published(new), *_retired(retired)]
         with self._translated():
-            if ids and self._exists():
-                selector = models.PointIdsList(points=list(ids))
-                self._client.delete(self._collection, points_selector=selector, wait=True)
+            if switch and self._exists():
+                self._client.batch_update_points(self._collection, switch, wait=True)
+
+    def live(self, ids: Sequence[str]) -> set[str]:
+        """Those of these chunks that searches find."""
+        with self._translated():
+            if not (ids and self._exists()):
+                return set()
+            records = self._client.retrieve(self._collection, list(ids), with_payload=[STATE])
+        return {str(record.id) for record in records if (record.payload or {}).get(STATE) == LIVE}
 
     def candidates(self, vectors: Vectors, *, depth: int) -> list[Candidate]:
         """The best `depth` chunks of each leg, each with its score in both."""
@@ -83,15 +102,22 @@ class ServerStore:
         offset: Any = None
         while self.count():
             with self._translated():
-                records, offset = self._client.scroll(self._collection, limit=PAGE, offset=offset, with_payload=True)
+                records, offset = self._client.scroll(
+                    self._collection, limit=PAGE, offset=offset, scroll_filter=_LIVE, with_payload=True
+                )
             yield from (to_chunk(record.id, record.payload or {}) for record in records)
             if offset is None:
                 return
 
     def count(self) -> int:
-        """How many chunks are stored."""
+        """How many chunks can be found."""
         with self._translated():
-            return self._client.count(self._collection, exact=True).count if self._exists() else 0
+            if not self._exists():
+                return 0
+            return self._client.count(self._collection, count_filter=_LIVE, exact=True).count
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def _point(self, entry: Entry) -> models.PointStruct:
         vector: dict[str, Any] = {self._dense: list(entry.vectors.dense), LEXICAL: _sparse(entry.vectors)}
@@ -102,7 +128,7 @@ class ServerStore:
     ) -> list[tuple[str, float]]:
         if limit == 0:
             return []
-        chosen = models.Filter(must=[models.HasIdCondition(has_id=list(within))]) if within else None
+        chosen = models.Filter(must=[models.HasIdCondition(has_id=list(within))]) if within else _LIVE
         found = self._client.query_points(
             self._collection, query=vector, using=leg, limit=limit, query_filter=chosen, with_payload=False
         )
@@ -125,6 +151,7 @@ class ServerStore:
             vectors_config={self._dense: models.VectorParams(size=self._dimension, distance=models.Distance.COSINE)},
             sparse_vectors_config={LEXICAL: models.SparseVectorParams(modifier=models.Modifier.IDF)},
         )
+        self._client.create_payload_index(self._collection, STATE, models.PayloadSchemaType.KEYWORD, wait=True)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -136,6 +163,21 @@ class ServerStore:
                 expected="a running server at store.url",
                 remedy="start it ('docker compose up -d qdrant'), or change store.url; 'plumb doctor' checks it",
             ) from None
+
+
+_LIVE = models.Filter(must=[models.FieldCondition(key=STATE, match=models.MatchValue(value=LIVE))])
+
+
+def _published(revisions: Sequence[Revision]) -> Iterator[models.SetPayloadOperation]:
+    ids = [chunk for revision in revisions for chunk in revision.chunk_ids]
+    if ids:
+        yield models.SetPayloadOperation(set_payload=models.SetPayload(payload={STATE: LIVE}, points=list(ids)))
+
+
+def _retired(revisions: Sequence[Revision]) -> Iterator[models.DeleteOperation]:
+    ids = [chunk for revision in revisions for chunk in revision.chunk_ids]
+    if ids:
+        yield models.DeleteOperation(delete=models.PointIdsList(points=list(ids)))
 
 
 def _sparse(vectors: Vectors) -> models.SparseVector:

@@ -27,7 +27,7 @@ def hit(uri: str, *, marker: int | None = None, shown: str | None = None) -> Ret
         score=1.0,
         scores={},
         chunk_id="c",
-        document_hash="d",
+        revision="d",
     )
 
 

@@ -30,7 +30,7 @@ def words(text: str) -> int:
 
 
 def chunks(parsed: Parsed, *, max_tokens: int = 40, count: Callable[[str], int] = words) -> tuple[Chunk, ...]:
-    return chunk(parsed, uri="file:///a.md", document_hash="abc", max_tokens=max_tokens, count=count)
+    return tuple(chunk(parsed, uri="file:///a.md", revision="abc", max_tokens=max_tokens, count=count))
 
 
 def text(content: str) -> Element:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ingest.pipeline import Report, ingest, manifest_path
+from ingest.pipeline import ingest, manifest_path
+from ingest.progress import Report
 from rag.settings import Settings, StoreSettings, load_settings
 
 

@@ -215,6 +215,6 @@ def test_no_chunk_is_longer_than_the_window(local: Embedder, limit: int) -> None
     for file in ("hr/leave.md", "it/it-security.md"):
         path = HANDBOOK / file
         parsed = parse(path, path.read_bytes())
-        chunks = chunk(parsed, uri=file, document_hash="x", max_tokens=limit, count=local.count)
+        chunks = list(chunk(parsed, uri=file, revision="x", max_tokens=limit, count=local.count))
         assert chunks
         assert max(local.count(item.indexed_text) for item in chunks) <= limit <= local.max_tokens

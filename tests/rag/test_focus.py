@@ -19,9 +19,7 @@ CANTEEN = "Soup costs 3 euros. The ferry has no canteen."
 
 
 def hit(name: str, text: str, score: float) -> Hit:
-    chunk = Chunk(
-        id=name, uri=f"{name}.md", title=name, headings=(), page=None, position=0, text=text, document_hash="0"
-    )
+    chunk = Chunk(id=name, uri=f"{name}.md", title=name, headings=(), page=None, position=0, text=text, revision="0")
     return Hit(chunk=chunk, score=score, scores={})
 
 

@@ -19,7 +19,7 @@ def candidate(name: str, dense: float, lexical: float, *, uri: str = "", text: s
         page=None,
         position=0,
         text=text or f"text of {name}",
-        document_hash="0",
+        revision="0",
     )
     return Candidate(chunk=chunk, dense=dense, lexical=lexical)
 

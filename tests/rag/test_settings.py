@@ -56,11 +56,11 @@ def test_a_named_file_wins_over_the_nearest(tmp_path: Path, monkeypatch: pytest.
 def test_variables_win_over_the_file_key_by_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = written(tmp_path, '[store]\nkind = "server"\nurl = "http://a:1"\n[ingest]\nchunk_tokens = 99\n')
     monkeypatch.setenv("PLUMB_STORE__URL", "http://b:2")
-    monkeypatch.setenv("PLUMB_INGEST", '{"batch_chunks": 7}')
+    monkeypatch.setenv("PLUMB_INGEST", '{"workers": 7}')
     monkeypatch.setenv("PLUMB_DATA_DIR", "elsewhere")
     settings = load_settings(file)
     assert (settings.store.kind, settings.store.url) == ("server", "http://b:2")
-    assert (settings.ingest.chunk_tokens, settings.ingest.batch_chunks) == (99, 7)
+    assert (settings.ingest.chunk_tokens, settings.ingest.workers) == (99, 7)
     assert settings.data_path == tmp_path / "elsewhere"
 
 

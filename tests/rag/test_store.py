@@ -27,7 +27,7 @@ from rag.store import Entry, Store, open_store
 from rag.store.edge import EdgeStore
 from rag.store.protocol import Candidate
 from rag.store.server import ServerStore, connect
-from rag.types import Chunk, Sparse, Vectors
+from rag.types import Chunk, Revision, Sparse, Vectors
 
 DIMENSION = 16
 LEXICAL = Lexical("english")
@@ -60,19 +60,34 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
         client.close()
 
 
-def entry(number: int, text: str, *, dense: Sequence[float] | None = None) -> Entry:
-    """A chunk with this text; its dense vector is random, but always the same."""
+def revision(number: int, digest: str = "abc") -> Revision:
+    """A document of one chunk."""
+    return Revision(uri=f"docs/{number}.md", digest=digest, chunks=1)
+
+
+def identifier(number: int) -> str:
+    return revision(number).chunk_ids[0]
+
+
+def write(store: Store, entries: Sequence[Entry]) -> None:
+    """Stage and publish documents of one chunk each."""
+    store.stage(entries)
+    store.publish([Revision(uri=e.chunk.uri, digest=e.chunk.revision, chunks=1) for e in entries])
+
+
+def entry(number: int, text: str, *, dense: Sequence[float] | None = None, digest: str = "abc") -> Entry:
+    """The only chunk of a document, with this text; its dense vector is random, but always the same."""
     row = np.random.default_rng(number).normal(size=DIMENSION) if dense is None else np.array(dense, dtype=float)
     row = (row / np.linalg.norm(row)).astype(np.float32)
     chunk = Chunk(
-        id=str(uuid.UUID(int=number)),
+        id=revision(number, digest).chunk_ids[0],
         uri=f"docs/{number}.md",
         title=f"Document {number} “ü”",
         headings=("One", "Two › three"),
         page=number or None,
-        position=number,
+        position=0,
         text=text,
-        document_hash="abc",
+        revision=digest,
     )
     return Entry(chunk=chunk, vectors=Vectors(dense=tuple(row.tolist()), lexical=LEXICAL.passage(text)))
 
@@ -113,14 +128,14 @@ def test_an_empty_store_answers(make: Make) -> None:
     assert store.count() == 0
     assert list(store.chunks()) == []
     assert store.candidates(question("leave"), depth=5) == []
-    store.delete([str(uuid.UUID(int=1))])
-    store.upsert([])
+    store.publish([], retired=[revision(1)])
+    write(store, [])
     assert store.count() == 0
 
 
 def test_chunks_come_back_as_they_were(make: Make) -> None:
     entries = [entry(i, f"leave {i} ünïcode \n two lines") for i in range(3)]
-    make().upsert(entries)
+    write(make(), entries)
     again = make()
     assert again.count() == 3
     assert sorted(again.chunks(), key=lambda chunk: chunk.id) == [e.chunk for e in entries]
@@ -129,7 +144,7 @@ def test_chunks_come_back_as_they_were(make: Make) -> None:
 def test_more_chunks_than_a_page(make: Make) -> None:
     store = make()
     entries = [entry(i, "leave") for i in range(2100)]
-    store.upsert(entries)
+    write(store, entries)
     assert {chunk.id for chunk in store.chunks()} == {e.chunk.id for e in entries}
     assert store.count() == 2100
 
@@ -143,28 +158,28 @@ def test_many_chunks_go_to_the_server_in_several_requests() -> None:
             return super().upsert(collection_name, points, **options)
 
     store = ServerStore(Watched(":memory:"), "many", embedder="a:b", dimension=DIMENSION)
-    store.upsert([entry(i, "leave") for i in range(600)])
+    write(store, [entry(i, "leave") for i in range(600)])
     assert store.count() == 600
     assert sizes == [256, 256, 88]
 
 
 def test_the_same_id_replaces(make: Make) -> None:
     store = make()
-    store.upsert([entry(1, "hotel hotel"), entry(2, "train")])
-    store.upsert([entry(1, "train ticket", dense=[1] * DIMENSION)])
+    write(store, [entry(1, "hotel hotel"), entry(2, "train")])
+    write(store, [entry(1, "train ticket", dense=[1] * DIMENSION)])
     assert store.count() == 2
     assert {chunk.text for chunk in store.chunks()} == {"train ticket", "train"}
     found = {c.chunk.id: c for c in store.candidates(question("hotel"), depth=5)}
-    assert found[str(uuid.UUID(int=1))].lexical == 0
+    assert found[identifier(1)].lexical == 0
 
 
 def test_deleted_chunks_are_gone_and_unknown_ids_no_error(make: Make) -> None:
     store = make()
-    store.upsert(corpus(5))
-    store.delete([str(uuid.UUID(int=1)), str(uuid.UUID(int=2)), str(uuid.UUID(int=777))])
-    store.delete([])
+    write(store, corpus(5))
+    store.publish([], retired=[revision(1), revision(2), revision(777)])
+    store.publish([])
     assert store.count() == 3
-    ids = {str(uuid.UUID(int=i)) for i in (3, 4, 5)}
+    ids = {identifier(i) for i in (3, 4, 5)}
     assert {chunk.id for chunk in store.chunks()} == ids
     assert {c.chunk.id for c in store.candidates(question("leave travel"), depth=9)} == ids
 
@@ -173,7 +188,7 @@ def test_deleted_chunks_are_gone_and_unknown_ids_no_error(make: Make) -> None:
 def test_every_candidate_has_its_exact_score_in_both_legs(make: Make, depth: int) -> None:
     entries, asked = corpus(200), question("parental leave and the holiday budget")
     store = make()
-    store.upsert(entries)
+    write(store, entries)
     dense, lexical = cosines(entries, asked), bm25(entries, asked.lexical)
     found = store.candidates(asked, depth=depth)
     near = set(sorted(dense, key=lambda i: -dense[i])[:depth])
@@ -185,7 +200,7 @@ def test_every_candidate_has_its_exact_score_in_both_legs(make: Make, depth: int
 
 def test_words_nobody_wrote_leave_the_dense_leg(make: Make) -> None:
     store = make()
-    store.upsert(corpus(9))
+    write(store, corpus(9))
     found = store.candidates(question("xylophone"), depth=3)
     assert len(found) == 3
     assert {c.lexical for c in found} == {0.0}
@@ -193,9 +208,9 @@ def test_words_nobody_wrote_leave_the_dense_leg(make: Make) -> None:
 
 
 def test_another_embedder_is_refused_in_reading_and_writing(make: Make) -> None:
-    make().upsert(corpus(2))
+    write(make(), corpus(2))
     other = make("c:d")
-    for use in (other.count, lambda: other.upsert(corpus(1)), lambda: other.candidates(question("x"), depth=1)):
+    for use in (other.count, lambda: write(other, corpus(1)), lambda: other.candidates(question("x"), depth=1)):
         with pytest.raises(StoreError) as refused:
             use()
         assert "a:b" in refused.value.seen
@@ -210,7 +225,7 @@ def test_both_stores_rank_a_corpus_alike(tmp_path: Path) -> None:
     server: Store = ServerStore(client, "x", embedder="a:b", dimension=DIMENSION)
     entries = corpus(300)
     for store in (edge, server):
-        store.upsert(entries)
+        write(store, entries)
     for seed, asked in enumerate(("hotel budget", "password of the laptop", "bicycle parking for a visitor")):
         ranked = [ranking(store.candidates(question(asked, seed=seed), depth=20)) for store in (edge, server)]
         assert ranked[0] == ranked[1]
@@ -233,9 +248,9 @@ WRITER = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
-from test_store import edge, entry
+from test_store import edge, entry, write
 for i in range(5):
-    edge(Path(sys.argv[1]), lock_timeout_s=30).upsert([entry(int(sys.argv[2]) + i, "leave")])
+    write(edge(Path(sys.argv[1]), lock_timeout_s=30), [entry(int(sys.argv[2]) + i, "leave")])
 """
 
 
@@ -249,11 +264,11 @@ def test_two_processes_take_turns(tmp_path: Path) -> None:
 
 def test_many_threads_share_a_store(tmp_path: Path) -> None:
     store, failures = edge(tmp_path / "index", lock_timeout_s=30), list[BaseException]()
-    store.upsert(corpus(20))
+    write(store, corpus(20))
 
     def work(number: int) -> None:
         try:
-            store.upsert([entry(100 + number, f"hotel {number}")])
+            write(store, [entry(100 + number, f"hotel {number}")])
             assert len(store.candidates(question("hotel leave"), depth=3)) >= 3
         except BaseException as error:  # noqa: BLE001 - whatever a thread raises is told below
             failures.append(error)
@@ -278,7 +293,7 @@ with FileLock(sys.argv[1]):
 
 def test_waiting_for_another_process_ends(tmp_path: Path) -> None:
     folder = tmp_path / "index"
-    edge(folder).upsert(corpus(2))
+    write(edge(folder), corpus(2))
     holder = subprocess.Popen([sys.executable, "-c", HOLDER, f"{folder}.lock"], stdout=subprocess.PIPE)
     try:
         assert holder.stdout is not None
@@ -295,17 +310,17 @@ def test_waiting_for_another_process_ends(tmp_path: Path) -> None:
 
 def test_a_folder_left_by_a_crash_is_made_anew(tmp_path: Path) -> None:
     folder = tmp_path / "index"
-    edge(folder).upsert(corpus(3))
+    write(edge(folder), corpus(3))
     (folder / "plumbline.json").unlink()
     assert edge(folder).count() == 0
-    edge(folder).upsert(corpus(2))
+    write(edge(folder), corpus(2))
     assert edge(folder).count() == 2
 
 
 @pytest.mark.parametrize("identity", [b"", b"{", b"[]", b"null", b"{}", b'"x"', b"\xff"])
 def test_a_damaged_identity_is_a_store_error(tmp_path: Path, identity: bytes) -> None:
     folder = tmp_path / "index"
-    edge(folder).upsert(corpus(2))
+    write(edge(folder), corpus(2))
     (folder / "plumbline.json").write_bytes(identity)
     with pytest.raises(StoreError, match="can't use the index"):
         edge(folder).count()
@@ -313,7 +328,7 @@ def test_a_damaged_identity_is_a_store_error(tmp_path: Path, identity: bytes) ->
 
 def test_damaged_segments_are_a_store_error(tmp_path: Path) -> None:
     folder = tmp_path / "index"
-    edge(folder).upsert(corpus(2))
+    write(edge(folder), corpus(2))
     for file in folder.rglob("segment.json"):
         file.write_text("{")
     (folder / "edge_config.json").write_text("{")
@@ -324,8 +339,8 @@ def test_damaged_segments_are_a_store_error(tmp_path: Path) -> None:
 def test_a_chunk_of_another_version_is_a_store_error() -> None:
     client = QdrantClient(":memory:")
     store = ServerStore(client, "x", embedder="a:b", dimension=DIMENSION)
-    store.upsert(corpus(1))
-    client.set_payload("x", {"surprise": 1}, points=[str(uuid.UUID(int=1))])
+    write(store, corpus(1))
+    client.set_payload("x", {"surprise": 1}, points=[identifier(1)])
     with pytest.raises(StoreError, match="can't be read"):
         list(store.chunks())
     client.close()
@@ -334,12 +349,12 @@ def test_a_chunk_of_another_version_is_a_store_error() -> None:
 def test_a_place_that_can_not_be_written_is_a_store_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(StoreError, match="can't use the index"):
-        edge(tmp_path / "file" / "index").upsert(corpus(1))
+        write(edge(tmp_path / "file" / "index"), corpus(1))
     assert (tmp_path / "file").read_text() == "no folder"
 
 
 def test_the_identity_names_the_embedder(tmp_path: Path) -> None:
-    edge(tmp_path / "index").upsert(corpus(1))
+    write(edge(tmp_path / "index"), corpus(1))
     identity = json.loads((tmp_path / "index" / "plumbline.json").read_text())
     assert identity == {"embedder": "a:b", "dimension": DIMENSION}
 
@@ -354,7 +369,7 @@ def server_settings(url: str, tmp_path: Path) -> Settings:
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://user:pa55@127.0.0.1:9"])
 def test_a_server_that_is_down_is_one_clear_line(tmp_path: Path, url: str) -> None:
     store = open_store(server_settings(url, tmp_path), embedder="a:b", dimension=DIMENSION)
-    for use in (store.count, lambda: store.upsert(corpus(1)), lambda: list(store.chunks())):
+    for use in (store.count, lambda: write(store, corpus(1)), lambda: list(store.chunks())):
         with pytest.raises(StoreError, match="can't be reached") as failed:
             use()
         assert "pa55" not in str(failed.value)
@@ -370,5 +385,63 @@ def test_something_that_is_no_url_is_a_config_error(tmp_path: Path, url: str) ->
 def test_entries_are_not_changed_by_writing(make: Make) -> None:
     entries = corpus(3)
     copies = [replace(e) for e in entries]
-    make().upsert(entries)
+    write(make(), entries)
     assert entries == copies
+
+
+# Staged and published: a document answers from one revision at any moment.
+
+
+def texts(store: Store) -> set[str]:
+    """What a search for anything finds; `chunks` and `count` must agree with it."""
+    found = {c.chunk.text for c in store.candidates(question("hotel"), depth=99)}
+    assert {chunk.text for chunk in store.chunks()} == found
+    assert store.count() == len(found)
+    return found
+
+
+def test_staged_chunks_are_not_found_before_they_are_published(make: Make) -> None:
+    store = make()
+    store.stage([entry(1, "hotel")])
+    assert texts(store) == set()
+    assert store.live([identifier(1)]) == set()
+    store.publish([revision(1)])
+    assert texts(store) == {"hotel"}
+    assert store.live([identifier(1), identifier(2)]) == {identifier(1)}
+
+
+def test_the_old_revision_answers_until_the_new_one_is_published(make: Make) -> None:
+    store = make()
+    write(store, [entry(1, "old hotel"), entry(2, "train")])
+    store.stage([entry(1, "new hotel", digest="new")])
+    assert texts(store) == {"old hotel", "train"}
+    store.publish([revision(1, "new")], retired=[revision(1)])
+    assert texts(make()) == {"new hotel", "train"}
+
+
+def test_a_switch_that_broke_off_is_ended_by_whoever_opens_the_folder_next(tmp_path: Path) -> None:
+    class Breaking:
+        """An engine that dies between the two halves of a switch."""
+
+        def __init__(self, shard: Any) -> None:
+            self.shard, self.updates = shard, 0
+
+        def update(self, operation: Any) -> None:
+            self.updates += 1
+            if self.updates == 2:
+                raise OSError("killed")
+            self.shard.update(operation)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.shard, name)
+
+    folder = tmp_path / "index"
+    write(edge(folder), [entry(1, "old hotel")])
+    broken = edge(folder)
+    broken.stage([entry(1, "new hotel", digest="new")])
+    broken.close()
+    load = broken._lease._opened
+    broken._lease._opened = lambda: Breaking(load())
+    with pytest.raises(StoreError, match="killed"):
+        broken.publish([revision(1, "new")], retired=[revision(1)])
+    assert texts(edge(folder)) == {"new hotel"}

@@ -31,7 +31,7 @@ def passage(marker: int, text: str, title: str = "Annual leave", heading: str = 
         page=None,
         position=0,
         text=text,
-        document_hash="0",
+        revision="0",
     )
     return Passage(marker=marker, text=text, hit=Hit(chunk=chunk, score=1.0, scores={}))
 

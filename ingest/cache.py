@@ -1,0 +1,54 @@
+"""Vectors that were already paid for: by model and text, across documents, revisions and index versions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.manifest import opened
+from rag.embed import Embedder, Matrix
+
+SCHEMA = "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL)"
+_ASKED_AT_ONCE = 500
+
+
+class VectorCache:
+    """One SQLite file for all indexes of a data folder."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the file; it is made at the first use."""
+        self._path = path
+
+    def embed(self, texts: Sequence[str], embedder: Embedder) -> tuple[Matrix, int]:
+        """The vectors of the texts in order, and how many of them were made now. Raises ModelError, StoreError."""
+        keys = [_key(embedder.name, text) for text in texts]
+        known = self._known(keys)
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+        made = dict(zip(missing, embedder.embed(list(missing.values())), strict=True)) if missing else {}
+        self._keep(made)
+        vectors = {**known, **made}
+        return np.array([vectors[key] for key in keys], dtype=np.float32), len(made)
+
+    def _known(self, keys: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
+        known: dict[bytes, NDArray[np.float32]] = {}
+        with opened(self._path, SCHEMA) as db:
+            for start in range(0, len(keys), _ASKED_AT_ONCE):
+                some = keys[start : start + _ASKED_AT_ONCE]
+                marks = ", ".join("?" * len(some))
+                rows = db.execute(f"SELECT key, vector FROM vectors WHERE key IN ({marks})", some)  # noqa: S608
+                known.update((key, np.frombuffer(vector, dtype=np.float32)) for key, vector in rows)
+        return known
+
+    def _keep(self, vectors: Mapping[bytes, NDArray[np.float32]]) -> None:
+        rows = [(key, vector.tobytes()) for key, vector in vectors.items()]
+        if rows:
+            with opened(self._path, SCHEMA) as db:
+                db.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)
+
+
+def _key(model: str, text: str) -> bytes:
+    return hashlib.sha256(f"{model}\n{text}".encode(errors="surrogatepass")).digest()[:16]

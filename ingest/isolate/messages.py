@@ -1,0 +1,72 @@
+"""What goes between the run and a parsing process.
+
+Jobs travel as pickles, from us to the child. What comes back is JSON: a child has read foreign documents, and a pickle
+from it could run code here.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rag.settings import Settings
+from rag.types import Chunk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What a child needs to know once: the settings, what documents are made with, the longest chunk."""
+
+    settings: Settings
+    recipe: str
+    max_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A document to be parsed. `known_revision` is the one in the index; the new one is called differently."""
+
+    path: Path
+    uri: str
+    source: str
+    known_revision: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Some chunks of a document, in order; `is_last` tells that there are no more."""
+
+    job: Job
+    hash: str
+    revision: str
+    bytes: int
+    chunks: tuple[Chunk, ...]
+    is_last: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The document can't be read; parts of it may have come before. `retryable` tells that it may go another time."""
+
+    job: Job
+    hash: str
+    reason: str
+    retryable: bool = False
+
+
+def packed(message: Part | Refused) -> bytes:
+    """The message without its job, as the child sends it."""
+    fields: dict[str, Any] = asdict(message)
+    del fields["job"]
+    return json.dumps(fields).encode()
+
+
+def unpacked(data: bytes, job: Job) -> Part | Refused:
+    """The message about `job`; raises ValueError or TypeError for anything else."""
+    fields = json.loads(data)
+    if "reason" in fields:
+        return Refused(job=job, **fields)
+    chunks = tuple(Chunk(**{**chunk, "headings": tuple(chunk["headings"])}) for chunk in fields.pop("chunks"))
+    return Part(job=job, chunks=chunks, **fields)

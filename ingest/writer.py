@@ -1,0 +1,127 @@
+"""Chunks with their vectors into the store: staged part by part, published when a document is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ingest.isolate.messages import Part, Refused
+from ingest.manifest import Failure, Manifest, Record
+from ingest.progress import Document
+from rag.embed import Matrix
+from rag.embed.lexical import Lexical
+from rag.store import Entry, Store
+from rag.types import Chunk, Revision, Vectors
+
+
+class Writer:
+    """Keeps store and manifest in step, so that a crash at any moment can be mended by `recover()`.
+
+    Not to be shared between threads: a run calls it from one thread of its own.
+    """
+
+    def __init__(self, store: Store, manifest: Manifest, lexical: Lexical, *, recipe: str) -> None:
+        """`recipe` is what the documents are made with, as the manifest records it."""
+        self._store = store
+        self._manifest = manifest
+        self._lexical = lexical
+        self._recipe = recipe
+        self._records = manifest.records()
+
+    def recover(self) -> None:
+        """Mend what a crash left: documents that were published are finished, those that were not are given up."""
+        for record in self._manifest.begun():
+            ids = record.made.chunk_ids
+            if len(self._store.live(ids)) == len(ids):
+                self._finish([record])
+            else:
+                self._store.publish([], retired=[record.made])
+                self._manifest.abandon([record.uri])
+        if self._store.count() != sum(record.chunks for record in self._records.values()):
+            self._reconcile()
+
+    def known(self, uri: str) -> Record | None:
+        """The document as it is in the index."""
+        return self._records.get(uri)
+
+    @property
+    def records(self) -> Mapping[str, Record]:
+        """The documents in the index, by uri."""
+        return self._records
+
+    def write(self, parts: Sequence[Part], vectors: Matrix) -> list[Document]:
+        """Store a group of parts, `vectors` holding a row a chunk; the documents that are complete with it."""
+        chunks = [chunk for part in parts for chunk in part.chunks]
+        self._manifest.begin([self._record(part) for part in _latest(parts)])
+        self._store.stage([self._entry(chunk, row) for chunk, row in zip(chunks, vectors, strict=True)])
+        complete = [self._record(part) for part in parts if part.is_last]
+        old = [known for record in complete if (known := self.known(record.uri))]
+        self._store.publish([record.made for record in complete], retired=[record.made for record in old])
+        self._finish(complete)
+        replaced = {record.uri for record in old}
+        return [
+            Document(uri=r.uri, outcome="replaced" if r.uri in replaced else "added", chunks=r.chunks) for r in complete
+        ]
+
+    def refuse(self, refused: Refused) -> list[Document]:
+        """Give a document up: what was staged of it goes, what the index had of it stays."""
+        uri = refused.job.uri
+        begun = [record.made for record in self._manifest.begun() if record.uri == uri]
+        self._store.publish([], retired=begun)
+        self._manifest.abandon([uri])
+        failure = Failure(
+            uri=uri,
+            source=refused.job.source,
+            hash=refused.hash,
+            recipe=self._recipe,
+            reason=refused.reason,
+            retryable=refused.retryable,
+        )
+        self._manifest.fail([failure])
+        return [Document(uri=uri, outcome="failed", reason=refused.reason)]
+
+    def remove(self, gone: Sequence[Record]) -> list[Document]:
+        """Take documents out of the index."""
+        self._store.publish([], retired=[record.made for record in gone])
+        self._manifest.remove([record.uri for record in gone])
+        return [Document(uri=record.uri, outcome="removed", chunks=record.chunks) for record in gone]
+
+    def _finish(self, records: Sequence[Record]) -> None:
+        self._manifest.finish(records)
+        self._records.update({record.uri: record for record in records})
+
+    def _record(self, part: Part) -> Record:
+        last = part.chunks[-1]
+        return Record(
+            uri=part.job.uri,
+            source=part.job.source,
+            title=last.title,
+            hash=part.hash,
+            recipe=self._recipe,
+            revision=part.revision,
+            chunks=last.position + 1,
+            bytes=part.bytes,
+        )
+
+    def _entry(self, chunk: Chunk, row: Sequence[float]) -> Entry:
+        lexical = self._lexical.passage(chunk.indexed_text)
+        return Entry(chunk=chunk, vectors=Vectors(dense=tuple(map(float, row)), lexical=lexical))
+
+    def _reconcile(self) -> None:
+        """Make manifest and store agree again: chunks nobody knows go, documents that lack some are forgotten."""
+        stored: dict[tuple[str, str], int] = {}
+        highest: dict[tuple[str, str], int] = {}
+        for chunk in self._store.chunks():
+            key = (chunk.uri, chunk.revision)
+            stored[key] = stored.get(key, 0) + 1
+            highest[key] = max(highest.get(key, 0), chunk.position + 1)
+        whole = {(r.uri, r.revision) for r in self._records.values() if stored.get((r.uri, r.revision)) == r.chunks}
+        lost = [uri for uri, record in self._records.items() if (uri, record.revision) not in whole]
+        strange = [key for key in stored if key not in whole]
+        self._store.publish([], retired=[Revision(uri=u, digest=d, chunks=highest[(u, d)]) for u, d in strange])
+        self._manifest.remove(lost)
+        self._records = {uri: record for uri, record in self._records.items() if uri not in set(lost)}
+
+
+def _latest(parts: Sequence[Part]) -> list[Part]:
+    """The last part of each document."""
+    return list({part.job.uri: part for part in parts}.values())
