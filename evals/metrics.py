@@ -113,18 +113,18 @@ def is_source(uri: str, source: str) -> bool:
     return uri == source or uri.endswith(f"/{source}")
 
 
-def recall(case: Case, hits: Sequence[Retrieved], *, depth: int) -> float:
-    """The share of the expected sources among the documents of the first `depth` hits.
+def recall(case: Case, uris: Sequence[str], *, depth: int) -> float:
+    """The share of the expected sources among the first `depth` hits, `uris` naming the document of each.
 
     With the tag 'any' one of them is enough. A product that returns fewer hits than `depth` is judged by those.
     """
-    found = [any(is_source(hit.uri, source) for hit in hits[:depth]) for source in case.sources]
+    found = [any(is_source(uri, source) for uri in uris[:depth]) for source in case.sources]
     return float(any(found)) if "any" in case.tags else sum(found) / len(found)
 
 
-def reciprocal_rank(case: Case, hits: Sequence[Retrieved]) -> float:
+def reciprocal_rank(case: Case, uris: Sequence[str]) -> float:
     """One over the rank of the first hit from any expected source; 0 when there is none."""
-    ranks = (rank for rank, hit in enumerate(hits, 1) if any(is_source(hit.uri, s) for s in case.sources))
+    ranks = (rank for rank, uri in enumerate(uris, 1) if any(is_source(uri, s) for s in case.sources))
     return 1 / next(ranks, math.inf)
 
 
@@ -172,11 +172,15 @@ def _own_scores(case: Case, record: Record) -> Mapping[str, float | None]:
 
 
 def _recall_at(depth: int) -> Observe:
-    return lambda case, record: [recall(case, record.hits, depth=depth)] if case.sources and record.answer else []
+    return lambda case, record: [recall(case, _uris(record), depth=depth)] if case.sources and record.answer else []
+
+
+def _uris(record: Record) -> list[str]:
+    return [hit.uri for hit in record.hits]
 
 
 def _reciprocal_rank(case: Case, record: Record) -> Sequence[float]:
-    return [reciprocal_rank(case, record.hits)] if case.sources and record.answer else []
+    return [reciprocal_rank(case, _uris(record))] if case.sources and record.answer else []
 
 
 def _correct(case: Case, record: Record) -> Sequence[float]:

@@ -24,17 +24,18 @@ def ingest(
     from rag.settings import load_settings
 
     settings = load_settings()
-    report = _follow(run(paths, settings=settings))
+    report = follow(run(paths, settings=settings))
     if as_json:
         print_json(asdict(report))
     else:
-        _print(report)
+        print_report(report)
     ship_detached(settings)
     if report.failed:
         raise typer.Exit(1)
 
 
-def _follow(events: object) -> Report:
+def follow(events: object) -> Report:
+    """Draw a run as it goes on; its report."""
     from collections.abc import Iterator
     from typing import cast
 
@@ -51,7 +52,12 @@ def _follow(events: object) -> Report:
             match event:
                 case Waiting(at_most_s=seconds):
                     complain(f"another run fills this index; waiting for it, {seconds:g} s at most")
-                case Started(files=files):
+                case Started(files=files, version=version, differs=differs):
+                    if differs:
+                        complain(
+                            f"version {version} of the index was made otherwise ({'; '.join(differs)}) and is filled as"
+                            " it was made; 'plumb index build' makes another beside it"
+                        )
                     bar.update(task, total=files)
                 case Document(outcome="failed", reason=reason, uri=uri):
                     complain(f"skipped {uri}: {reason}")
@@ -63,11 +69,13 @@ def _follow(events: object) -> Report:
     raise RuntimeError("the run ended without a report")
 
 
-def _print(report: Report) -> None:
+def print_report(report: Report) -> None:
+    """The report in two lines."""
     counts = ("added", "replaced", "unchanged", "removed", "failed")
     shown = ", ".join(f"{getattr(report, name)} {name}" for name in counts if getattr(report, name)) or "nothing to do"
+    cached = f", {report.chunks - report.embedded} vectors known already" if report.chunks > report.embedded else ""
     console().print(
-        f"{shown}; {report.chunks} chunks embedded, {report.total_chunks} in the index, {report.seconds:.1f} s"
+        f"{shown}; {report.chunks} chunks written{cached}, {report.total_chunks} in the index, {report.seconds:.1f} s"
     )
     if report.ignored:
         kinds = ", ".join(f"{count} {kind}" for kind, count in report.ignored.items())

@@ -23,7 +23,6 @@ CREATE TABLE IF NOT EXISTS documents (
     source TEXT NOT NULL,
     title TEXT NOT NULL,
     hash TEXT NOT NULL,
-    recipe TEXT NOT NULL,
     revision TEXT NOT NULL,
     chunks INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
@@ -34,27 +33,25 @@ CREATE TABLE IF NOT EXISTS failures (
     uri TEXT PRIMARY KEY,
     source TEXT NOT NULL,
     hash TEXT NOT NULL,
-    recipe TEXT NOT NULL,
     reason TEXT NOT NULL,
     retryable INTEGER NOT NULL,
     at REAL NOT NULL
 );
 """
-_COLUMNS = "uri, source, title, hash, recipe, revision, chunks, bytes, at"
+_COLUMNS = "uri, source, title, hash, revision, chunks, bytes, at"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A document in the index: where it came from, the hash of its content, what it was made with.
+    """A document in the index: where it came from, the hash of its content, the name of what was made of it.
 
-    `recipe` names the embedder and the chunking. `at` is when it was written, in seconds since 1970.
+    `at` is when it was written, in seconds since 1970.
     """
 
     uri: str
     source: str
     title: str
     hash: str
-    recipe: str
     revision: str
     chunks: int
     bytes: int
@@ -73,7 +70,6 @@ class Failure:
     uri: str
     source: str
     hash: str
-    recipe: str
     reason: str
     retryable: bool
     at: float = 0.0
@@ -99,8 +95,8 @@ class Manifest:
         if not self._path.is_file():
             return {}
         with self._open() as db:
-            rows = db.execute("SELECT uri, source, hash, recipe, reason, retryable, at FROM failures").fetchall()
-        names = ("uri", "source", "hash", "recipe", "reason", "retryable", "at")
+            rows = db.execute("SELECT uri, source, hash, reason, retryable, at FROM failures").fetchall()
+        names = ("uri", "source", "hash", "reason", "retryable", "at")
         failures = (dict(zip(names, row, strict=True)) for row in rows)
         return {f["uri"]: Failure(**{**f, "retryable": bool(f["retryable"])}) for f in failures}
 
@@ -125,9 +121,9 @@ class Manifest:
 
     def fail(self, failures: Sequence[Failure]) -> None:
         """Note why documents failed; what was in the index of them stays."""
-        rows = [(f.uri, f.source, f.hash, f.recipe, f.reason, f.retryable, time.time()) for f in failures]
+        rows = [(f.uri, f.source, f.hash, f.reason, f.retryable, time.time()) for f in failures]
         with self._open() as db:
-            db.executemany("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            db.executemany("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def remove(self, uris: Sequence[str]) -> None:
         """Forget documents and their failures."""
@@ -145,10 +141,8 @@ class Manifest:
         return [Record(**dict(zip(names, row, strict=True))) for row in rows]
 
     def _insert(self, db: sqlite3.Connection, records: Sequence[Record], *, finished: bool) -> None:
-        rows = [
-            (r.uri, finished, r.source, r.title, r.hash, r.recipe, r.revision, r.chunks, r.bytes, r.at) for r in records
-        ]
-        db.executemany("INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        rows = [(r.uri, finished, r.source, r.title, r.hash, r.revision, r.chunks, r.bytes, r.at) for r in records]
+        db.executemany("INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

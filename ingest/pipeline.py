@@ -21,20 +21,20 @@ from ingest.files import File, digest, discover, ignored, lies_below, read, sour
 from ingest.isolate.feed import Feed
 from ingest.isolate.messages import Job, Part, Refused, Setup
 from ingest.isolate.process import ParsingProcess
-from ingest.manifest import Manifest, Record
+from ingest.library import Library
+from ingest.manifest import Record
 from ingest.progress import Document, Outcome, Progress, Report, Started, Waiting, counted
-from ingest.turn import Turn
 from ingest.writer import Writer
 from rag.embed import Matrix
 from rag.errors import DocumentError, ModelError, PlumbError, StoreError
+from rag.index import Index, open_index
 from rag.observe.codec import without_content
 from rag.observe.record import Recorder
 from rag.observe.spool import open_spool
-from rag.search import Searcher
 from rag.settings import Settings
 from rag.version import code_version
 
-# Raised whenever parsing or chunking changes what a document becomes: everything is made anew then.
+# Raised whenever parsing or chunking changes what a document becomes: an index version records its own.
 PIPELINE_VERSION = 4
 # Documents are embedded and written in groups of about so many chunks.
 GROUP_CHUNKS = 256
@@ -46,16 +46,10 @@ TOLD_FAILURES = 100
 log = logging.getLogger("plumbline")
 
 
-def manifest_path(settings: Settings) -> Path:
-    """Where the manifest of the configured index lies; every server has its own."""
-    store = settings.store
-    address = store.url.rstrip("/").encode()
-    server = f"-{digest(address)[:8]}" if store.kind == "server" else ""
-    return settings.data_path / "index" / f"{store.kind}{server}-{store.collection}.db"
-
-
-def ingest(paths: Sequence[Path], *, settings: Settings) -> Iterator[Progress]:
+def ingest(paths: Sequence[Path], *, settings: Settings, version: str = "") -> Iterator[Progress]:
     """Bring the documents below `paths` into the index: new, changed and vanished ones; the rest is left alone.
+
+    That is the live version of the index, or the one named, which need not be there yet.
 
     A document that can't be read is reported and the run goes on. A changed one answers as it was until it is written
     whole. What was finished stays when the run is interrupted, and the next one goes on from there. One run at a time
@@ -64,7 +58,7 @@ def ingest(paths: Sequence[Path], *, settings: Settings) -> Iterator[Progress]:
     recorder = Recorder("ingest", question=[str(path) for path in paths])
     tally = _Tally()
     try:
-        for event in _run(paths, settings, recorder):
+        for event in _run(paths, settings, version, recorder):
             tally.add(event)
             if isinstance(event, Report):
                 _keep(settings, recorder, "ok", tally.output())
@@ -97,24 +91,24 @@ class _Tally:
         return {**counted(self.outcomes, self.chunks), "failures": failed}
 
 
-def _run(paths: Sequence[Path], settings: Settings, recorder: Recorder) -> Iterator[Progress]:
+def _run(paths: Sequence[Path], settings: Settings, version: str, recorder: Recorder) -> Iterator[Progress]:
+    library = Library(settings, version)
     with recorder.step("discover", "span"):
-        known = Manifest(manifest_path(settings)).records()
-        files = discover(paths, root=settings.root, known=known.keys())
-    run = _Run(settings, recorder)
-    yield Started(files=len(files))
-    turn, wait_s = Turn(manifest_path(settings).with_suffix(".lock")), settings.ingest.wait_s
-    if not turn.is_free():
-        yield Waiting(at_most_s=wait_s)
-    with turn.taken(wait_s=wait_s), closing(run.searcher.store):
+        files = discover(paths, root=settings.root, known=library.manifest.records().keys())
+    run = _Run(open_index(settings, version=library.version), library, recorder)
+    yield Started(files=len(files), version=library.version, differs=library.differs(settings, PIPELINE_VERSION))
+    if not library.turn.is_free():
+        yield Waiting(at_most_s=settings.ingest.wait_s)
+    with library.turn.taken(wait_s=settings.ingest.wait_s), closing(run.index.store):
         tally = _Tally()
         for document in run.documents(paths, files):
             tally.add(document)
             yield document
         yield Report(
             **counted(tally.outcomes, tally.chunks),
+            version=library.version,
             embedded=run.embedded,
-            total_chunks=run.searcher.store.count(),
+            total_chunks=run.index.store.count(),
             seconds=round(recorder.elapsed_ms() / 1000, 2),
             trace_id=recorder.trace_id,
             ignored=ignored(paths),
@@ -127,19 +121,15 @@ class _Same:
 
 
 class _Run:
-    def __init__(self, settings: Settings, recorder: Recorder) -> None:
-        self.settings = settings
+    def __init__(self, index: Index, library: Library, recorder: Recorder) -> None:
+        self.index = index
+        self.library = library
         self.recorder = recorder
-        self.searcher = Searcher.from_settings(settings)
         self.embedded = 0
-        embedder = self.searcher.embedder
-        max_tokens = min(settings.ingest.chunk_tokens, embedder.max_tokens)
-        recipe = f"{PIPELINE_VERSION} {embedder.name} {max_tokens} {settings.retrieve.language}"
-        self.setup = Setup(settings=settings, recipe=recipe, max_tokens=max_tokens)
-        self.cache = VectorCache(settings.data_path / "index" / "vectors.db")
-        self.writer = Writer(
-            self.searcher.store, Manifest(manifest_path(settings)), self.searcher.lexical, recipe=recipe
-        )
+        max_tokens = min(index.settings.ingest.chunk_tokens, index.embedder.max_tokens)
+        self.setup = Setup(settings=index.settings, max_tokens=max_tokens)
+        self.cache = VectorCache(index.settings.data_path / "index" / "vectors.db")
+        self.writer = Writer(index.store, library.manifest, index.lexical)
 
     def documents(self, paths: Sequence[Path], files: Sequence[File]) -> Iterator[Document]:
         """Every document as it is done; those that vanished come last."""
@@ -148,12 +138,12 @@ class _Run:
         records = dict(self.writer.records)
         with self.recorder.step("fill", "span") as step:
             yield from self._filled(files)
-            step.note({"embedded": self.embedded, "model": self.searcher.embedder.name})
+            step.note({"embedded": self.embedded, "model": self.index.embedder.name})
         with self.recorder.step("remove", "span"):
-            yield from self.writer.remove(_vanished(records, paths, files, self.settings.root))
+            yield from self.writer.remove(_vanished(records, paths, files, self.index.settings.root))
 
     def _filled(self, files: Sequence[File]) -> Iterator[Document]:
-        feed = Feed(files, self._read, setup=self.setup, threads=self.settings.ingest.workers)
+        feed = Feed(files, self._read, setup=self.setup, threads=self.index.settings.ingest.workers)
         written: deque[Future[list[Document]]] = deque()
         with ThreadPoolExecutor(1) as thread, closing(feed.messages()) as messages:
             for message in _grouped(messages):
@@ -163,7 +153,9 @@ class _Run:
                     case Refused():
                         written.append(thread.submit(self.writer.refuse, message))
                     case group:
-                        written.append(thread.submit(self.writer.write, group, self._embed(group)))
+                        vectors = self._embed(group)
+                        self._make_version()
+                        written.append(thread.submit(self.writer.write, group, vectors))
                 while len(written) > WAITING_GROUPS or (written and written[0].done()):
                     yield from written.popleft().result()
             for last in written:
@@ -173,9 +165,9 @@ class _Run:
         """Runs in a thread of the feed."""
         known = self.writer.known(file.uri)
         job = Job(path=file.path, uri=file.uri, source=file.source, known_revision=known.revision if known else "")
-        if known and known.recipe == self.setup.recipe:
+        if known:
             try:
-                content = digest(read(file.path, uri=file.uri, max_bytes=self.settings.ingest.max_file_bytes))
+                content = digest(read(file.path, uri=file.uri, max_bytes=self.index.settings.ingest.max_file_bytes))
             except DocumentError as error:
                 yield Refused(job=job, hash="", reason=str(error))
                 return
@@ -184,11 +176,16 @@ class _Run:
                 return
         yield from process.messages(job)
 
+    def _make_version(self) -> None:
+        """Before the first chunk is written: a run that fails before leaves no empty version behind."""
+        self.index.store.prepare()
+        self.library.make(self.index, parser=PIPELINE_VERSION)
+
     def _embed(self, group: Sequence[Part]) -> Matrix:
         texts = [chunk.indexed_text for part in group for chunk in part.chunks]
         for pause_s in (1.0, 4.0, 0.0):
             try:
-                vectors, made = self.cache.embed(texts, self.searcher.embedder)
+                vectors, made = self.cache.embed(texts, self.index.embedder)
                 self.embedded += made
                 return vectors
             except ModelError as error:

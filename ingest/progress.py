@@ -18,9 +18,14 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """The documents were counted."""
+    """The documents were counted.
+
+    `version` is the version of the index that is filled; `differs` tells in words what the settings want otherwise.
+    """
 
     files: int
+    version: str
+    differs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +54,7 @@ class Report:
     chunks: int
     embedded: int
     total_chunks: int
+    version: str
     seconds: float
     trace_id: str
     ignored: Mapping[str, int] = field(default_factory=dict)

@@ -19,12 +19,11 @@ class Writer:
     Not to be shared between threads: a run calls it from one thread of its own.
     """
 
-    def __init__(self, store: Store, manifest: Manifest, lexical: Lexical, *, recipe: str) -> None:
-        """`recipe` is what the documents are made with, as the manifest records it."""
+    def __init__(self, store: Store, manifest: Manifest, lexical: Lexical) -> None:
+        """Nothing is written yet."""
         self._store = store
         self._manifest = manifest
         self._lexical = lexical
-        self._recipe = recipe
         self._records = manifest.records()
 
     def recover(self) -> None:
@@ -72,7 +71,6 @@ class Writer:
             uri=uri,
             source=refused.job.source,
             hash=refused.hash,
-            recipe=self._recipe,
             reason=refused.reason,
             retryable=refused.retryable,
         )
@@ -96,7 +94,6 @@ class Writer:
             source=part.job.source,
             title=last.title,
             hash=part.hash,
-            recipe=self._recipe,
             revision=part.revision,
             chunks=last.position + 1,
             bytes=part.bytes,

@@ -200,12 +200,12 @@ class Engine:
 
     def _choose(self, recorder: Recorder, query: str, hits: Sequence[Hit]) -> tuple[Passage, ...]:
         """What of the hits the model gets to read."""
-        options, embedder = self.settings.context, self.searcher.embedder
+        options, embedder = self.settings.context, self.searcher.index.embedder
         with recorder.step("context", "span") as step:
             if options.passages == "whole":
                 passages = whole(hits, budget_tokens=options.budget_tokens, count=embedder.count)
             else:
-                terms = self.searcher.lexical.terms
+                terms = self.searcher.index.lexical.terms
                 passages = focus(query, hits, budget_tokens=options.budget_tokens, embedder=embedder, terms=terms)
             step.note({"passages": [{"marker": p.marker, "chunk_id": p.hit.chunk.id} for p in passages]})
         return passages
@@ -277,7 +277,7 @@ class Engine:
                 text,
                 passages,
                 question=question,
-                terms=self.searcher.lexical.terms,
+                terms=self.searcher.index.lexical.terms,
                 thresholds=Thresholds(supported_at=settings.supported_at, partly_at=settings.partly_at),
             )
             share = checked.verdict.supported_share or 0.0
@@ -292,7 +292,7 @@ class Engine:
     def _models(self, calls: Sequence[Generation], rewriting: Generation | None) -> dict[str, str]:
         asked = {"answer": calls[-1].resolved_model} if calls else {}
         rewrote = {"rewrite": rewriting.resolved_model} if rewriting else {}
-        return {**asked, "embed": self.searcher.embedder.name, **rewrote}
+        return {**asked, "embed": self.searcher.index.embedder.name, **rewrote}
 
     def _facts(self, session_id: str) -> dict[str, Any]:
         facts = {"config_hash": self.settings.config_hash(), "code_version": code_version()}

@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-from rag.embed import Embedder, make_embedder
-from rag.embed.lexical import Lexical
 from rag.errors import InputError
+from rag.index import Index, open_index
 from rag.retrieve import demote, distinct, fuse
 from rag.settings import Settings
-from rag.store import Store, open_store
 from rag.types import Hit, Vectors
+from rag.versions import Versions
 
 
 class Searcher:
-    """One index, searched by meaning and by words. Safe to share between threads."""
+    """The live version of an index, searched by meaning and by words. Safe to share between threads.
 
-    def __init__(self, *, settings: Settings, store: Store, embedder: Embedder, lexical: Lexical) -> None:
-        """Hold the parts; `Searcher.from_settings()` makes them."""
+    When another version becomes live, in this process or another, the next search is made in that one.
+    """
+
+    def __init__(self, settings: Settings, index: Index, *, versions: Versions | None = None) -> None:
+        """Hold the index; `versions` tells when another one is live, and without it this one stays."""
         self.settings = settings
-        self.store = store
-        self.embedder = embedder
-        self.lexical = lexical
+        self._index = index
+        self._versions = versions
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Searcher:
-        """A searcher as the settings describe it. Raises ConfigError, WeightsError, ModelError or StoreError."""
-        embedder = make_embedder(settings)
-        store = open_store(settings, embedder=embedder.name, dimension=embedder.dimension)
-        lexical = Lexical(settings.retrieve.language)
-        return cls(settings=settings, store=store, embedder=embedder, lexical=lexical)
+    def from_settings(cls, settings: Settings, *, version: str = "") -> Searcher:
+        """A searcher of the live version, or of the one named, which then stays.
+
+        Raises ConfigError, WeightsError, ModelError or StoreError.
+        """
+        index = open_index(settings, version=version)
+        return cls(settings, index, versions=None if version else Versions(settings))
+
+    @property
+    def index(self) -> Index:
+        """The version that is searched."""
+        live = self._versions.live() if self._versions else ""
+        if live and live != self._index.version:
+            self._index.store.close()
+            self._index = open_index(self.settings)
+        return self._index
 
     def search(self, question: str, *, limit: int | None = None) -> list[Hit]:
         """The best `limit` hits (default: retrieve.limit), each with the score of every stage.
@@ -37,8 +48,10 @@ class Searcher:
         query = check_question(question, max_chars=self.settings.limits.question_chars)
         options = self.settings.retrieve
         wanted = limit or options.limit
-        vectors = Vectors(dense=tuple(self.embedder.embed([query])[0].tolist()), lexical=self.lexical.question(query))
-        candidates = self.store.candidates(vectors, depth=max(options.depth, wanted))
+        index = self.index
+        dense = tuple(index.embedder.embed([query])[0].tolist())
+        vectors = Vectors(dense=dense, lexical=index.lexical.question(query))
+        candidates = index.store.candidates(vectors, depth=max(options.depth, wanted))
         hits = fuse(candidates, dense_weight=options.dense_weight)
         current = demote(hits, words=options.outdated_words, factor=options.outdated_factor)
         return distinct(current)[:wanted]

@@ -94,7 +94,7 @@ def test_a_model_server_that_is_down(plumb: Plumb, filled: Path) -> None:
     line = failed(plumb("ask", ASKED, env={**env, "PLUMB_ROLES__ANSWER": "ollama:x"}), code=1)
     assert "can't reach ollama:x at http://127.0.0.1:9/v1" in line
     (filled / "docs" / "new.md").write_text("# New\n\nA new text.\n")
-    failed(plumb("ingest", "docs", env={**env, "PLUMB_ROLES__EMBED": "ollama:x"}), code=1)
+    failed(plumb("index", "build", env={**env, "PLUMB_ROLES__EMBED": "ollama:x"}), code=1)
     assert untraced(filled) == {**before, "docs/new.md": b"# New\n\nA new text.\n"}
     assert parsed(plumb("traces", "--json", "--limit", "1"))[0]["status"] == "failed"
 
@@ -140,15 +140,15 @@ def test_a_disk_that_became_read_only(plumb: Plumb, filled: Path) -> None:
 
 def test_a_full_disk(plumb: Plumb, project: Path, corpus: Path, small_disk: Path) -> None:
     line = failed(plumb("ingest", "docs", env={"PLUMB_DATA_DIR": str(small_disk / "data")}), code=1)
-    assert "database or disk is full; expected a writable folder with free space" in line
-    assert not (small_disk / "data" / "index" / "plumbline").exists()
+    assert "has 0 MB free; expected at least 100 MB; free space there" in line
+    assert not (small_disk / "data" / "index" / "plumbline" / "v1" / "store").exists()
 
 
 def test_a_damaged_index_tells_how_to_go_on(plumb: Plumb, filled: Path) -> None:
-    (filled / ".plumb" / "index" / "plumbline" / "plumbline.json").write_text("")
+    (filled / ".plumb" / "index" / "plumbline" / "v1" / "store" / "plumbline.json").write_text("")
     line = failed(plumb("search", "leave"), code=1)
     assert "ingest again" in line
-    shutil.rmtree(filled / ".plumb" / "index" / "plumbline")
+    shutil.rmtree(filled / ".plumb" / "index" / "plumbline" / "v1" / "store")
     assert "3 added" in fine(plumb("ingest", "docs"))
 
 

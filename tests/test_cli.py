@@ -51,7 +51,7 @@ def test_init_can_not_write_into_a_file(plumb: Plumb, project: Path) -> None:
 
 def test_ingest_brings_documents_in_once(plumb: Plumb, project: Path, corpus: Path) -> None:
     assert "3 added" in fine(plumb("ingest", "docs"))
-    assert "3 unchanged; 0 chunks embedded" in fine(plumb("ingest", "docs"))
+    assert "3 unchanged; 0 chunks written" in fine(plumb("ingest", "docs"))
     (corpus / "travel.md").write_text("# Travel\n\nNo more travel.\n")
     (corpus / "limits.csv").unlink()
     report = parsed(plumb("ingest", "docs", "--json"))
@@ -435,7 +435,7 @@ def test_an_ingest_that_was_killed_is_finished_by_the_next(plumb: Plumb, project
         text = f"# Rule {number}\n\nRule number {number} says that room {number} is booked by mail.\n"
         (project / "docs" / f"{number}.md").write_text(text)
     process = started(project, "ingest", "docs")
-    manifest = project / ".plumb" / "index" / "edge-plumbline.db"
+    manifest = project / ".plumb" / "index" / "plumbline" / "v1" / "manifest.db"
     while not manifest.exists() and process.poll() is None:
         time.sleep(0.01)
     process.kill()

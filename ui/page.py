@@ -49,7 +49,7 @@ def _engine() -> Engine:
 
 @st.cache_data(ttl=20, show_spinner=False)
 def _count() -> int:
-    return _engine().searcher.store.count()
+    return _engine().searcher.index.store.count()
 
 
 def _draw() -> None:

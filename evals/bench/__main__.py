@@ -10,7 +10,7 @@ from evals.bench.figures import Line, Measured, about
 from evals.machine import this_machine
 from rag.errors import PlumbError
 
-NAMES = ("cold", "scifact", "handbook")
+NAMES = ("cold", "scifact", "latency", "handbook")
 
 
 def bench(name: str, *, limit: int | None) -> Iterator[Line]:
@@ -20,6 +20,8 @@ def bench(name: str, *, limit: int | None) -> Iterator[Line]:
             from evals.bench.cold import measure
         case "scifact":
             from evals.bench.scifact import measure
+        case "latency":
+            from evals.bench.latency import measure
         case _:
             from evals.bench.handbook import measure
     yield from measure(limit=limit)

@@ -153,10 +153,9 @@ def _compare(searcher: Searcher, collection: Collection, *, limit: int | None) -
         yield Measured(name="nDCG@10", value=fused, reference=peer, against=name, is_bar=False)
 
 
-def _weighing(searcher: Searcher, dense_weight: float) -> Searcher:
-    retrieve = searcher.settings.retrieve.model_copy(update={"dense_weight": dense_weight})
-    settings = searcher.settings.model_copy(update={"retrieve": retrieve})
-    return Searcher(settings=settings, store=searcher.store, embedder=searcher.embedder, lexical=searcher.lexical)
+def _weighing(searcher: Searcher, weight: float) -> Searcher:
+    retrieve = searcher.settings.retrieve.model_copy(update={"dense_weight": weight})
+    return Searcher(searcher.settings.model_copy(update={"retrieve": retrieve}), searcher.index)
 
 
 def _mean_ndcg(searcher: Searcher, collection: Collection, topics: Sequence[str]) -> float:

@@ -40,7 +40,7 @@ def _messages(job: Job, setup: Setup, count: Callable[[str], int]) -> Iterator[P
     try:
         data = read(job.path, uri=job.uri, max_bytes=setup.settings.ingest.max_file_bytes)
         content = digest(data)
-        revision = _revision(content, setup.recipe, job.known_revision)
+        revision = _revision(content, job.known_revision)
         parsed = parse(job.path, data)
         chunks = chunk(parsed, uri=job.uri, revision=revision, max_tokens=setup.max_tokens, count=count)
         for some, is_last in _in_parts(chunks):
@@ -53,10 +53,9 @@ def _messages(job: Job, setup: Setup, count: Callable[[str], int]) -> Iterator[P
         yield Refused(job=job, hash=content, reason=_too_large(job, setup))
 
 
-def _revision(content: str, recipe: str, known: str) -> str:
-    """A name for the document as it is made now: another one than it has in the index, should it be made anew."""
-    made = f"{content}-{digest(recipe.encode())[:8]}"
-    return f"{made}-again" if made == known else made
+def _revision(content: str, known: str) -> str:
+    """A name for what is made of the content now: another one than the index has, should it be made anew."""
+    return f"{content}-again" if content == known else content
 
 
 def _in_parts(chunks: Iterator[Chunk]) -> Iterator[tuple[tuple[Chunk, ...], bool]]:

@@ -17,10 +17,9 @@ from rag.types import Chunk
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What a child needs to know once: the settings, what documents are made with, the longest chunk."""
+    """What a child needs to know once: the settings and the longest chunk."""
 
     settings: Settings
-    recipe: str
     max_tokens: int
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from rag.embed.protocol import Embedder
 from rag.settings import Settings, secret
 from rag.store.protocol import Entry, Store
 
 __all__ = ["Entry", "Store", "open_store"]
 
 
-def open_store(settings: Settings, *, embedder: str, dimension: int) -> Store:
-    """The store the settings ask for, holding vectors of `embedder` ('provider:model', `dimension` wide).
+def open_store(settings: Settings, *, version: str, embedder: Embedder) -> Store:
+    """The store of an index version as the settings ask for it, holding vectors of `embedder`.
 
     Raises StoreError when the store can't be reached or holds vectors of another embedder.
     """
@@ -18,17 +19,18 @@ def open_store(settings: Settings, *, embedder: str, dimension: int) -> Store:
             from rag.store.edge import EdgeStore
 
             return EdgeStore(
-                settings.data_path / "index" / settings.store.collection,
-                embedder=embedder,
-                dimension=dimension,
+                settings.data_path / "index" / settings.store.collection / version / "store",
+                embedder=embedder.name,
+                dimension=embedder.dimension,
                 lock_timeout_s=settings.store.timeout_s,
             )
         case "server":
-            from rag.store.server import ServerStore, connect
+            from rag.store.server import ServerStore, connect, version_collection
 
             client = connect(
                 settings.store.url,
                 api_key=secret(settings.store.api_key_env),
                 timeout_s=settings.store.timeout_s,
             )
-            return ServerStore(client, settings.store.collection, embedder=embedder, dimension=dimension)
+            collection = version_collection(settings.store.collection, version)
+            return ServerStore(client, collection, embedder=embedder.name, dimension=embedder.dimension)

@@ -50,6 +50,13 @@ class EdgeStore:
         self._identity: dict[str, Any] = {"embedder": embedder, "dimension": dimension}
         self._lease = Lease(folder, self._load, timeout_s=lock_timeout_s)
 
+    def prepare(self) -> None:
+        """Make the folder, if it is not there yet."""
+        if not self._exists():
+            self._require_space()
+            with self._turn():
+                pass
+
     def stage(self, entries: Sequence[Entry]) -> None:
         """Write chunks that no search finds yet, durable on return."""
         if not entries:

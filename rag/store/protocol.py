@@ -34,6 +34,9 @@ class Candidate:
 class Store(Protocol):
     """Chunks found by meaning and by words. Every method raises StoreError when the engine refuses."""
 
+    def prepare(self) -> None:
+        """Make the place for the chunks, if it is not there yet."""
+
     def stage(self, entries: Sequence[Entry]) -> None:
         """Write chunks that no search finds yet, durable on return; one with the same id is replaced."""
 

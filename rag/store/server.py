@@ -45,6 +45,54 @@ def connect(url: str, *, api_key: str, timeout_s: float) -> QdrantClient:
         ) from None
 
 
+@contextmanager
+def translated() -> Iterator[None]:
+    """The client's errors as StoreError."""
+    try:
+        yield
+    except (ApiException, QdrantException, ValueError) as error:
+        raise StoreError(
+            f"the Qdrant server refused or can't be reached: {redact_url(str(error))[:300]}",
+            expected="a running server at store.url",
+            remedy="start it ('docker compose up -d qdrant'), or change store.url; 'plumb doctor' checks it",
+        ) from None
+
+
+def version_collection(collection: str, version: str) -> str:
+    """The collection that holds a version of an index."""
+    return f"{collection}-{version}"
+
+
+class Alias:
+    """Which version of an index is live, as the server's alias says; it bears the name of the setting."""
+
+    def __init__(self, client: QdrantClient, name: str) -> None:
+        """Nothing is asked yet."""
+        self._client = client
+        self._name = name
+
+    def live(self) -> str:
+        """The live version; '' when the alias is not there."""
+        with translated():
+            aliases = self._client.get_aliases().aliases
+        found = next((a.collection_name for a in aliases if a.alias_name == self._name), "")
+        return found.removeprefix(version_collection(self._name, ""))
+
+    def switch(self, version: str) -> None:
+        """Point to another version, in one step."""
+        drop = models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=self._name))
+        point = models.CreateAlias(collection_name=version_collection(self._name, version), alias_name=self._name)
+        create = models.CreateAliasOperation(create_alias=point)
+        operations: list[models.AliasOperations] = [drop, create] if self.live() else [create]
+        with translated():
+            self._client.update_collection_aliases(operations)
+
+    def delete(self, version: str) -> None:
+        """Remove the collection of a version."""
+        with translated():
+            self._client.delete_collection(version_collection(self._name, version))
+
+
 class ServerStore:
     """A Store in a collection of a Qdrant server. The dense vector bears its embedder's name."""
 
@@ -58,11 +106,16 @@ class ServerStore:
         self._dimension = dimension
         self._known = False
 
+    def prepare(self) -> None:
+        """Make the collection, if it is not there yet."""
+        with translated():
+            self._ensure()
+
     def stage(self, entries: Sequence[Entry]) -> None:
         """Write chunks that no search finds yet, durable on return."""
         if not entries:
             return
-        with self._translated():
+        with translated():
             self._ensure()
             for start in range(0, len(entries), WRITE_POINTS):
                 points = [self._point(entry) for entry in entries[start : start + WRITE_POINTS]]
@@ -71,13 +124,13 @@ class ServerStore:
     def publish(self, new: Sequence[Revision], *, retired: Sequence[Revision] = ()) -> None:
         """Let searches find `new` and forget `retired`: one request, which the server carries out in a row."""
         switch: list[models.UpdateOperation] = [*_published(new), *_retired(retired)]
-        with self._translated():
+        with translated():
             if switch and self._exists():
                 self._client.batch_update_points(self._collection, switch, wait=True)
 
     def live(self, ids: Sequence[str]) -> set[str]:
         """Those of these chunks that searches find."""
-        with self._translated():
+        with translated():
             if not (ids and self._exists()):
                 return set()
             records = self._client.retrieve(self._collection, list(ids), with_payload=[STATE])
@@ -85,7 +138,7 @@ class ServerStore:
 
     def candidates(self, vectors: Vectors, *, depth: int) -> list[Candidate]:
         """The best `depth` chunks of each leg, each with its score in both."""
-        with self._translated():
+        with translated():
             if not self._exists():
                 return []
             dense, lexical = list(vectors.dense), _sparse(vectors)
@@ -101,7 +154,7 @@ class ServerStore:
         """All chunks, read a page at a time."""
         offset: Any = None
         while self.count():
-            with self._translated():
+            with translated():
                 records, offset = self._client.scroll(
                     self._collection, limit=PAGE, offset=offset, scroll_filter=_LIVE, with_payload=True
                 )
@@ -111,7 +164,7 @@ class ServerStore:
 
     def count(self) -> int:
         """How many chunks can be found."""
-        with self._translated():
+        with translated():
             if not self._exists():
                 return 0
             return self._client.count(self._collection, count_filter=_LIVE, exact=True).count
@@ -152,17 +205,6 @@ class ServerStore:
             sparse_vectors_config={LEXICAL: models.SparseVectorParams(modifier=models.Modifier.IDF)},
         )
         self._client.create_payload_index(self._collection, STATE, models.PayloadSchemaType.KEYWORD, wait=True)
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except (ApiException, QdrantException, ValueError) as error:
-            raise StoreError(
-                f"the Qdrant server refused or can't be reached: {redact_url(str(error))[:300]}",
-                expected="a running server at store.url",
-                remedy="start it ('docker compose up -d qdrant'), or change store.url; 'plumb doctor' checks it",
-            ) from None
 
 
 _LIVE = models.Filter(must=[models.FieldCondition(key=STATE, match=models.MatchValue(value=LIVE))])

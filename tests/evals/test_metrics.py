@@ -114,10 +114,11 @@ def test_sources_are_matched_by_path() -> None:
 def test_recall_counts_documents_among_the_first_hits() -> None:
     hits = [hit("x/a.md"), hit("x/a.md"), hit("c.md"), hit("b.md")]
     both = case(sources=("a.md", "b.md"), tags=("multi",))
-    assert [recall(both, hits, depth=depth) for depth in (1, 3, 5)] == [0.5, 0.5, 1.0]
-    assert recall(case(sources=("z.md", "b.md"), tags=("any",)), hits, depth=5) == 1.0
-    assert reciprocal_rank(case(sources=("c.md",)), hits) == pytest.approx(1 / 3)
-    assert reciprocal_rank(case(sources=("z.md",)), hits) == 0
+    uris = [hit.uri for hit in hits]
+    assert [recall(both, uris, depth=depth) for depth in (1, 3, 5)] == [0.5, 0.5, 1.0]
+    assert recall(case(sources=("z.md", "b.md"), tags=("any",)), uris, depth=5) == 1.0
+    assert reciprocal_rank(case(sources=("c.md",)), uris) == pytest.approx(1 / 3)
+    assert reciprocal_rank(case(sources=("z.md",)), uris) == 0
 
 
 def test_wilson_as_published() -> None:

@@ -43,8 +43,8 @@ def write_documents(folder: Path, revision: int) -> None:
 
 def chunks(settings: Settings) -> list[Chunk]:
     searcher = Searcher.from_settings(settings)
-    found = sorted(searcher.store.chunks(), key=lambda chunk: (chunk.uri, chunk.position))
-    searcher.store.close()
+    found = sorted(searcher.index.store.chunks(), key=lambda chunk: (chunk.uri, chunk.position))
+    searcher.index.store.close()
     return found
 
 

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ingest.pipeline import ingest, manifest_path
+import pytest
+
+from ingest.library import Library
+from ingest.pipeline import ingest
 from ingest.progress import Report
+from rag.index import open_index
 from rag.settings import Settings, StoreSettings, load_settings
+from rag.versions import Versions
 
 
-def test_every_server_and_collection_has_its_own_manifest() -> None:
+def test_every_server_and_collection_has_its_own_versions() -> None:
     stores = [
         StoreSettings(kind=kind, url=url, collection=collection)
         for kind, url in (("edge", ""), ("server", "http://a:6333"), ("server", "http://b:6333"))
         for collection in ("one", "two")
     ]
-    assert len({manifest_path(Settings(store=store)) for store in stores}) == 6
+    assert len({Versions(Settings(store=store)).folder for store in stores}) == 6
     same = [StoreSettings(kind="server", url=url) for url in ("http://a:6333", "http://a:6333/")]
-    assert manifest_path(Settings(store=same[0])) == manifest_path(Settings(store=same[1]))
+    assert Versions(Settings(store=same[0])).folder == Versions(Settings(store=same[1])).folder
 
 
 def test_files_of_other_kinds_are_counted(project: Path, corpus: Path) -> None:
@@ -27,3 +32,44 @@ def test_files_of_other_kinds_are_counted(project: Path, corpus: Path) -> None:
     assert isinstance(report, Report)
     assert report.added == 3
     assert report.ignored == {".odt": 2, ".zip": 1, "no ending": 1}
+
+
+def report(project: Path, corpus: Path, version: str = "") -> Report:
+    *_, last = ingest([corpus], settings=load_settings(project / "plumbline.toml"), version=version)
+    assert isinstance(last, Report)
+    return last
+
+
+def test_vectors_that_were_made_are_not_made_again(project: Path, corpus: Path) -> None:
+    first = report(project, corpus)
+    assert first.embedded == first.chunks > 0
+    (corpus / "travel.md").write_text((corpus / "travel.md").read_text() + "\n## More\n\nA new rule.\n")
+    second = report(project, corpus)
+    assert (second.replaced, second.unchanged, second.embedded) == (1, 2, 1)
+    other = report(project, corpus, version="v2")
+    assert (other.added, other.embedded) == (3, 0)
+
+
+@pytest.mark.parametrize("damage", ["chunks are lost", "chunks are unknown"])
+def test_a_store_and_a_manifest_that_differ_come_to_agree(project: Path, corpus: Path, damage: str) -> None:
+    settings = load_settings(project / "plumbline.toml")
+    whole = report(project, corpus)
+    library, store = Library(settings), open_index(settings).store
+    travel = library.manifest.records()["docs/travel.md"]
+    if damage == "chunks are lost":
+        store.publish([], retired=[travel.made])
+    else:
+        library.manifest.remove([travel.uri])
+    store.close()
+    mended = report(project, corpus)
+    assert (mended.added, mended.unchanged) == (1, 2)
+    assert mended.total_chunks == whole.total_chunks
+
+
+def test_a_document_that_becomes_unreadable_answers_as_it_was(project: Path, corpus: Path) -> None:
+    before = report(project, corpus)
+    (corpus / "travel.md").write_text("")
+    after = report(project, corpus)
+    assert (after.failed, after.total_chunks) == (1, before.total_chunks)
+    failures = Library(load_settings(project / "plumbline.toml")).manifest.failures()
+    assert "is empty" in failures["docs/travel.md"].reason

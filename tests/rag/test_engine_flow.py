@@ -232,7 +232,7 @@ def test_own_prompts_are_used_and_recorded(filled: Path) -> None:
 def test_the_context_stays_within_its_budget(filled: Path) -> None:
     asked = engine(filled, context={"budget_tokens": 50})
     answer = asked.ask(ASKED)
-    assert sum(asked.searcher.embedder.count(passage.text) for passage in answer.passages) <= 50
+    assert sum(asked.searcher.index.embedder.count(passage.text) for passage in answer.passages) <= 50
     assert len(answer.passages) < len(answer.hits)
 
 

@@ -21,6 +21,7 @@ import pytest
 from qdrant_client import QdrantClient
 
 from rag.embed.lexical import Lexical
+from rag.embed.scripted import ScriptedEmbedder
 from rag.errors import ConfigError, StoreError
 from rag.settings import Settings, StoreSettings
 from rag.store import Entry, Store, open_store
@@ -368,7 +369,7 @@ def server_settings(url: str, tmp_path: Path) -> Settings:
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://user:pa55@127.0.0.1:9"])
 def test_a_server_that_is_down_is_one_clear_line(tmp_path: Path, url: str) -> None:
-    store = open_store(server_settings(url, tmp_path), embedder="a:b", dimension=DIMENSION)
+    store = open_store(server_settings(url, tmp_path), version="v1", embedder=ScriptedEmbedder("scripted:words"))
     for use in (store.count, lambda: write(store, corpus(1)), lambda: list(store.chunks())):
         with pytest.raises(StoreError, match="can't be reached") as failed:
             use()
@@ -379,7 +380,7 @@ def test_a_server_that_is_down_is_one_clear_line(tmp_path: Path, url: str) -> No
 @pytest.mark.parametrize("url", ["not a url", "http://[", "http://127.0.0.1:port"])
 def test_something_that_is_no_url_is_a_config_error(tmp_path: Path, url: str) -> None:
     with pytest.raises(ConfigError, match=r"store\.url is"):
-        open_store(server_settings(url, tmp_path), embedder="a:b", dimension=DIMENSION)
+        open_store(server_settings(url, tmp_path), version="v1", embedder=ScriptedEmbedder("scripted:words"))
 
 
 def test_entries_are_not_changed_by_writing(make: Make) -> None:

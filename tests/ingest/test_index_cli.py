@@ -1,0 +1,99 @@
+"""plumb index: versions beside each other, switched in one step."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from qdrant_client import QdrantClient
+
+from ingest.pipeline import ingest
+from rag.errors import InputError
+from rag.search import Searcher
+from rag.settings import Settings, StoreSettings, load_settings
+from rag.versions import Recipe, Versions
+from tests.conftest import CONFIG, Plumb
+
+SMALLER = CONFIG + "[ingest]\nchunk_tokens = 32\n"
+RECIPE = Recipe(embed="scripted:words", chunk_tokens=160, language="english", parser=1, made_at=0)
+
+
+def ok(done: object) -> str:
+    assert done.returncode == 0, done.stderr  # type: ignore[attr-defined]
+    return str(done.stdout)  # type: ignore[attr-defined]
+
+
+def test_a_version_is_built_beside_the_live_one_and_switched(plumb: Plumb, filled: Path) -> None:
+    refused = plumb("index", "build")
+    assert refused.returncode == 2
+    assert "would make the same as version v1" in refused.stderr
+    (filled / "plumbline.toml").write_text(SMALLER)
+    kept = plumb("ingest", "docs")
+    assert "3 unchanged" in kept.stdout
+    assert "ingest.chunk_tokens 160, now 32" in kept.stderr
+    assert "plumb index switch v2" in ok(plumb("index", "build"))
+    rows = json.loads(ok(plumb("index", "list", "--json")))
+    assert [(row["name"], row["live"], row["chunk_tokens"]) for row in rows] == [("v1", True, 160), ("v2", False, 32)]
+    ok(plumb("index", "switch", "v2"))
+    assert plumb("index", "delete", "v2").returncode == 2
+    ok(plumb("index", "rollback"))
+    assert "v1       live" in ok(plumb("index", "list"))
+    ok(plumb("index", "delete", "v2"))
+    assert [row["name"] for row in json.loads(ok(plumb("index", "list", "--json")))] == ["v1"]
+    assert plumb("index", "rollback").returncode == 2
+
+
+def test_a_switch_warns_of_documents_that_are_behind(plumb: Plumb, filled: Path) -> None:
+    ok(plumb("index", "build", "next"))
+    (filled / "docs" / "travel.md").write_text("# Travel\n\nAll is new.\n")
+    ok(plumb("ingest", "docs"))
+    switched = plumb("index", "switch", "next")
+    assert "1 documents differ from those of v1; 'plumb index build next'" in switched.stderr
+    assert "no version 'v9'" in plumb("index", "switch", "v9").stderr
+    assert "can't name a version" in plumb("index", "build", "../out").stderr
+
+
+def test_compare_tells_the_paired_difference(plumb: Plumb, filled: Path) -> None:
+    questions = filled / "q.jsonl"
+    case = {"id": "a", "question": "annual leave days", "facts": [["30"]], "sources": ["leave.md"]}
+    questions.write_text(json.dumps(case) + "\n")
+    ok(plumb("index", "build", "v2"))
+    found = json.loads(ok(plumb("index", "compare", "q.jsonl", "v1", "v2", "--json")))
+    assert {(row["score"], row["difference"], row["cases"]) for row in found} == {
+        ("recall@1", 0.0, 1),
+        ("recall@5", 0.0, 1),
+        ("reciprocal rank", 0.0, 1),
+    }
+    assert "better on 0, worse on 0 of 1" in ok(plumb("index", "compare", "q.jsonl", "v1", "v2"))
+
+
+def test_a_running_searcher_follows_the_switch(filled: Path) -> None:
+    settings = load_settings(filled / "plumbline.toml")
+    searcher = Searcher.from_settings(settings)
+    assert searcher.index.version == "v1"
+    list(ingest([filled / "docs"], settings=settings, version="v2"))
+    assert searcher.index.version == "v1"
+    Versions(settings).switch("v2")
+    assert searcher.search("annual leave")
+    assert searcher.index.version == "v2"
+
+
+def test_on_a_server_the_alias_says_what_is_live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = QdrantClient(":memory:")
+    monkeypatch.setattr("rag.store.server.connect", lambda *_, **__: client)
+    versions = Versions(Settings(root=tmp_path, store=StoreSettings(kind="server", collection="kb")))
+    assert versions.live() == ""
+    for name in ("kb-v1", "kb-v2"):
+        client.create_collection(name, vectors_config={})
+    versions.create("v1", RECIPE)
+    versions.create("v2", RECIPE)
+    assert versions.live() == "v1"
+    versions.switch("v2")
+    assert (versions.live(), versions.before()) == ("v2", "v1")
+    with pytest.raises(InputError, match="is live"):
+        versions.delete("v2")
+    versions.delete("v1")
+    assert not client.collection_exists("kb-v1")
+    assert versions.before() == ""
+    client.close()
