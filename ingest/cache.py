@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ingest.manifest import opened
 from rag.embed import Embedder, Matrix
+from rag.settings import Settings
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL)"
 _ASKED_AT_ONCE = 500
@@ -22,6 +23,19 @@ class VectorCache:
     def __init__(self, path: Path) -> None:
         """Name the file; it is made at the first use."""
         self._path = path
+
+    @classmethod
+    def of(cls, settings: Settings) -> VectorCache:
+        """The cache of the data folder that the settings name."""
+        return cls(settings.data_path / "index" / "vectors.db")
+
+    def unknown(self, texts: Sequence[str], model: str) -> list[str]:
+        """Those of the texts that would have to be embedded."""
+        if not self._path.is_file():
+            return list(texts)
+        keys = [_key(model, text) for text in texts]
+        known = self._known(keys)
+        return [text for key, text in zip(keys, texts, strict=True) if key not in known]
 
     def embed(self, texts: Sequence[str], embedder: Embedder) -> tuple[Matrix, int]:
         """The vectors of the texts in order, and how many of them were made now. Raises ModelError, StoreError."""

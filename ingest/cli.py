@@ -2,71 +2,119 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from rag.terminal import clean, complain, console, print_json
 
 if TYPE_CHECKING:
-    from ingest.progress import Progress, Report
+    from collections.abc import Iterable
+
+    from ingest.plan import Plan
+    from ingest.progress import Document, Report, Started, Waiting
+
+    Event = Waiting | Started | Document
+
+# What a run ends with: its report, or its plan.
+End = TypeVar("End", "Report", "Plan")
 
 
 def ingest(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would be done, how long it takes and what it costs.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Bring documents into the index: new, changed and vanished ones; the rest is skipped."""
     from ingest.pipeline import ingest as run
+    from ingest.plan import plan
     from rag.observe.ship import ship_detached
     from rag.settings import load_settings
 
     settings = load_settings()
+    if dry_run:
+        planned = follow(plan(paths, settings=settings))
+        print_json(asdict(planned)) if as_json else _print_plan(planned)
+        return
     report = follow(run(paths, settings=settings))
-    if as_json:
-        print_json(asdict(report))
-    else:
-        print_report(report)
+    print_json(asdict(report)) if as_json else print_report(report)
     ship_detached(settings)
     if report.failed:
         raise typer.Exit(1)
 
 
-def follow(events: object) -> Report:
-    """Draw a run as it goes on; its report."""
-    from collections.abc import Iterator
-    from typing import cast
-
+def follow(events: Iterable[Event | End]) -> End:
+    """Draw a run as it goes on; what it ends with."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    from ingest.progress import Document, Report, Started, Waiting
+    from ingest.progress import Document, Started, Waiting
 
     screen = console(stderr=True)
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False))
+    counts = _Counts()
     with Bar(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
         task = bar.add_task("", total=None)
-        for event in cast("Iterator[Progress]", events):
+        for event in events:
             match event:
                 case Waiting(at_most_s=seconds):
                     complain(f"another run fills this index; waiting for it, {seconds:g} s at most")
-                case Started(files=files, version=version, differs=differs):
-                    if differs:
-                        complain(
-                            f"version {version} of the index was made otherwise ({'; '.join(differs)}) and is filled as"
-                            " it was made; 'plumb index build' makes another beside it"
-                        )
-                    bar.update(task, total=files)
-                case Document(outcome="failed", reason=reason, uri=uri):
-                    complain(f"skipped {uri}: {reason}")
-                    bar.advance(task)
-                case Document(uri=uri):
-                    bar.update(task, advance=1, description=clean(uri))
-                case Report():
-                    return event
+                case Started():
+                    _tell_difference(event)
+                    bar.update(task, total=event.files)
+                case Document():
+                    if event.outcome == "failed":
+                        complain(f"skipped {event.uri}: {event.reason}")
+                    counts.add(event)
+                    bar.update(task, advance=1, description=counts.line(event))
+                case end:
+                    return end
     raise RuntimeError("the run ended without a report")
+
+
+class _Counts:
+    """The rate and the failures so far, for the progress line."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._chunks = 0
+        self._failed = 0
+
+    def add(self, document: Document) -> None:
+        self._chunks += document.chunks if document.outcome in ("added", "replaced") else 0
+        self._failed += document.outcome == "failed"
+
+    def line(self, document: Document) -> str:
+        rate = self._chunks / max(time.monotonic() - self._began, 0.001)
+        failed = f" · {self._failed} failed" if self._failed else ""
+        return f"{rate:.0f} chunks/s{failed} · {clean(document.uri)}"
+
+
+def _tell_difference(started: Started) -> None:
+    if started.differs:
+        complain(
+            f"version {started.version} of the index was made otherwise ({'; '.join(started.differs)}) and is filled as"
+            " it was made; 'plumb index build' makes another beside it"
+        )
+
+
+def _print_plan(planned: Plan) -> None:
+    counts = ("added", "replaced", "unchanged", "removed", "failed")
+    shown = ", ".join(f"{getattr(planned, name)} {name}" for name in counts if getattr(planned, name))
+    console().print(f"would be: {shown or 'nothing to do'}")
+    known = planned.chunks - planned.chunks_to_embed
+    console().print(
+        f"{planned.chunks} chunks to write, {planned.chunks_to_embed} of them to embed"
+        f" ({planned.tokens_to_embed:,} tokens), {known} vectors known already"
+    )
+    took = "unknown for a model on a server" if planned.seconds is None else f"about {planned.seconds:,.0f} s"
+    price = f"; price {planned.price:,.4f}" if planned.price else ""
+    console().print(f"time to embed: {took}{price}")
 
 
 def print_report(report: Report) -> None:

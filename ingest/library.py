@@ -22,6 +22,10 @@ class Library:
         self.manifest = Manifest(folder / "manifest.db")
         self.turn = Turn(folder / "ingest.lock")
 
+    def uris(self) -> list[str]:
+        """The documents it holds, and those it could not take."""
+        return [*self.manifest.records(), *self.manifest.failures()]
+
     def make(self, index: Index, *, parser: int) -> None:
         """Note what the version is made with, unless that is known already."""
         if self._versions.recipe(self.version) is None:

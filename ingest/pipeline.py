@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -17,16 +17,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ingest.cache import VectorCache
-from ingest.files import File, digest, discover, ignored, lies_below, read, source_uri
-from ingest.isolate.feed import Feed
-from ingest.isolate.messages import Job, Part, Refused, Setup
-from ingest.isolate.process import ParsingProcess
+from ingest.files import File, discover, ignored, lies_below, source_uri
+from ingest.isolate.messages import Part, Refused
 from ingest.library import Library
-from ingest.manifest import Record
 from ingest.progress import Document, Outcome, Progress, Report, Started, Waiting, counted
+from ingest.reading import Message, Reader, Same
 from ingest.writer import Writer
 from rag.embed import Matrix
-from rag.errors import DocumentError, ModelError, PlumbError, StoreError
+from rag.errors import ModelError, PlumbError, StoreError
 from rag.index import Index, open_index
 from rag.observe.codec import without_content
 from rag.observe.record import Recorder
@@ -40,16 +38,21 @@ PIPELINE_VERSION = 4
 GROUP_CHUNKS = 256
 # Groups that wait to be written while the next is embedded.
 WAITING_GROUPS = 2
+# Pauses before an embedder that failed is asked again, where that can help.
+RETRY_AFTER_S = (1.0, 4.0)
 # Failures that a trace tells by name.
 TOLD_FAILURES = 100
 
 log = logging.getLogger("plumbline")
 
 
-def ingest(paths: Sequence[Path], *, settings: Settings, version: str = "") -> Iterator[Progress]:
+def ingest(
+    paths: Sequence[Path], *, settings: Settings, version: str = "", anew: Collection[str] = ()
+) -> Iterator[Progress]:
     """Bring the documents below `paths` into the index: new, changed and vanished ones; the rest is left alone.
 
-    That is the live version of the index, or the one named, which need not be there yet.
+    That is the live version of the index, or the one named, which need not be there yet. Documents named in `anew` are
+    parsed and written again though they did not change.
 
     A document that can't be read is reported and the run goes on. A changed one answers as it was until it is written
     whole. What was finished stays when the run is interrupted, and the next one goes on from there. One run at a time
@@ -58,7 +61,7 @@ def ingest(paths: Sequence[Path], *, settings: Settings, version: str = "") -> I
     recorder = Recorder("ingest", question=[str(path) for path in paths])
     tally = _Tally()
     try:
-        for event in _run(paths, settings, version, recorder):
+        for event in _run(paths, settings, version, anew, recorder):
             tally.add(event)
             if isinstance(event, Report):
                 _keep(settings, recorder, "ok", tally.output())
@@ -91,11 +94,13 @@ class _Tally:
         return {**counted(self.outcomes, self.chunks), "failures": failed}
 
 
-def _run(paths: Sequence[Path], settings: Settings, version: str, recorder: Recorder) -> Iterator[Progress]:
+def _run(
+    paths: Sequence[Path], settings: Settings, version: str, anew: Collection[str], recorder: Recorder
+) -> Iterator[Progress]:
     library = Library(settings, version)
     with recorder.step("discover", "span"):
-        files = discover(paths, root=settings.root, known=library.manifest.records().keys())
-    run = _Run(open_index(settings, version=library.version), library, recorder)
+        files = discover(paths, root=settings.root, known=library.uris())
+    run = _Run(open_index(settings, version=library.version), library, recorder, anew)
     yield Started(files=len(files), version=library.version, differs=library.differs(settings, PIPELINE_VERSION))
     if not library.turn.is_free():
         yield Waiting(at_most_s=settings.ingest.wait_s)
@@ -115,40 +120,36 @@ def _run(paths: Sequence[Path], settings: Settings, version: str, recorder: Reco
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Same:
-    record: Record
-
-
 class _Run:
-    def __init__(self, index: Index, library: Library, recorder: Recorder) -> None:
+    def __init__(self, index: Index, library: Library, recorder: Recorder, anew: Collection[str]) -> None:
         self.index = index
         self.library = library
         self.recorder = recorder
+        self.anew = anew
         self.embedded = 0
-        max_tokens = min(index.settings.ingest.chunk_tokens, index.embedder.max_tokens)
-        self.setup = Setup(settings=index.settings, max_tokens=max_tokens)
-        self.cache = VectorCache(index.settings.data_path / "index" / "vectors.db")
+        self.cache = VectorCache.of(index.settings)
         self.writer = Writer(index.store, library.manifest, index.lexical)
 
     def documents(self, paths: Sequence[Path], files: Sequence[File]) -> Iterator[Document]:
         """Every document as it is done; those that vanished come last."""
         with self.recorder.step("recover", "span"):
             self.writer.recover()
-        records = dict(self.writer.records)
+        records, failures = dict(self.writer.records), self.library.manifest.failures()
+        reader = Reader(self.index, records=records, failures=failures, anew=self.anew)
         with self.recorder.step("fill", "span") as step:
-            yield from self._filled(files)
+            yield from self._filled(reader, files)
             step.note({"embedded": self.embedded, "model": self.index.embedder.name})
         with self.recorder.step("remove", "span"):
-            yield from self.writer.remove(_vanished(records, paths, files, self.index.settings.root))
+            gone = vanished([*records, *failures], paths, files, self.index.settings.root)
+            self.library.manifest.remove([uri for uri in gone if uri not in records])
+            yield from self.writer.remove([records[uri] for uri in gone if uri in records])
 
-    def _filled(self, files: Sequence[File]) -> Iterator[Document]:
-        feed = Feed(files, self._read, setup=self.setup, threads=self.index.settings.ingest.workers)
+    def _filled(self, reader: Reader, files: Sequence[File]) -> Iterator[Document]:
         written: deque[Future[list[Document]]] = deque()
-        with ThreadPoolExecutor(1) as thread, closing(feed.messages()) as messages:
+        with ThreadPoolExecutor(1) as thread, closing(reader.messages(files)) as messages:
             for message in _grouped(messages):
                 match message:
-                    case _Same(record=record):
+                    case Same(record=record):
                         yield Document(uri=record.uri, outcome="unchanged", chunks=record.chunks)
                     case Refused():
                         written.append(thread.submit(self.writer.refuse, message))
@@ -161,21 +162,6 @@ class _Run:
             for last in written:
                 yield from last.result()
 
-    def _read(self, file: File, process: ParsingProcess) -> Iterator[_Same | Part | Refused]:
-        """Runs in a thread of the feed."""
-        known = self.writer.known(file.uri)
-        job = Job(path=file.path, uri=file.uri, source=file.source, known_revision=known.revision if known else "")
-        if known:
-            try:
-                content = digest(read(file.path, uri=file.uri, max_bytes=self.index.settings.ingest.max_file_bytes))
-            except DocumentError as error:
-                yield Refused(job=job, hash="", reason=str(error))
-                return
-            if known.hash == content:
-                yield _Same(record=known)
-                return
-        yield from process.messages(job)
-
     def _make_version(self) -> None:
         """Before the first chunk is written: a run that fails before leaves no empty version behind."""
         self.index.store.prepare()
@@ -183,19 +169,22 @@ class _Run:
 
     def _embed(self, group: Sequence[Part]) -> Matrix:
         texts = [chunk.indexed_text for part in group for chunk in part.chunks]
-        for pause_s in (1.0, 4.0, 0.0):
+        for pause_s in RETRY_AFTER_S:
             try:
-                vectors, made = self.cache.embed(texts, self.index.embedder)
-                self.embedded += made
-                return vectors
+                return self._vectors(texts)
             except ModelError as error:
-                if not (error.retryable and pause_s):
+                if not error.retryable:
                     raise
                 time.sleep(pause_s)
-        raise AssertionError("the last try returns or raises")
+        return self._vectors(texts)
+
+    def _vectors(self, texts: Sequence[str]) -> Matrix:
+        vectors, made = self.cache.embed(texts, self.index.embedder)
+        self.embedded += made
+        return vectors
 
 
-def _grouped(messages: Iterable[_Same | Part | Refused]) -> Iterator[_Same | Refused | list[Part]]:
+def _grouped(messages: Iterable[Message]) -> Iterator[Same | Refused | list[Part]]:
     """The messages, the parts among them gathered into groups; what waits of a refused document is dropped."""
     group: list[Part] = []
     for message in messages:
@@ -212,15 +201,11 @@ def _grouped(messages: Iterable[_Same | Part | Refused]) -> Iterator[_Same | Ref
         yield group
 
 
-def _vanished(records: Mapping[str, Record], paths: Sequence[Path], files: Sequence[File], root: Path) -> list[Record]:
-    """Documents that came from one of these paths and are no longer there."""
+def vanished(known: Iterable[str], paths: Sequence[Path], files: Sequence[File], root: Path) -> list[str]:
+    """The known documents that came from one of these paths and are no longer there."""
     places = [source_uri(path, root) for path in paths]
     found = {file.uri for file in files}
-    return [
-        record
-        for record in records.values()
-        if record.uri not in found and any(lies_below(record.uri, place) for place in places)
-    ]
+    return [uri for uri in dict.fromkeys(known) if uri not in found and any(lies_below(uri, p) for p in places)]
 
 
 def _keep(

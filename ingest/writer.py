@@ -9,6 +9,7 @@ from ingest.manifest import Failure, Manifest, Record
 from ingest.progress import Document
 from rag.embed import Matrix
 from rag.embed.lexical import Lexical
+from rag.errors import StoreError
 from rag.store import Entry, Store
 from rag.types import Chunk, Revision, Vectors
 
@@ -25,12 +26,13 @@ class Writer:
         self._manifest = manifest
         self._lexical = lexical
         self._records = manifest.records()
+        self._is_broken = False
 
     def recover(self) -> None:
         """Mend what a crash left: documents that were published are finished, those that were not are given up."""
         for record in self._manifest.begun():
             ids = record.made.chunk_ids
-            if len(self._store.live(ids)) == len(ids):
+            if len(self._store.retrieve(ids)) == len(ids):
                 self._finish([record])
             else:
                 self._store.publish([], retired=[record.made])
@@ -48,7 +50,18 @@ class Writer:
         return self._records
 
     def write(self, parts: Sequence[Part], vectors: Matrix) -> list[Document]:
-        """Store a group of parts, `vectors` holding a row a chunk; the documents that are complete with it."""
+        """Store a group of parts, `vectors` holding a row a chunk; the documents that are complete with it.
+
+        After an error nothing more is written: a later part would be published without the one that was lost.
+        """
+        if self._is_broken:
+            raise StoreError("an earlier group of chunks was not written", remedy="run it again")
+        self._is_broken = True
+        documents = self._written(parts, vectors)
+        self._is_broken = False
+        return documents
+
+    def _written(self, parts: Sequence[Part], vectors: Matrix) -> list[Document]:
         chunks = [chunk for part in parts for chunk in part.chunks]
         self._manifest.begin([self._record(part) for part in _latest(parts)])
         self._store.stage([self._entry(chunk, row) for chunk, row in zip(chunks, vectors, strict=True)])

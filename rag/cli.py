@@ -13,6 +13,7 @@ from evals.cli import app as eval_app
 from evals.index_cli import compare
 from ingest.cli import ingest
 from ingest.index_cli import app as index_app
+from ingest.library_cli import app as library_app
 from rag.commands.ask import ask, chat, search
 from rag.commands.doctor import doctor
 from rag.commands.models import app as models_app
@@ -34,6 +35,7 @@ for command in (init, ingest, search, ask, chat, ui, traces, doctor):
     app.command()(command)
 app.add_typer(models_app, name="models")
 index_app.command()(compare)
+app.add_typer(library_app, name="library")
 app.add_typer(index_app, name="index")
 app.add_typer(eval_app, name="eval")
 app.add_typer(config_app, name="config")

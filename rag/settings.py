@@ -106,12 +106,8 @@ class Ingest(Section):
     workers: int = Field(1, ge=1, description="processes that parse and cut documents beside the embedding")
     parse_timeout_s: float = Field(120.0, gt=0, description="longest time without progress in parsing a document")
     parse_memory_mb: int = Field(1000, ge=100, description="most memory of a process that parses documents")
+    price_per_million_tokens: float = Field(0.0, ge=0, description="of a paid embedder, for 'plumb ingest --dry-run'")
     wait_s: float = Field(3600.0, ge=0, description="longest wait for another run that fills the same index")
-
-    @property
-    def max_file_bytes(self) -> int:
-        """The largest file, in bytes."""
-        return self.max_file_mb * 1_000_000
 
 
 class Retrieve(Section):

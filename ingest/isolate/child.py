@@ -38,7 +38,7 @@ def main() -> None:
 def _messages(job: Job, setup: Setup, count: Callable[[str], int]) -> Iterator[Part | Refused]:
     content = ""
     try:
-        data = read(job.path, uri=job.uri, max_bytes=setup.settings.ingest.max_file_bytes)
+        data = read(job.path, uri=job.uri, max_bytes=setup.settings.ingest.max_file_mb * 1_000_000)
         content = digest(data)
         revision = _revision(content, job.known_revision)
         parsed = parse(job.path, data)

@@ -44,6 +44,8 @@ def _translated(path: Path, data: bytes) -> Parsed:
         return _parsed(path.suffix.lower(), data)
     except DocumentError as error:
         raise DocumentError(f"{path.name}: {error.seen}", expected=error.expected, remedy=error.remedy) from error
+    except MemoryError:
+        raise  # whoever set the limit knows its name
     except RecursionError as error:
         raise DocumentError(f"{path.name} is nested too deeply", remedy="simplify it, or save it anew") from error
     except Exception as error:  # Parsers of foreign files raise whatever their libraries raise.

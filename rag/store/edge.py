@@ -84,13 +84,13 @@ class EdgeStore:
             self._note_switch({"publish": _ids(new), "retire": _ids(retired)})
             self._switch(shard)
 
-    def live(self, ids: Sequence[str]) -> set[str]:
+    def retrieve(self, ids: Sequence[str]) -> list[Chunk]:
         """Those of these chunks that searches find."""
         if not (ids and self._exists()):
-            return set()
+            return []
         with self._turn() as shard:
             records = shard.retrieve(list(ids), with_payload=True, with_vector=False)
-        return {str(record.id) for record in records if record.payload.get(STATE) == LIVE}
+        return [to_chunk(record.id, record.payload) for record in records if record.payload.get(STATE) == LIVE]
 
     def candidates(self, vectors: Vectors, *, depth: int) -> list[Candidate]:
         """The best `depth` chunks of each leg, each with its score in both."""

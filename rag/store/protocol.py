@@ -47,8 +47,8 @@ class Store(Protocol):
         error; so this also removes documents, and what was staged in vain.
         """
 
-    def live(self, ids: Sequence[str]) -> set[str]:
-        """Those of these chunks that searches find."""
+    def retrieve(self, ids: Sequence[str]) -> list[Chunk]:
+        """Those of these chunks that searches find, in no particular order."""
 
     def candidates(self, vectors: Vectors, *, depth: int) -> list[Candidate]:
         """The best `depth` chunks of each leg, merged, each with its score in both legs."""

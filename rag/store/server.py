@@ -128,13 +128,14 @@ class ServerStore:
             if switch and self._exists():
                 self._client.batch_update_points(self._collection, switch, wait=True)
 
-    def live(self, ids: Sequence[str]) -> set[str]:
+    def retrieve(self, ids: Sequence[str]) -> list[Chunk]:
         """Those of these chunks that searches find."""
         with translated():
             if not (ids and self._exists()):
-                return set()
-            records = self._client.retrieve(self._collection, list(ids), with_payload=[STATE])
-        return {str(record.id) for record in records if (record.payload or {}).get(STATE) == LIVE}
+                return []
+            records = self._client.retrieve(self._collection, list(ids), with_payload=True)
+        found = [(record.id, record.payload or {}) for record in records]
+        return [to_chunk(identifier, payload) for identifier, payload in found if payload.get(STATE) == LIVE]
 
     def candidates(self, vectors: Vectors, *, depth: int) -> list[Candidate]:
         """The best `depth` chunks of each leg, each with its score in both."""

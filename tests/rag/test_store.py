@@ -405,10 +405,10 @@ def test_staged_chunks_are_not_found_before_they_are_published(make: Make) -> No
     store = make()
     store.stage([entry(1, "hotel")])
     assert texts(store) == set()
-    assert store.live([identifier(1)]) == set()
+    assert store.retrieve([identifier(1)]) == []
     store.publish([revision(1)])
     assert texts(store) == {"hotel"}
-    assert store.live([identifier(1), identifier(2)]) == {identifier(1)}
+    assert [chunk.text for chunk in store.retrieve([identifier(1), identifier(2)])] == ["hotel"]
 
 
 def test_the_old_revision_answers_until_the_new_one_is_published(make: Make) -> None:

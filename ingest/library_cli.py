@@ -1,0 +1,190 @@
+"""plumb library: what is in the index, document by document and chunk by chunk, and what could not be taken."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rag.terminal import clean, console, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ingest.library import Library
+    from ingest.manifest import Record
+    from rag.settings import Settings
+    from rag.types import Chunk
+
+app = typer.Typer(help="What is in the index, and what could not be taken.", no_args_is_help=True)
+
+Uri = Annotated[str, typer.Argument(help="A document, by its name in 'plumb library list'.")]
+Uris = Annotated[list[str], typer.Argument(help="Documents, by their names in 'plumb library list'.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("list")
+def list_documents(
+    within: Annotated[str, typer.Argument(help="Only documents of this folder.")] = "", as_json: AsJson = False
+) -> None:
+    """The documents in the live version of the index."""
+    from ingest.files import lies_below
+
+    _, library = _opened()
+    records = sorted(library.manifest.records().values(), key=lambda record: record.uri)
+    shown = [record for record in records if not within or lies_below(record.uri, within)]
+    if as_json:
+        print_json([asdict(record) for record in shown])
+        return
+    for record in shown:
+        console().print(f"{clean(record.uri)}  {record.chunks} chunks  {_when(record.at)}", markup=False)
+    console().print(f"{len(shown)} documents, {sum(record.chunks for record in shown)} chunks", markup=False)
+
+
+@app.command()
+def show(uri: Uri, as_json: AsJson = False) -> None:
+    """One document: where it came from, what it was made with, why it failed if it did."""
+    settings, library = _opened()
+    record, failure = library.manifest.records().get(uri), library.manifest.failures().get(uri)
+    if not (record or failure):
+        raise _unknown(uri)
+    facts = {
+        "uri": uri,
+        "version": library.version,
+        "model": _embedder(settings, library),
+        "document": asdict(record) if record else None,
+        "failure": asdict(failure) if failure else None,
+    }
+    if as_json:
+        print_json(facts)
+        return
+    if record:
+        made = f"{record.chunks} chunks by {facts['model']}, {_when(record.at)}, from {clean(record.source)}"
+        console().print(f"{clean(record.title)}\n{clean(uri)}\n{made}", markup=False)
+        console().print(f"content {record.hash}, {record.bytes:,} bytes; version {library.version}", markup=False)
+    if failure:
+        kept = "; the text before the change still answers" if record else ""
+        console().print(f"failed {_when(failure.at)}: {clean(failure.reason)}{kept}", markup=False)
+
+
+@app.command()
+def chunks(uri: Uri, as_json: AsJson = False) -> None:
+    """The chunks of a document in order: text, page, headings, and whose vectors they have."""
+    settings, library = _opened()
+    record = library.manifest.records().get(uri)
+    if record is None:
+        raise _unknown(uri)
+    found = _chunks(settings, record)
+    if as_json:
+        print_json([{**asdict(chunk), "model": _embedder(settings, library)} for chunk in found])
+        return
+    for chunk in found:
+        console().print(f"[{chunk.position}] {clean(chunk.place)}  {chunk.id}", markup=False, style="dim")
+        console().print(clean(chunk.text) + "\n", markup=False)
+
+
+@app.command()
+def remove(uris: Uris) -> None:
+    """Take documents out of the index; the next ingest of their folder brings back those that are still there."""
+    from contextlib import closing
+
+    from ingest.writer import Writer
+    from rag.index import open_index
+
+    settings, library = _opened()
+    records = _required(library, uris)
+    index = open_index(settings)
+    with library.turn.taken(wait_s=settings.ingest.wait_s), closing(index.store):
+        Writer(index.store, library.manifest, index.lexical).remove(records)
+    console().print(f"{len(records)} removed", markup=False)
+
+
+@app.command()
+def reparse(uris: Uris, as_json: AsJson = False) -> None:
+    """Read documents again though they did not change: after an extra was installed, or a parser mended."""
+    _, library = _opened()
+    _ingest_anew([record.uri for record in _required(library, uris)], as_json=as_json)
+
+
+@app.command()
+def failed(as_json: AsJson = False) -> None:
+    """The documents that could not be taken, and why."""
+    _, library = _opened()
+    failures = sorted(library.manifest.failures().values(), key=lambda failure: failure.uri)
+    if as_json:
+        print_json([asdict(failure) for failure in failures])
+        return
+    for failure in failures:
+        console().print(f"{clean(failure.uri)}: {clean(failure.reason)}", markup=False)
+    console().print(f"{len(failures)} failed", markup=False)
+
+
+@app.command()
+def retry(as_json: AsJson = False) -> None:
+    """Try the failed documents once more."""
+    _, library = _opened()
+    uris = list(library.manifest.failures())
+    if uris:
+        _ingest_anew(uris, as_json=as_json)
+    else:
+        console().print("nothing failed", markup=False)
+
+
+def _ingest_anew(uris: list[str], *, as_json: bool) -> None:
+    from ingest.cli import follow, print_report
+    from ingest.pipeline import ingest
+    from rag.settings import load_settings
+
+    settings = load_settings()
+    report = follow(ingest([settings.root / uri for uri in uris], settings=settings, anew=uris))
+    print_json(asdict(report)) if as_json else print_report(report)
+    if report.failed:
+        raise typer.Exit(1)
+
+
+def _opened() -> tuple[Settings, Library]:
+    from ingest.library import Library
+    from rag.settings import load_settings
+
+    settings = load_settings()
+    return settings, Library(settings)
+
+
+def _required(library: Library, uris: Iterable[str]) -> list[Record]:
+    records = library.manifest.records()
+    for uri in uris:
+        if uri not in records:
+            raise _unknown(uri)
+    return [records[uri] for uri in uris]
+
+
+def _chunks(settings: Settings, record: Record) -> list[Chunk]:
+    from rag.index import open_index
+
+    store = open_index(settings).store
+    found = store.retrieve(record.made.chunk_ids)
+    store.close()
+    return sorted(found, key=lambda chunk: chunk.position)
+
+
+def _embedder(settings: Settings, library: Library) -> str:
+    from rag.versions import Versions
+
+    recipe = Versions(settings).recipe(library.version)
+    return recipe.embed if recipe else settings.roles.embed
+
+
+def _unknown(uri: str) -> Exception:
+    from rag.errors import InputError
+
+    return InputError(
+        f"the index holds no document '{uri}'",
+        expected="a name as 'plumb library list' shows it",
+        remedy="check its spelling",
+    )
+
+
+def _when(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).astimezone().strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,111 @@
+"""What an ingest would do, how long it would take and what it would cost: nothing is embedded and nothing written."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ingest.cache import VectorCache
+from ingest.files import discover
+from ingest.isolate.messages import Part, Refused
+from ingest.library import Library
+from ingest.pipeline import PIPELINE_VERSION, vanished
+from ingest.progress import Document, Outcome, Started
+from ingest.reading import Reader, Same
+from rag.index import Index, open_index
+from rag.settings import Settings
+
+# So many chunks are embedded by a local model to learn its speed.
+SAMPLE = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The documents by what would become of them, and the chunks to be written.
+
+    `chunks_to_embed` of them have no known vector and hold `tokens_to_embed` tokens. `seconds` is a guess from the
+    speed of a sample, None for a model on a server; `price` is tokens times ingest.price_per_million_tokens.
+    """
+
+    added: int = 0
+    replaced: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    failed: int = 0
+    chunks: int = 0
+    chunks_to_embed: int = 0
+    tokens_to_embed: int = 0
+    seconds: float | None = None
+    price: float = 0.0
+
+
+def plan(paths: Sequence[Path], *, settings: Settings) -> Iterator[Started | Document | Plan]:
+    """Read and cut the documents as an ingest would; the Plan comes last. Raises InputError and StoreError."""
+    library = Library(settings)
+    files = discover(paths, root=settings.root, known=library.uris())
+    index = open_index(settings, version=library.version)
+    yield Started(files=len(files), version=library.version, differs=library.differs(settings, PIPELINE_VERSION))
+    records, failures = library.manifest.records(), library.manifest.failures()
+    cache, outcomes, made, sample = VectorCache.of(settings), Counter[Outcome](), Plan(), list[str]()
+    with closing(Reader(index, records=records, failures=failures).messages(files)) as messages:
+        for message in messages:
+            if isinstance(message, Part):
+                texts = cache.unknown([chunk.indexed_text for chunk in message.chunks], index.embedder.name)
+                made = _grown(made, message, texts, index)
+                sample = [*sample, *texts][:SAMPLE]
+            if document := _document(message, is_known=_uri(message) in records):
+                outcomes[document.outcome] += 1
+                yield document
+    gone = vanished(records, paths, files, settings.root)
+    yield replace(
+        made,
+        added=outcomes["added"],
+        replaced=outcomes["replaced"],
+        unchanged=outcomes["unchanged"],
+        failed=outcomes["failed"],
+        removed=len(gone),
+        seconds=_seconds(made, sample, index),
+        price=made.tokens_to_embed * settings.ingest.price_per_million_tokens / 1e6,
+    )
+
+
+def _uri(message: Same | Part | Refused) -> str:
+    return message.record.uri if isinstance(message, Same) else message.job.uri
+
+
+def _document(message: Same | Part | Refused, *, is_known: bool) -> Document | None:
+    """What would become of the document, once that is certain."""
+    match message:
+        case Same(record=record):
+            return Document(uri=record.uri, outcome="unchanged", chunks=record.chunks)
+        case Refused(job=job, reason=reason):
+            return Document(uri=job.uri, outcome="failed", reason=reason)
+        case Part(is_last=True, job=job, chunks=chunks):
+            outcome: Outcome = "replaced" if is_known else "added"
+            return Document(uri=job.uri, outcome=outcome, chunks=chunks[-1].position + 1)
+    return None
+
+
+def _grown(made: Plan, part: Part, texts: Sequence[str], index: Index) -> Plan:
+    tokens = sum(index.embedder.count(text) for text in texts)
+    return replace(
+        made,
+        chunks=made.chunks + len(part.chunks),
+        chunks_to_embed=made.chunks_to_embed + len(texts),
+        tokens_to_embed=made.tokens_to_embed + tokens,
+    )
+
+
+def _seconds(made: Plan, sample: Sequence[str], index: Index) -> float | None:
+    if not index.embedder.name.startswith(("local:", "scripted:")):
+        return None
+    if not sample:
+        return 0.0
+    index.embedder.embed(sample[:1])
+    started = time.perf_counter()
+    index.embedder.embed(sample)
+    return made.chunks_to_embed * (time.perf_counter() - started) / len(sample)

@@ -1,0 +1,82 @@
+"""Documents read, compared with what the index has of them, and cut into chunks where they are new or changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ingest.files import File, digest, read
+from ingest.isolate.feed import Feed
+from ingest.isolate.messages import Job, Part, Refused, Setup
+from ingest.isolate.process import ParsingProcess
+from ingest.manifest import Failure, Record
+from rag.errors import DocumentError
+from rag.index import Index
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Same:
+    """A document whose content did not change."""
+
+    record: Record
+
+
+Message = Same | Part | Refused
+
+
+class Reader:
+    """Reads documents for an index that holds `records` and could not take those of `failures`.
+
+    Those named in `anew` are made anew, whatever the index has of them.
+    """
+
+    def __init__(
+        self,
+        index: Index,
+        *,
+        records: Mapping[str, Record],
+        failures: Mapping[str, Failure],
+        anew: Collection[str] = (),
+    ) -> None:
+        """Nothing is read yet."""
+        self._settings = index.settings
+        self._setup = Setup(settings=index.settings, max_tokens=chunk_limit(index))
+        self._records = records
+        self._failures = failures
+        self._anew = anew
+
+    def messages(self, files: Sequence[File]) -> Generator[Message, None, None]:
+        """What comes of the documents, in no particular order; the parts of one come in order."""
+        return Feed(files, self._read, setup=self._setup, threads=self._settings.ingest.workers).messages()
+
+    def _read(self, file: File, process: ParsingProcess) -> Iterator[Message]:
+        """Runs in a thread of the feed."""
+        known = self._records.get(file.uri)
+        job = Job(
+            path=file.path,
+            uri=file.uri,
+            source=known.source if known else file.source,
+            known_revision=known.revision if known else "",
+        )
+        if file.uri not in self._anew and (done := self._done_before(job, known)):
+            yield done
+            return
+        yield from process.messages(job)
+
+    def _done_before(self, job: Job, known: Record | None) -> Same | Refused | None:
+        """What is known of the same content: that the index has it, or that it can't be read."""
+        failure = self._failures.get(job.uri)
+        if not (known or failure):
+            return None
+        try:
+            content = digest(read(job.path, uri=job.uri, max_bytes=self._settings.ingest.max_file_mb * 1_000_000))
+        except DocumentError as error:
+            return Refused(job=job, hash="", reason=str(error))
+        if failure and failure.hash == content and not failure.retryable:
+            return Refused(job=job, hash=content, reason=failure.reason)
+        return Same(record=known) if known and known.hash == content else None
+
+
+def chunk_limit(index: Index) -> int:
+    """The longest chunk, in tokens of the embedder."""
+    return min(index.settings.ingest.chunk_tokens, index.embedder.max_tokens)
