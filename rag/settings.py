@@ -82,6 +82,10 @@ class LlamaIndex(Section):
 
     embed_args: dict[str, Any] = Field(default_factory=dict, description="arguments for the embedding class")
     llm_args: dict[str, Any] = Field(default_factory=dict, description="arguments for the LLM class")
+    reader_args: dict[str, Any] = Field(
+        default_factory=dict, description="arguments for the class of a 'reader:' place"
+    )
+    load_args: dict[str, Any] = Field(default_factory=dict, description="arguments for that reader's load_data()")
 
 
 class StoreSettings(Section):
@@ -98,12 +102,35 @@ class StoreSettings(Section):
     timeout_s: float = Field(10.0, gt=0, description="longest wait for the server, or for another process")
 
 
+class Web(Section):
+    """How web pages and sitemaps are fetched."""
+
+    allow_private: bool = Field(False, description="also fetch from private and loopback addresses")
+    user_agent: str = Field("plumbline-rag", pattern=r"^[!-~]+$", description="the name that sites and robots.txt see")
+    delay_s: float = Field(1.0, ge=0, description="shortest time between two requests to a site")
+    timeout_s: float = Field(10.0, gt=0, description="longest wait for a connection or for more of a page")
+    total_s: float = Field(60.0, gt=0, description="longest time for a page, with all its redirects")
+    max_mb: int = Field(20, ge=1, description="larger pages are refused, counted after decompression")
+    max_redirects: int = Field(5, ge=0, description="redirects that are followed for a page")
+    max_pages: int = Field(1_000, ge=1, description="a sitemap with more pages is refused")
+    max_sitemaps: int = Field(50, ge=1, description="a sitemap index that leads to more sitemaps is refused")
+    sitemap_depth: int = Field(2, ge=0, description="sitemap indexes above the sitemap that lists a page")
+    retries: int = Field(2, ge=0, description="tries after the first where the server is busy or out of reach")
+    retry_after_s: float = Field(30.0, ge=0, description="longest wait that a server may ask for before a retry")
+
+
 class Ingest(Section):
     """How documents become chunks."""
 
     chunk_tokens: int = Field(160, ge=32, description="longest chunk, counted with the embedder's tokenizer")
     batch_chunks: int = Field(32, ge=1, description="chunks embedded and stored at once")
     max_file_mb: int = Field(100, ge=1, description="larger files are refused")
+    max_documents: int = Field(100_000, ge=1, description="a place with more documents is refused")
+    watch_quiet_s: float = Field(1.0, gt=0, le=60, description="while watching, changes are taken after such a pause")
+    watch_interval_s: float = Field(
+        300.0, gt=0, description="while watching, places are looked at after this time even without a sign of change"
+    )
+    web: Web = Web()
 
 
 class Retrieve(Section):
