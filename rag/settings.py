@@ -16,11 +16,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 from rag.errors import ConfigError
+from rag.sections import Section, Web
 
 CONFIG_NAME = "plumbline.toml"
 ENV_PREFIX = "PLUMB_"
@@ -37,12 +38,6 @@ RULE_FACTS = "rule:facts"
 
 # TOML has no null: an empty string says that a folder is not set.
 Folder = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
-
-
-class Section(BaseModel):
-    """A table of plumbline.toml: frozen, and unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Roles(Section):
@@ -100,23 +95,6 @@ class StoreSettings(Section):
         description="collection on the server, folder name in the embedded store",
     )
     timeout_s: float = Field(10.0, gt=0, description="longest wait for the server, or for another process")
-
-
-class Web(Section):
-    """How web pages and sitemaps are fetched."""
-
-    allow_private: bool = Field(False, description="also fetch from private and loopback addresses")
-    user_agent: str = Field("plumbline-rag", pattern=r"^[!-~]+$", description="the name that sites and robots.txt see")
-    delay_s: float = Field(1.0, ge=0, description="shortest time between two requests to a site")
-    timeout_s: float = Field(10.0, gt=0, description="longest wait for a connection or for more of a page")
-    total_s: float = Field(60.0, gt=0, description="longest time for a page, with all its redirects")
-    max_mb: int = Field(20, ge=1, description="larger pages are refused, counted after decompression")
-    max_redirects: int = Field(5, ge=0, description="redirects that are followed for a page")
-    max_pages: int = Field(1_000, ge=1, description="a sitemap with more pages is refused")
-    max_sitemaps: int = Field(50, ge=1, description="a sitemap index that leads to more sitemaps is refused")
-    sitemap_depth: int = Field(2, ge=0, description="sitemap indexes above the sitemap that lists a page")
-    retries: int = Field(2, ge=0, description="tries after the first where the server is busy or out of reach")
-    retry_after_s: float = Field(30.0, ge=0, description="longest wait that a server may ask for before a retry")
 
 
 class Ingest(Section):

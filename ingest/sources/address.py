@@ -53,4 +53,6 @@ def _is_never_allowed(address: IPv4Address | IPv6Address) -> bool:
 
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:
+    if isinstance(address, IPv6Address) and address.is_site_local:
+        return False
     return address.is_global and not (address.is_private or address.is_reserved or address.is_loopback)

@@ -19,7 +19,7 @@ from ingest.sources.protocol import Vanished
 from ingest.sources.robots import ROBOTS_BYTES, Robots
 from ingest.sources.url import origin, shown, user_of, web_url, without_user
 from rag.errors import DocumentError, InputError
-from rag.settings import Web
+from rag.sections import Web
 
 REDIRECTS = (301, 302, 303, 307, 308)
 GONE = (404, 410)

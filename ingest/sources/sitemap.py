@@ -11,8 +11,10 @@ from ingest.sources.exchange import SIZE_LIMIT
 from ingest.sources.inflate import GZIP_MAGIC, inflated
 from rag.errors import InputError
 
-ROOT = re.compile(rb"<(?:[\w-]{1,40}:)?(?:urlset|sitemapindex)[\s>]")
 HEAD_BYTES = 10_000
+# What may stand before the first element, and that element.
+PROLOG = re.compile(rb"\xef\xbb\xbf|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[[^\]]*\])?\s*>", re.DOTALL)
+ROOT = re.compile(rb"\s*<(?:[\w-]{1,40}:)?(?:urlset|sitemapindex)[\s/>]")
 DECLARATION = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
@@ -30,7 +32,7 @@ def read_sitemap(data: bytes, *, name: str, max_bytes: int) -> Sitemap | None:
     Raises InputError for one that is not well-formed or declares entities, DocumentError for one that is too large.
     """
     text = _unpacked(data, name, max_bytes)
-    if not ROOT.search(text[:HEAD_BYTES]):
+    if not ROOT.match(PROLOG.sub(b"", text[:HEAD_BYTES])):
         return None
     root = _root(text, name)
     kind = root.tag.rpartition("}")[2]

@@ -13,6 +13,7 @@ from ingest.sources.files import Files
 from rag.settings import Settings
 
 TICK_S = 0.5
+POLL_MS = 2_000
 
 
 def changes(places: Sequence[str], *, settings: Settings, stop: threading.Event) -> Iterator[None]:
@@ -48,11 +49,13 @@ def _signs(folders: Sequence[Path], settings: Settings, stop: threading.Event) -
         while True:
             yield False
             stop.wait(TICK_S)
-    try:
-        yield from _told(folders, settings, stop, polling=False)
-    except OSError:
-        # Out of watches, or a file system that tells nothing.
-        yield from _told(folders, settings, stop, polling=True)
+    for polling in (False, True):  # looked at again and again where the system is out of watches
+        try:
+            yield from _told(folders, settings, stop, polling=polling)
+        except (OSError, RuntimeError):
+            stop.wait(TICK_S)  # a folder may also be gone just now: the next round knows
+        else:
+            return
 
 
 def _told(folders: Sequence[Path], settings: Settings, stop: threading.Event, *, polling: bool) -> Iterator[bool]:
@@ -69,6 +72,7 @@ def _told(folders: Sequence[Path], settings: Settings, stop: threading.Event, *,
         rust_timeout=int(TICK_S * 1000),
         yield_on_timeout=True,
         force_polling=polling or None,
+        poll_delay_ms=POLL_MS,
         ignore_permission_denied=True,
     )
     yield from (bool(found) for found in watched)

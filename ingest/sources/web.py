@@ -20,7 +20,7 @@ from ingest.sources.protocol import Fetch, Item, Vanished
 from ingest.sources.sitemap import Sitemap, read_sitemap
 from ingest.sources.url import origin, shown, site, web_url, with_user_of, without_user
 from rag.errors import InputError
-from rag.settings import Web
+from rag.sections import Web
 
 # An address that must hold a sitemap: a page of excuses there would otherwise empty the index.
 SITEMAP_PATH = re.compile(r"\.xml(\.gz)?$|/sitemap[\w-]*$", re.IGNORECASE)

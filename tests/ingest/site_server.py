@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -52,10 +53,11 @@ class Site:
 
 
 @contextmanager
-def running() -> Iterator[Site]:
+def running(tls: ssl.SSLContext | None = None) -> Iterator[Site]:
     """A site that listens until the end of the block."""
     server = _Server(("127.0.0.1", 0), _Handler)
-    server.site.url = f"http://127.0.0.1:{server.server_address[1]}"
+    server.site.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}"
+    server.socket = tls.wrap_socket(server.socket, server_side=True) if tls else server.socket
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 import socket
+import ssl
+import subprocess
 import time
 import zlib
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +18,7 @@ from site_server import Answer, Site, running
 
 from ingest.parse import parse
 from ingest.sources import Item, Source, Vanished, content, discover, ignored, open_source, vanished
+from ingest.sources.address import refuse_unless_allowed
 from ingest.sources.fetch import Fetcher
 from ingest.sources.web import Pages
 from rag.errors import DocumentError, InputError, PlumbError
@@ -166,10 +171,10 @@ def test_credentials_go_to_their_own_site_and_are_shown_nowhere(site: Site) -> N
     site.page("/a", "A")
     with running() as other:
         other.page("/b", "B")
+        site.page("/a?token=hush&x=1", "A")
         site.redirect("/away", f"{other.url}/b")
         host = site.url.removeprefix("http://")
-        (item,) = listed(f"http://ann:pa%40ss@{host}/a?token=hush&x=1")[:1] or [None]
-        assert item is not None
+        (item,) = listed(f"http://ann:pa%40ss@{host}/a?token=hush&x=1")
         assert item.uri == f"{site.url}/a?token=***&x=1"
         listed(f"http://ann:pa%40ss@{host}/away")
     assert site.headers[-1]["authorization"] == "Basic YW5uOnBhQHNz"
@@ -218,11 +223,10 @@ def test_the_loopback_is_refused_however_it_is_written(host: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "64:ff9b::808:808"])
-def test_public_addresses_are_dialled(address: str) -> None:
-    source, _ = resolved("http://docs.example/a", address, allow_private=False)
-    with pytest.raises(PlumbError) as caught:  # the test suite lets nothing out
-        list(source.items())
-    assert "no public one" not in str(caught.value)
+def test_public_addresses_are_allowed(address: str) -> None:
+    refuse_unless_allowed("docs.example", [address], allow_private=False)
+    with pytest.raises(DocumentError, match="no public one"):
+        refuse_unless_allowed("docs.example", [address, "10.0.0.1"], allow_private=False)
 
 
 def test_the_address_that_was_checked_is_the_one_that_is_dialled(site: Site) -> None:
@@ -233,6 +237,40 @@ def test_the_address_that_was_checked_is_the_one_that_is_dialled(site: Site) -> 
     assert item.uri == f"http://docs.example:{port}/a"
     assert asked == ["docs.example"] * 2  # once for each connection
     assert {headers["host"] for headers in site.headers} == {f"docs.example:{port}"}
+
+
+@pytest.fixture
+def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A site with TLS and a certificate for docs.example, which is trusted."""
+    openssl = shutil.which("openssl") or pytest.skip("no openssl to make a certificate with")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    made = f"req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=x -keyout {key} -out {certificate}"
+    subprocess.run(
+        [openssl, *made.split(), "-addext", "subjectAltName=DNS:docs.example"], check=True, capture_output=True
+    )
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    with running(tls) as found:
+        yield found
+
+
+def test_tls_checks_the_name_although_the_address_is_dialled(secure: Site) -> None:
+    secure.page("/a", "A")
+    port = secure.url.rpartition(":")[2]
+    source, _ = resolved(f"https://docs.example:{port}/a", "127.0.0.1")
+    (item,) = source.items()
+    assert b"<h1>A</h1>" in read(item)[1]
+    source, _ = resolved(f"https://other.example:{port}/a", "127.0.0.1")
+    with pytest.raises(DocumentError, match="CERTIFICATE_VERIFY_FAILED"):
+        list(source.items())
+
+
+def test_a_redirect_away_from_tls_is_refused(secure: Site) -> None:
+    secure.redirect("/a", "http://docs.example/b")
+    source, _ = resolved(f"https://docs.example:{secure.url.rpartition(':')[2]}/a", "127.0.0.1")
+    with pytest.raises(DocumentError, match="from https to http"):
+        list(source.items())
 
 
 def test_a_name_that_changes_its_address_is_checked_again(site: Site) -> None:
@@ -251,7 +289,7 @@ def test_a_name_that_changes_its_address_is_checked_again(site: Site) -> None:
         ("http://[fe80::1]/", "no public one"),
         ("file:///etc/passwd", "no web address"),
         ("gopher://127.0.0.1/", "no web address"),
-        ("http://", "no web address"),
+        ("http://a b:x/", "no web address"),
         ("", "again and again"),
         ("/a", "again and again"),
     ],
