@@ -15,6 +15,7 @@ from ingest.sources.protocol import Item
 from rag.errors import DocumentError
 
 NAME_CHARS = 80
+SUFFIX = re.compile(r"\.\w{1,20}")
 LIMIT_NAME = "ingest.max_file_mb"
 
 
@@ -36,7 +37,7 @@ def content(item: Item, *, max_bytes: int) -> Content:
 def temporary(stem: str, suffix: str, pieces: Iterable[bytes]) -> Iterator[Path]:
     """A file with these bytes and a name like `stem`, until the end of the block."""
     with tempfile.TemporaryDirectory(prefix="plumbline-") as folder:
-        path = Path(folder) / f"{_plain(stem)}{suffix}"
+        path = Path(folder) / f"{_plain(stem)}{suffix if SUFFIX.fullmatch(suffix) else ''}"
         try:
             with path.open("wb") as file:
                 file.writelines(pieces)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import httpcore
@@ -89,9 +89,14 @@ def _body(pieces: Iterable[bytes], headers: httpx.Headers, request: Request) -> 
             expected="gzip or none",
             remedy="have the site send one of these",
         )
-    read = bytearray()
-    for piece in inflated(pieces) if "gzip" in encoding else pieces:
-        read += piece
-        if len(read) > request.max_bytes:
+    sent = _bounded(pieces, request)
+    return b"".join(_bounded(inflated(sent, name=shown(request.url)), request) if "gzip" in encoding else sent)
+
+
+def _bounded(pieces: Iterable[bytes], request: Request) -> Iterator[bytes]:
+    total = 0
+    for piece in pieces:
+        total += len(piece)
+        if total > request.max_bytes:
             raise too_large(shown(request.url), request.max_bytes, limit=SIZE_LIMIT)
-    return bytes(read)
+        yield piece

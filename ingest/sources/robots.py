@@ -53,5 +53,10 @@ class Robots:
             data = self._get(without_user(url).copy_with(raw_path=b"/robots.txt"))
         except Passing as error:
             raise Passing(f"the robots.txt of {url.host} can't be read: {error.seen}", wait_s=error.wait_s) from None
-        rules.parse((data or b"").decode("utf-8", errors="replace").splitlines())
+        try:
+            rules.parse((data or b"").decode("utf-8", errors="replace").splitlines())
+        except ValueError as error:  # numbers of thousands of digits, paths that are no paths
+            raise DocumentError(
+                f"the robots.txt of {url.host} can't be understood: {error}", expected="rules", remedy="tell the site"
+            ) from None
         return rules

@@ -48,7 +48,7 @@ def _unpacked(data: bytes, name: str, max_bytes: int) -> bytes:
     if not data.startswith(GZIP_MAGIC):
         return data
     text = bytearray()
-    for piece in inflated([data]):
+    for piece in inflated([data], name=name):
         text += piece
         if len(text) > max_bytes:
             raise too_large(name, max_bytes, limit=SIZE_LIMIT)

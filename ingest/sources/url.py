@@ -14,9 +14,10 @@ def web_url(text: str) -> httpx.URL:
     """A checked web address without its fragment; raises InputError."""
     try:
         url = httpx.URL(text[: URL_CHARS + 1]).copy_with(fragment=None)
+        is_usable = url.scheme in ("http", "https") and bool(url.host) and len(text) <= URL_CHARS
     except (httpx.InvalidURL, ValueError, TypeError):
-        raise _unusable(text) from None
-    if url.scheme not in ("http", "https") or not url.host or len(text) > URL_CHARS:
+        is_usable = False
+    if not is_usable:
         raise _unusable(text)
     return url
 
@@ -38,7 +39,8 @@ def with_user_of(url: httpx.URL, other: httpx.URL) -> httpx.URL:
 
 def shown(url: httpx.URL) -> str:
     """An address as documents are named and errors tell it: without user, password and keys."""
-    return redact_url(str(without_user(url)))
+    address, mark, query = str(without_user(url)).partition("?")
+    return address + redact_url(mark + query)
 
 
 def site(url: httpx.URL) -> tuple[str, int | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import shutil
 import socket
 import ssl
@@ -14,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from site_server import Answer, Site, running
 
 from ingest.parse import parse
-from ingest.sources import Item, Source, Vanished, content, discover, ignored, open_source, vanished
+from ingest.sources import Item, Source, Vanished, content, discover, ignored, media, open_source, vanished
 from ingest.sources.address import refuse_unless_allowed
 from ingest.sources.fetch import Fetcher
+from ingest.sources.url import shown, web_url
 from ingest.sources.web import Pages
 from rag.errors import DocumentError, InputError, PlumbError
 from rag.settings import Settings
@@ -348,6 +352,8 @@ def test_a_compressed_page_is_read(site: Site) -> None:
     [
         ("gzip", gzip.compress(b"x" * 100 * MB), "more than 1 MB"),
         ("gzip", gzip.compress(b"words")[:-9], "cut off"),
+        ("gzip", gzip.compress(b"") * 1001, "1,000 parts"),
+        ("gzip", gzip.compress(b"", 0) + b"x" * MB, "damaged"),
         ("gzip", b"no gzip data", "damaged"),
         ("gzip, gzip", gzip.compress(gzip.compress(b"x")), "encoding 'gzip, gzip'"),
         ("br", b"x", "encoding 'br'"),
@@ -380,6 +386,36 @@ def test_a_site_that_can_not_tell_its_rules_is_left_alone(site: Site) -> None:
     with pytest.raises(DocumentError, match=r"robots\.txt"):
         listed(f"{site.url}/a")
     assert "/a" not in site.asked
+
+
+@pytest.mark.parametrize("line", ["Disallow: //[", f"Crawl-delay: {'9' * 5000}"])
+def test_rules_that_make_no_sense_are_an_error(site: Site, line: str) -> None:
+    site.page("/a", "A")
+    site.answers["/robots.txt"] = Answer(body=f"User-agent: *\n{line}\n".encode())
+    with pytest.raises(DocumentError, match="can't be understood"):
+        listed(f"{site.url}/a")
+
+
+@given(st.text(max_size=60) | st.text("htps:/@[]%?#.xn-a1\\ ", max_size=30).map("http://".__add__))
+def test_any_text_is_a_web_address_or_refused(text: str) -> None:
+    try:
+        url = web_url(text)
+    except InputError:
+        return
+    assert shown(url).startswith(("http://", "https://"))
+    assert "@" not in re.split(r"[/?]", shown(url))[2]
+    assert len(media.path_ending(url)) < 2000
+
+
+@pytest.mark.parametrize("path", ["/%00.%00x", "/a.%1b[31m", "/" + "a" * 500 + ".md", "/%2e%2e/%2fetc", "/a.m%0Ad"])
+def test_odd_paths_give_plain_names(site: Site, path: str) -> None:
+    site.answers[path] = site.answers[path.replace("[", "%5B")] = Answer(
+        body=b"x", headers={"content-type": "text/plain"}
+    )
+    (item,) = listed(site.url + path)
+    name, data = read(item)
+    assert data == b"x"
+    assert re.fullmatch(r"[\w.-]{1,90}", name)
 
 
 def test_ignored_is_empty_for_a_page(site: Site) -> None:
