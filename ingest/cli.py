@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -24,7 +23,9 @@ End = TypeVar("End", "Report", "Plan")
 
 
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders.")],
+    places: Annotated[
+        list[str], typer.Argument(help="Files, folders, patterns, web pages, sitemaps, buckets: see docs/sources.md.")
+    ],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Tell what would be done, how long it takes and what it costs.")
     ] = False,
@@ -38,10 +39,10 @@ def ingest(
 
     settings = load_settings()
     if dry_run:
-        planned = follow(plan(paths, settings=settings))
+        planned = follow(plan(places, settings=settings))
         print_json(asdict(planned)) if as_json else _print_plan(planned)
         return
-    report = follow(run(paths, settings=settings))
+    report = follow(run(places, settings=settings))
     print_json(asdict(report)) if as_json else print_report(report)
     ship_detached(settings)
     if report.failed:
@@ -66,7 +67,7 @@ def follow(events: Iterable[Event | End]) -> End:
                     complain(f"another run fills this index; waiting for it, {seconds:g} s at most")
                 case Started():
                     _tell_difference(event)
-                    bar.update(task, total=event.files)
+                    bar.update(task, total=event.documents)
                 case Document():
                     if event.outcome == "failed":
                         complain(f"skipped {event.uri}: {event.reason}")

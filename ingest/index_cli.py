@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,8 +10,6 @@ import typer
 from rag.terminal import clean, complain, console, print_json
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rag.settings import Settings
     from rag.versions import Versions
 
@@ -145,20 +144,22 @@ def _check_name(name: str) -> None:
         )
 
 
-def _sources(settings: Settings) -> list[Path]:
-    """The files and folders that the live version was filled from."""
-    from ingest.library import Library
+def _sources(settings: Settings) -> list[str]:
+    """The places that the live version was filled from."""
+    from ingest.library import Library, places_of
+    from ingest.sources.pattern import is_pattern
     from rag.errors import InputError
 
     records = Library(settings).manifest.records().values()
-    places = [settings.root / source for source in sorted({record.source for record in records})]
-    for place in places:
-        if not place.exists():
-            complain(f"{place} is not there any more and is left out")
-    found = [place for place in places if place.exists()]
-    if not found:
+    if not records:
         raise InputError("the live version holds no documents", expected="some", remedy="fill it: plumb ingest PATH")
-    return found
+    places = places_of(settings, sorted({record.source for record in records}))
+    gone = [
+        place for place in places if Path(place).is_absolute() and not (is_pattern(Path(place)) or Path(place).exists())
+    ]
+    for place in gone:
+        complain(f"{place} is not there any more and is left out")
+    return [place for place in places if place not in gone]
 
 
 def _warn_if_behind(settings: Settings, live: str, name: str) -> None:

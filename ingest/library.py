@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from ingest.manifest import Manifest
 from ingest.turn import Turn
@@ -22,9 +23,10 @@ class Library:
         self.manifest = Manifest(folder / "manifest.db")
         self.turn = Turn(folder / "ingest.lock")
 
-    def uris(self) -> list[str]:
-        """The documents it holds, and those it could not take."""
-        return [*self.manifest.records(), *self.manifest.failures()]
+    def places(self) -> dict[str, str]:
+        """The documents it holds and those it could not take: name -> place they came from."""
+        failed = {failure.uri: failure.source for failure in self.manifest.failures().values()}
+        return failed | {record.uri: record.source for record in self.manifest.records().values()}
 
     def make(self, index: Index, *, parser: int) -> None:
         """Note what the version is made with, unless that is known already."""
@@ -52,3 +54,8 @@ def recipe_of(settings: Settings, *, parser: int) -> Recipe:
         parser=parser,
         made_at=time.time(),
     )
+
+
+def places_of(settings: Settings, names: Iterable[str]) -> list[str]:
+    """Names in the index as places for an ingest: a path below the project's folder is made absolute."""
+    return [name if "://" in name or name.startswith("reader:") else str(settings.root / name) for name in names]

@@ -27,14 +27,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.command("list")
 def list_documents(
-    within: Annotated[str, typer.Argument(help="Only documents of this folder.")] = "", as_json: AsJson = False
+    within: Annotated[str, typer.Argument(help="Only documents whose name begins so.")] = "", as_json: AsJson = False
 ) -> None:
     """The documents in the live version of the index."""
-    from ingest.files import lies_below
-
     _, library = _opened()
     records = sorted(library.manifest.records().values(), key=lambda record: record.uri)
-    shown = [record for record in records if not within or lies_below(record.uri, within)]
+    shown = [record for record in records if record.uri.startswith(within)]
     if as_json:
         print_json([asdict(record) for record in shown])
         return
@@ -134,11 +132,12 @@ def retry(as_json: AsJson = False) -> None:
 
 def _ingest_anew(uris: list[str], *, as_json: bool) -> None:
     from ingest.cli import follow, print_report
+    from ingest.library import places_of
     from ingest.pipeline import ingest
     from rag.settings import load_settings
 
     settings = load_settings()
-    report = follow(ingest([settings.root / uri for uri in uris], settings=settings, anew=uris))
+    report = follow(ingest(places_of(settings, uris), settings=settings, anew=uris))
     print_json(asdict(report)) if as_json else print_report(report)
     if report.failed:
         raise typer.Exit(1)

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ingest.cache import VectorCache
-from ingest.files import File, discover, ignored, lies_below, source_uri
 from ingest.isolate.messages import Part, Refused
 from ingest.library import Library
 from ingest.progress import Document, Outcome, Progress, Report, Started, Waiting, counted
-from ingest.reading import Message, Reader, Same
+from ingest.reading import Gone, Message, Reader, Same
+from ingest.sources import Item, Source, discover, ignored, open_sources, vanished
 from ingest.writer import Writer
 from rag.embed import Matrix
 from rag.errors import ModelError, PlumbError, StoreError
@@ -29,7 +29,7 @@ from rag.index import Index, open_index
 from rag.observe.codec import without_content
 from rag.observe.record import Recorder
 from rag.observe.spool import open_spool
-from rag.settings import Settings
+from rag.settings import Settings, redact_url
 from rag.version import code_version
 
 # Raised whenever parsing or chunking changes what a document becomes: an index version records its own.
@@ -47,21 +47,22 @@ log = logging.getLogger("plumbline")
 
 
 def ingest(
-    paths: Sequence[Path], *, settings: Settings, version: str = "", anew: Collection[str] = ()
+    places: Sequence[str | Path], *, settings: Settings, version: str = "", anew: Collection[str] = ()
 ) -> Iterator[Progress]:
-    """Bring the documents below `paths` into the index: new, changed and vanished ones; the rest is left alone.
+    """Bring the documents of some places into the index: new, changed and vanished ones; the rest is left alone.
 
-    That is the live version of the index, or the one named, which need not be there yet. Documents named in `anew` are
-    parsed and written again though they did not change.
+    A place is a file, a folder, a pattern of paths, a web page, a sitemap or a bucket. The index is its live version,
+    or the one named, which need not be there yet. Documents named in `anew` are parsed and written again though they
+    did not change.
 
     A document that can't be read is reported and the run goes on. A changed one answers as it was until it is written
     whole. What was finished stays when the run is interrupted, and the next one goes on from there. One run at a time
     fills an index; another waits for it. Raises InputError, StoreError and ModelError.
     """
-    recorder = Recorder("ingest", question=[str(path) for path in paths])
+    recorder = Recorder("ingest", question=[redact_url(str(place)) for place in places])
     tally = _Tally()
     try:
-        for event in _run(paths, settings, version, anew, recorder):
+        for event in _run([str(place) for place in places], settings, version, anew, recorder):
             tally.add(event)
             if isinstance(event, Report):
                 _keep(settings, recorder, "ok", tally.output())
@@ -95,18 +96,19 @@ class _Tally:
 
 
 def _run(
-    paths: Sequence[Path], settings: Settings, version: str, anew: Collection[str], recorder: Recorder
+    places: Sequence[str], settings: Settings, version: str, anew: Collection[str], recorder: Recorder
 ) -> Iterator[Progress]:
     library = Library(settings, version)
+    sources = open_sources(places, settings=settings)
     with recorder.step("discover", "span"):
-        files = discover(paths, root=settings.root, known=library.uris())
+        items = discover(sources, known=library.places(), max_documents=settings.ingest.max_documents)
     run = _Run(open_index(settings, version=library.version), library, recorder, anew)
-    yield Started(files=len(files), version=library.version, differs=library.differs(settings, PIPELINE_VERSION))
+    yield Started(documents=len(items), version=library.version, differs=library.differs(settings, PIPELINE_VERSION))
     if not library.turn.is_free():
         yield Waiting(at_most_s=settings.ingest.wait_s)
     with library.turn.taken(wait_s=settings.ingest.wait_s), closing(run.index.store):
         tally = _Tally()
-        for document in run.documents(paths, files):
+        for document in run.documents(sources, items):
             tally.add(document)
             yield document
         yield Report(
@@ -116,7 +118,7 @@ def _run(
             total_chunks=run.index.store.count(),
             seconds=round(recorder.elapsed_ms() / 1000, 2),
             trace_id=recorder.trace_id,
-            ignored=ignored(paths),
+            ignored=ignored(sources),
         )
 
 
@@ -126,31 +128,34 @@ class _Run:
         self.library = library
         self.recorder = recorder
         self.anew = anew
+        self.gone: list[str] = []
         self.embedded = 0
         self.cache = VectorCache.of(index.settings)
         self.writer = Writer(index.store, library.manifest, index.lexical)
 
-    def documents(self, paths: Sequence[Path], files: Sequence[File]) -> Iterator[Document]:
+    def documents(self, sources: Sequence[Source], items: Sequence[Item]) -> Iterator[Document]:
         """Every document as it is done; those that vanished come last."""
         with self.recorder.step("recover", "span"):
             self.writer.recover()
         records, failures = dict(self.writer.records), self.library.manifest.failures()
         reader = Reader(self.index, records=records, failures=failures, anew=self.anew)
         with self.recorder.step("fill", "span") as step:
-            yield from self._filled(reader, files)
+            yield from self._filled(reader, items)
             step.note({"embedded": self.embedded, "model": self.index.embedder.name})
         with self.recorder.step("remove", "span"):
-            gone = vanished([*records, *failures], paths, files, self.index.settings.root)
+            gone = [*vanished(sources, items, known=self.library.places()), *self.gone]
             self.library.manifest.remove([uri for uri in gone if uri not in records])
             yield from self.writer.remove([records[uri] for uri in gone if uri in records])
 
-    def _filled(self, reader: Reader, files: Sequence[File]) -> Iterator[Document]:
+    def _filled(self, reader: Reader, items: Sequence[Item]) -> Iterator[Document]:
         written: deque[Future[list[Document]]] = deque()
-        with ThreadPoolExecutor(1) as thread, closing(reader.messages(files)) as messages:
+        with ThreadPoolExecutor(1) as thread, closing(reader.messages(items)) as messages:
             for message in _grouped(messages):
                 match message:
                     case Same(record=record):
                         yield Document(uri=record.uri, outcome="unchanged", chunks=record.chunks)
+                    case Gone(uri=uri):
+                        self.gone.append(uri)
                     case Refused():
                         written.append(thread.submit(self.writer.refuse, message))
                     case group:
@@ -184,7 +189,7 @@ class _Run:
         return vectors
 
 
-def _grouped(messages: Iterable[Message]) -> Iterator[Same | Refused | list[Part]]:
+def _grouped(messages: Iterable[Message]) -> Iterator[Same | Gone | Refused | list[Part]]:
     """The messages, the parts among them gathered into groups; what waits of a refused document is dropped."""
     group: list[Part] = []
     for message in messages:
@@ -199,13 +204,6 @@ def _grouped(messages: Iterable[Message]) -> Iterator[Same | Refused | list[Part
         yield message
     if group:
         yield group
-
-
-def vanished(known: Iterable[str], paths: Sequence[Path], files: Sequence[File], root: Path) -> list[str]:
-    """The known documents that came from one of these paths and are no longer there."""
-    places = [source_uri(path, root) for path in paths]
-    found = {file.uri for file in files}
-    return [uri for uri in dict.fromkeys(known) if uri not in found and any(lies_below(uri, p) for p in places)]
 
 
 def _keep(

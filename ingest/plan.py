@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ingest.cache import VectorCache
-from ingest.files import discover
 from ingest.isolate.messages import Part, Refused
 from ingest.library import Library
-from ingest.pipeline import PIPELINE_VERSION, vanished
+from ingest.pipeline import PIPELINE_VERSION
 from ingest.progress import Document, Outcome, Started
-from ingest.reading import Reader, Same
+from ingest.reading import Gone, Message, Reader, Same
+from ingest.sources import discover, open_sources, vanished
 from rag.index import Index, open_index
 from rag.settings import Settings
 
@@ -43,15 +43,16 @@ class Plan:
     price: float = 0.0
 
 
-def plan(paths: Sequence[Path], *, settings: Settings) -> Iterator[Started | Document | Plan]:
+def plan(places: Sequence[str | Path], *, settings: Settings) -> Iterator[Started | Document | Plan]:
     """Read and cut the documents as an ingest would; the Plan comes last. Raises InputError and StoreError."""
     library = Library(settings)
-    files = discover(paths, root=settings.root, known=library.uris())
+    sources = open_sources([str(place) for place in places], settings=settings)
+    items = discover(sources, known=library.places(), max_documents=settings.ingest.max_documents)
     index = open_index(settings, version=library.version)
-    yield Started(files=len(files), version=library.version, differs=library.differs(settings, PIPELINE_VERSION))
+    yield Started(documents=len(items), version=library.version, differs=library.differs(settings, PIPELINE_VERSION))
     records, failures = library.manifest.records(), library.manifest.failures()
     cache, outcomes, made, sample = VectorCache.of(settings), Counter[Outcome](), Plan(), list[str]()
-    with closing(Reader(index, records=records, failures=failures).messages(files)) as messages:
+    with closing(Reader(index, records=records, failures=failures).messages(items)) as messages:
         for message in messages:
             if isinstance(message, Part):
                 texts = cache.unknown([chunk.indexed_text for chunk in message.chunks], index.embedder.name)
@@ -60,28 +61,36 @@ def plan(paths: Sequence[Path], *, settings: Settings) -> Iterator[Started | Doc
             if document := _document(message, is_known=_uri(message) in records):
                 outcomes[document.outcome] += 1
                 yield document
-    gone = vanished(records, paths, files, settings.root)
+    gone = [uri for uri in vanished(sources, items, known=library.places()) if uri in records]
     yield replace(
         made,
         added=outcomes["added"],
         replaced=outcomes["replaced"],
         unchanged=outcomes["unchanged"],
         failed=outcomes["failed"],
-        removed=len(gone),
+        removed=len(gone) + outcomes["removed"],
         seconds=_seconds(made, sample, index),
         price=made.tokens_to_embed * settings.ingest.price_per_million_tokens / 1e6,
     )
 
 
-def _uri(message: Same | Part | Refused) -> str:
-    return message.record.uri if isinstance(message, Same) else message.job.uri
+def _uri(message: Message) -> str:
+    match message:
+        case Same(record=record):
+            return record.uri
+        case Gone(uri=uri):
+            return uri
+        case _:
+            return message.job.uri
 
 
-def _document(message: Same | Part | Refused, *, is_known: bool) -> Document | None:
+def _document(message: Message, *, is_known: bool) -> Document | None:
     """What would become of the document, once that is certain."""
     match message:
         case Same(record=record):
             return Document(uri=record.uri, outcome="unchanged", chunks=record.chunks)
+        case Gone(uri=uri) if is_known:
+            return Document(uri=uri, outcome="removed")
         case Refused(job=job, reason=reason):
             return Document(uri=job.uri, outcome="failed", reason=reason)
         case Part(is_last=True, job=job, chunks=chunks):

@@ -23,7 +23,7 @@ class Started:
     `version` is the version of the index that is filled; `differs` tells in words what the settings want otherwise.
     """
 
-    files: int
+    documents: int
     version: str
     differs: tuple[str, ...] = ()
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from ingest.files import File, digest, read
+from ingest import content_hash
 from ingest.isolate.feed import Feed
 from ingest.isolate.messages import Job, Part, Refused, Setup
 from ingest.isolate.process import ParsingProcess
 from ingest.manifest import Failure, Record
+from ingest.sources import Item, Vanished
 from rag.errors import DocumentError
 from rag.index import Index
 
@@ -21,7 +23,14 @@ class Same:
     record: Record
 
 
-Message = Same | Part | Refused
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """A document that was listed and is no longer there."""
+
+    uri: str
+
+
+Message = Same | Gone | Part | Refused
 
 
 class Reader:
@@ -45,23 +54,30 @@ class Reader:
         self._failures = failures
         self._anew = anew
 
-    def messages(self, files: Sequence[File]) -> Generator[Message, None, None]:
+    def messages(self, items: Sequence[Item]) -> Generator[Message, None, None]:
         """What comes of the documents, in no particular order; the parts of one come in order."""
-        return Feed(files, self._read, setup=self._setup, threads=self._settings.ingest.workers).messages()
+        return Feed(items, self._read, setup=self._setup, threads=self._settings.ingest.workers).messages()
 
-    def _read(self, file: File, process: ParsingProcess) -> Iterator[Message]:
+    def _read(self, item: Item, process: ParsingProcess) -> Iterator[Message]:
         """Runs in a thread of the feed."""
-        known = self._records.get(file.uri)
-        job = Job(
-            path=file.path,
-            uri=file.uri,
-            source=known.source if known else file.source,
-            known_revision=known.revision if known else "",
-        )
-        if file.uri not in self._anew and (done := self._done_before(job, known)):
+        job = Job(path=Path(), uri=item.uri, source=item.source)
+        try:
+            with item.fetch(self._settings.ingest.max_file_mb * 1_000_000) as path:
+                yield from self._messages(replace(job, path=path), process)
+        except Vanished:
+            yield Gone(uri=item.uri)
+        except DocumentError as error:
+            # What can't be fetched now may be there another time.
+            yield Refused(job=job, hash="", reason=str(error), retryable=True)
+
+    def _messages(self, job: Job, process: ParsingProcess) -> Iterator[Message]:
+        known = self._records.get(job.uri)
+        if job.uri not in self._anew and (done := self._done_before(job, known)):
             yield done
-            return
-        yield from process.messages(job)
+        elif known:
+            yield from process.messages(replace(job, source=known.source, known_revision=known.revision))
+        else:
+            yield from process.messages(job)
 
     def _done_before(self, job: Job, known: Record | None) -> Same | Refused | None:
         """What is known of the same content: that the index has it, or that it can't be read."""
@@ -69,9 +85,9 @@ class Reader:
         if not (known or failure):
             return None
         try:
-            content = digest(read(job.path, uri=job.uri, max_bytes=self._settings.ingest.max_file_mb * 1_000_000))
-        except DocumentError as error:
-            return Refused(job=job, hash="", reason=str(error))
+            content = content_hash.of_file(job.path)
+        except OSError as error:
+            raise DocumentError(f"can't read {job.uri}: {error.strerror}", remedy="check its rights") from None
         if failure and failure.hash == content and not failure.retryable:
             return Refused(job=job, hash=content, reason=failure.reason)
         return Same(record=known) if known and known.hash == content else None

@@ -16,11 +16,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 from rag.errors import ConfigError
+from rag.sections import Ingest, Section
 
 CONFIG_NAME = "plumbline.toml"
 ENV_PREFIX = "PLUMB_"
@@ -37,12 +38,6 @@ RULE_FACTS = "rule:facts"
 
 # TOML has no null: an empty string says that a folder is not set.
 Folder = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
-
-
-class Section(BaseModel):
-    """A table of plumbline.toml: frozen, and unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Roles(Section):
@@ -82,6 +77,10 @@ class LlamaIndex(Section):
 
     embed_args: dict[str, Any] = Field(default_factory=dict, description="arguments for the embedding class")
     llm_args: dict[str, Any] = Field(default_factory=dict, description="arguments for the LLM class")
+    reader_args: dict[str, Any] = Field(
+        default_factory=dict, description="arguments for the class of a 'reader:' place"
+    )
+    load_args: dict[str, Any] = Field(default_factory=dict, description="arguments for that reader's load_data()")
 
 
 class StoreSettings(Section):
@@ -96,18 +95,6 @@ class StoreSettings(Section):
         description="collection on the server, folder name in the embedded store",
     )
     timeout_s: float = Field(10.0, gt=0, description="longest wait for the server, or for another process")
-
-
-class Ingest(Section):
-    """How documents become chunks."""
-
-    chunk_tokens: int = Field(160, ge=32, description="longest chunk, counted with the embedder's tokenizer")
-    max_file_mb: int = Field(500, ge=1, description="larger files are refused")
-    workers: int = Field(1, ge=1, description="processes that parse and cut documents beside the embedding")
-    parse_timeout_s: float = Field(120.0, gt=0, description="longest time without progress in parsing a document")
-    parse_memory_mb: int = Field(1000, ge=100, description="most memory of a process that parses documents")
-    price_per_million_tokens: float = Field(0.0, ge=0, description="of a paid embedder, for 'plumb ingest --dry-run'")
-    wait_s: float = Field(3600.0, ge=0, description="longest wait for another run that fills the same index")
 
 
 class Retrieve(Section):

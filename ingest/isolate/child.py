@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 
 from ingest.chunk import chunk
-from ingest.files import digest, read
+from ingest.content_hash import of_bytes
 from ingest.isolate.messages import Job, Part, Refused, Setup, packed
 from ingest.parse import parse
+from ingest.sources.content import read
 from rag.embed import make_counter
 from rag.errors import DocumentError
 from rag.types import Chunk
@@ -38,8 +39,8 @@ def main() -> None:
 def _messages(job: Job, setup: Setup, count: Callable[[str], int]) -> Iterator[Part | Refused]:
     content = ""
     try:
-        data = read(job.path, uri=job.uri, max_bytes=setup.settings.ingest.max_file_mb * 1_000_000)
-        content = digest(data)
+        data = read(job.path, job.uri, setup.settings.ingest.max_file_mb * 1_000_000)
+        content = of_bytes(data)
         revision = _revision(content, job.known_revision)
         parsed = parse(job.path, data)
         chunks = chunk(parsed, uri=job.uri, revision=revision, max_tokens=setup.max_tokens, count=count)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from rag.settings import BUILT_IN_PROVIDERS, ENV_PREFIX, Provider, Settings, documented
 
@@ -83,10 +84,17 @@ def _title(path: Sequence[str]) -> str:
 
 
 def _table(section: str, rows: Sequence[tuple[str, str, str]]) -> str:
-    about = Settings.model_fields[section].annotation.__doc__ if section in Settings.model_fields else ""
+    about = _about(section)
     title = f"## [{section}]" if section else "## At the top of the file"
     lines = [_row(key, default, why) for key, default, why in rows]
     return "\n".join((f"\n{title}\n", *((about, "") if about else ()), *HEAD, *lines)) + "\n"
+
+
+def _about(section: str) -> str:
+    model: Any = Settings
+    for part in section.split(".") if section else ():
+        model = model.model_fields[part].annotation
+    return (model.__doc__ or "") if section else ""
 
 
 def _providers() -> str:

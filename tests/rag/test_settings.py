@@ -123,6 +123,8 @@ def test_every_setting_is_described() -> None:
         "providers",
         "llama_index.embed_args",
         "llama_index.llm_args",
+        "llama_index.load_args",
+        "llama_index.reader_args",
     }
 
 

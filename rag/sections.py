@@ -1,0 +1,46 @@
+"""Tables of plumbline.toml that stand in a table of their own."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """A table of plumbline.toml: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Web(Section):
+    """How web pages and sitemaps are fetched."""
+
+    allow_private: bool = Field(False, description="also fetch from private and loopback addresses")
+    user_agent: str = Field("plumbline-rag", pattern=r"^[!-~]+$", description="the name that sites and robots.txt see")
+    delay_s: float = Field(1.0, ge=0, description="shortest time between two requests to a site")
+    timeout_s: float = Field(10.0, gt=0, description="longest wait for a connection or for more of a page")
+    total_s: float = Field(60.0, gt=0, description="longest time for a page, with all its redirects")
+    max_mb: int = Field(20, ge=1, description="larger pages are refused, counted after decompression")
+    max_redirects: int = Field(5, ge=0, description="redirects that are followed for a page")
+    max_pages: int = Field(1_000, ge=1, description="a sitemap with more pages is refused")
+    max_sitemaps: int = Field(50, ge=1, description="a sitemap index that leads to more sitemaps is refused")
+    sitemap_depth: int = Field(2, ge=0, description="sitemap indexes above the sitemap that lists a page")
+    retries: int = Field(2, ge=0, description="tries after the first where the server is busy or out of reach")
+    retry_after_s: float = Field(30.0, ge=0, description="longest wait that a server may ask for before a retry")
+
+
+class Ingest(Section):
+    """How documents become chunks."""
+
+    chunk_tokens: int = Field(160, ge=32, description="longest chunk, counted with the embedder's tokenizer")
+    max_file_mb: int = Field(500, ge=1, description="larger files are refused")
+    workers: int = Field(1, ge=1, description="processes that parse and cut documents beside the embedding")
+    parse_timeout_s: float = Field(120.0, gt=0, description="longest time without progress in parsing a document")
+    parse_memory_mb: int = Field(1000, ge=100, description="most memory of a process that parses documents")
+    price_per_million_tokens: float = Field(0.0, ge=0, description="of a paid embedder, for 'plumb ingest --dry-run'")
+    wait_s: float = Field(3600.0, ge=0, description="longest wait for another run that fills the same index")
+    max_documents: int = Field(100_000, ge=1, description="a place with more documents is refused")
+    watch_quiet_s: float = Field(1.0, gt=0, le=60, description="while watching, changes are taken after such a pause")
+    watch_interval_s: float = Field(
+        300.0, gt=0, description="while watching, places are looked at after this time even without a sign of change"
+    )
+    web: Web = Web()
