@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 
 from ingest.chunk import chunk
 from ingest.content_hash import of_bytes
-from ingest.isolate.messages import Job, Part, Refused, Setup, packed
+from ingest.isolate.messages import READY, Job, Part, Refused, Setup, packed
 from ingest.parse import parse
 from ingest.sources.content import read
 from rag.embed import make_counter
@@ -19,6 +19,8 @@ from rag.errors import DocumentError
 from rag.types import Chunk
 
 PART_CHUNKS = 64
+# What compiled modules raise when there is no memory to load them.
+_EXHAUSTED = (ImportError, SystemError)
 
 
 def main() -> None:
@@ -28,6 +30,7 @@ def main() -> None:
             setup: Setup = connection.recv()
             _limit_memory(setup.settings.ingest.parse_memory_mb)
             count = make_counter(setup.settings)
+            connection.send_bytes(READY)
             while True:
                 job: Job = connection.recv()
                 for message in _messages(job, setup, count):
@@ -49,9 +52,12 @@ def _messages(job: Job, setup: Setup, count: Callable[[str], int]) -> Iterator[P
                 raise DocumentError(f"{job.uri} holds no text", expected="a document with text", remedy="remove it")
             yield Part(job=job, hash=content, revision=revision, bytes=len(data), chunks=some, is_last=is_last)
     except DocumentError as error:
-        yield Refused(job=job, hash=content, reason=str(error))
+        if isinstance(error.__cause__, _EXHAUSTED):
+            yield _too_large(job, setup, content)
+        else:
+            yield Refused(job=job, hash=content, reason=str(error))
     except MemoryError:
-        yield Refused(job=job, hash=content, reason=_too_large(job, setup))
+        yield _too_large(job, setup, content)
 
 
 def _revision(content: str, known: str) -> str:
@@ -77,12 +83,12 @@ def _limit_memory(megabytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (megabytes * 1_000_000, hard))
 
 
-def _too_large(job: Job, setup: Setup) -> str:
+def _too_large(job: Job, setup: Setup, content: str) -> Refused:
     limit = setup.settings.ingest.parse_memory_mb
     error = DocumentError(
         f"{job.uri} needs more memory than ingest.parse_memory_mb = {limit}", remedy="split it, or raise the limit"
     )
-    return str(error)
+    return Refused(job=job, hash=content, reason=str(error), is_exhausted=True)
 
 
 if __name__ == "__main__":

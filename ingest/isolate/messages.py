@@ -14,6 +14,9 @@ from typing import Any
 from rag.settings import Settings
 from rag.types import Chunk
 
+# The first message of a child.
+READY = b"ready"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
@@ -47,12 +50,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """The document can't be read; parts of it may have come before. `retryable` tells that it may go another time."""
+    """The document can't be read; parts of it may have come before. `retryable` tells that it may go another time.
+
+    `is_exhausted` tells that the process has no memory left and should be ended.
+    """
 
     job: Job
     hash: str
     reason: str
     retryable: bool = False
+    is_exhausted: bool = False
 
 
 def packed(message: Part | Refused) -> bytes:

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
-from ingest.isolate.messages import Job, Part, Refused, Setup, unpacked
+from ingest.isolate.messages import READY, Job, Part, Refused, Setup, unpacked
 
 _MESSAGE_BYTES = 50_000_000
+_START_S = 120.0  # a busy machine takes its time to load the modules
 
 
 class ParsingProcess:
@@ -26,13 +27,17 @@ class ParsingProcess:
 
     def messages(self, job: Job) -> Iterator[Part | Refused]:
         """The chunks of a document in parts; the last message is a last part, or a refusal."""
-        connection = self._started()
         try:
+            connection = self._started()
             connection.send(job)
             while True:
                 message = self._received(connection, job)
                 yield message
-                if isinstance(message, Refused) or message.is_last:
+                if isinstance(message, Refused):
+                    if message.is_exhausted:
+                        self.close()
+                    return
+                if message.is_last:
                     return
         except (EOFError, OSError, ValueError, TypeError, KeyError):
             yield Refused(job=job, hash="", reason=self._broken_off(job))
@@ -86,4 +91,6 @@ class ParsingProcess:
                 )
             self._connection = ours
             ours.send(self._setup)
+            if not (ours.poll(_START_S) and ours.recv_bytes(_MESSAGE_BYTES) == READY):
+                raise OSError("the parsing process did not start")
         return self._connection

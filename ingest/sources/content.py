@@ -61,9 +61,11 @@ def read(path: Path, uri: str, max_bytes: int) -> bytes:
     try:
         # Opened before it is looked at, as what the name stands for may change in between; a pipe would wait for ever.
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            state = os.fstat(file.fileno())
+            if not stat.S_ISREG(state.st_mode):
                 raise DocumentError(f"{uri} is no plain file", expected="a document")
-            data = file.read(max_bytes + 1)
+            # A read makes room for all that it is asked for.
+            data = file.read(min(state.st_size, max_bytes) + 1)
     except OSError as error:
         raise DocumentError(f"can't read {uri}: {error.strerror}", remedy="check its rights") from None
     if len(data) > max_bytes:
