@@ -104,6 +104,9 @@ class Ingest(Section):
     chunk_tokens: int = Field(160, ge=32, description="longest chunk, counted with the embedder's tokenizer")
     batch_chunks: int = Field(32, ge=1, description="chunks embedded and stored at once")
     max_file_mb: int = Field(100, ge=1, description="larger files are refused")
+    max_unpacked_mb: int = Field(200, ge=1, description="office files and archives that unpack to more are refused")
+    max_archive_files: int = Field(10_000, ge=1, description="archives with more files in them are refused")
+    max_archive_depth: int = Field(3, ge=1, description="archives and attachments in one another are read so deep")
 
 
 class Retrieve(Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,7 +26,11 @@ class Element:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """A document's title and its elements in reading order; a parser may leave the title empty."""
+    """A document's title and its elements in reading order; a parser may leave the title empty.
+
+    The elements of a large document may be read on while they are taken: then they can be taken once, and taking
+    them raises DocumentError where the document is damaged further down.
+    """
 
     title: str
-    elements: tuple[Element, ...]
+    elements: Iterable[Element]
