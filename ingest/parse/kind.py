@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import re
 
+from ingest.parse.compound import MAGIC, compound
 from ingest.parse.limits import Allowance
 from ingest.parse.package import Package
 from rag.errors import DocumentError
 
-OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP = b"PK\x03\x04"
 _HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE)
 _HTML_TOO = (".htm", ".html", ".xhtml", ".eml", ".epub")
@@ -38,7 +37,7 @@ def true_extension(extension: str, data: bytes, allowance: Allowance) -> str:
     """
     if data.startswith(_ZIP):
         return _in_package(extension, data, allowance)
-    if data.startswith(OLE):
+    if data.startswith(MAGIC):
         return _in_compound(extension, data)
     if data.startswith(b"%PDF-"):
         return ".pdf"
@@ -59,9 +58,7 @@ def _in_package(extension: str, data: bytes, allowance: Allowance) -> str:
 
 
 def _in_compound(extension: str, data: bytes) -> str:
-    import olefile
-
-    with olefile.OleFileIO(io.BytesIO(data)) as file:
+    with compound(data) as file:
         if file.exists(_ENCRYPTED):
             raise DocumentError("it is encrypted", expected="a file without a password", remedy="save it without one")
         return next((kind for stream, kind in _OLE_STREAMS.items() if file.exists(stream)), extension)

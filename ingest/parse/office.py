@@ -10,12 +10,14 @@ from importlib import import_module
 from itertools import groupby
 from typing import Any, Literal
 
+from ingest.parse.charts import chart_elements
 from ingest.parse.elements import Element, Kind, Parsed
 from ingest.parse.encoding import decode
 from ingest.parse.html_table import caption_and_text, without_spans
 from ingest.parse.limits import Allowance
 from ingest.parse.package import Package, xml_root
 from ingest.parse.text import BULLET
+from ingest.parse.word_source import completed, transitional
 
 # spaCy pipelines and the module state of unstructured are not made for several threads at once, and
 # parsing holds the interpreter lock anyway.
@@ -28,7 +30,11 @@ _KINDS: dict[str, Kind] = {"ListItem": "list", "Table": "table", "CodeSnippet": 
 def parse_office(extension: Literal[".docx", ".pptx", ".xlsm", ".xlsx"], data: bytes, allowance: Allowance) -> Parsed:
     """A file of the format that `extension` names."""
     package = Package(data, allowance)
-    package.refuse_large()
+    package.take_all()
+    parts = transitional(package)
+    if extension == ".docx":
+        parts = completed(package, parts)
+    data = package.replaced(parts) if parts else data
     match extension:
         case ".docx":
             elements = _docx(data)
@@ -36,7 +42,7 @@ def parse_office(extension: Literal[".docx", ".pptx", ".xlsm", ".xlsx"], data: b
             elements = _pptx(data)
         case ".xlsm" | ".xlsx":
             elements = _sheets(partitioned("xlsx", data))
-    return Parsed(title=_title(package), elements=tuple(elements))
+    return Parsed(title=_title(package), elements=(*elements, *chart_elements(package)))
 
 
 def _docx(data: bytes) -> Iterator[Element]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ingest.parse.limits import Allowance
@@ -28,6 +28,7 @@ class Package:
             allowance.take_files(allowance.limits.archive_files + 1)
         self._archive = zipfile.ZipFile(io.BytesIO(data))
         self._allowance = allowance
+        self._is_taken = False
         self._entries = {entry.filename: entry for entry in self._archive.infolist() if not entry.is_dir()}
 
     def __contains__(self, name: str) -> bool:
@@ -49,16 +50,26 @@ class Package:
         except _DAMAGES as error:
             raise DocumentError(f"it is damaged: {error}", expected="an intact file", remedy="pack it anew") from error
 
-    def refuse_large(self) -> None:
-        """Take the stated sizes of all entries from the allowance, for a library that unpacks them by itself."""
+    def take_all(self) -> None:
+        """Take all entries from the allowance, for a library that unpacks them by itself; reading them is free then."""
         for entry in self._entries.values():
             _refuse_unreadable(entry)
         self._allowance.take_bytes(sum(entry.file_size for entry in self._entries.values()))
+        self._is_taken = True
+
+    def replaced(self, parts: Mapping[str, bytes]) -> bytes:
+        """The zip file anew with other bytes for some of its entries."""
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for name in self:
+                archive.writestr(name, parts[name] if name in parts else self.read(name))
+        return buffer.getvalue()
 
     def _pieces(self, entry: zipfile.ZipInfo) -> Iterator[bytes]:
         with self._archive.open(entry) as stream:
             while piece := stream.read(_PIECE_BYTES):
-                self._allowance.take_bytes(len(piece))
+                if not self._is_taken:
+                    self._allowance.take_bytes(len(piece))
                 yield piece
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import struct
 from collections.abc import Iterator
 
+from ingest.parse.compound import compound, stated_title
 from ingest.parse.elements import Element, Parsed
 from ingest.parse.powerpoint97_file import Record, Slide, Text, slides
 from rag.errors import DocumentError
@@ -18,16 +18,15 @@ _TITLES, _BODY = (0, 6), 1
 
 def parse_powerpoint97(data: bytes) -> Parsed:
     """Each slide a page, its title a heading, then its texts and its notes."""
-    import olefile
-
-    with olefile.OleFileIO(io.BytesIO(data)) as file:
+    with compound(data) as file:
+        title = stated_title(file)
         stream = file.openstream("PowerPoint Document").read()
         _, mark, edit = struct.unpack_from("<III", file.openstream("Current User").read(), 8)
     if mark == _ENCRYPTED:
         raise DocumentError("it is encrypted", expected="a file without a password", remedy="save it without one")
     found = slides(Record.whole(stream), edit)
     return Parsed(
-        title="", elements=tuple(element for page, slide in enumerate(found, 1) for element in _slide(slide, page))
+        title=title, elements=tuple(element for page, slide in enumerate(found, 1) for element in _slide(slide, page))
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 from ingest.parse.elements import Element, Parsed
 from ingest.parse.encoding import decode
 from ingest.parse.tables import table_text
+from ingest.parse.text import parse_text
 
 _SETTINGS = {
     "file_insertion_enabled": False,
@@ -16,8 +18,9 @@ _SETTINGS = {
     "report_level": 5,
     "warning_stream": "",
     "syntax_highlight": "none",
-    "line_length_limit": 1_000_000,
+    "line_length_limit": sys.maxsize,
 }
+_LARGE_BYTES = 500_000  # docutils takes quadratic time for a table: half a minute for one of this size
 _NAMES = ("term", "field_name", "option_group")
 _BODIES = ("definition", "field_body", "description")
 _TEXTS = ("paragraph", "line", "caption", "attribution", "rubric", "term")
@@ -27,7 +30,9 @@ _ASIDE = ("comment", "system_message", "substitution_definition", "target", "pro
 
 
 def parse_rst(data: bytes) -> Parsed:
-    """Headings, paragraphs, lists, tables and code of a reStructuredText file."""
+    """Headings, paragraphs, lists, tables and code of a reStructuredText file; a very large one is read as text."""
+    if len(data) > _LARGE_BYTES:
+        return parse_text(data)
     document = _document(decode(data))
     return Parsed(title="", elements=tuple(_elements(document, 0)))
 

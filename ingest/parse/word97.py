@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator
 from itertools import groupby
 
+from ingest.parse.compound import compound, stated_title
 from ingest.parse.elements import Element, Kind, Parsed
 from ingest.parse.tables import table_text
 from ingest.parse.text import BULLET
@@ -24,13 +24,8 @@ Block = tuple[Kind, int, str]
 
 def parse_word97(data: bytes) -> Parsed:
     """The text of a Word file, then its notes and text boxes; headers, footers and remarks are left out."""
-    import olefile
-
-    with olefile.OleFileIO(io.BytesIO(data)) as file:
-        word = Word97(file)
-        title = file.get_metadata().title or b""
-    stated = title.decode("cp1252", errors="replace") if isinstance(title, bytes) else str(title)
-    return Parsed(title=stated.strip("\0 "), elements=tuple(_elements(word)))
+    with compound(data) as file:
+        return Parsed(title=stated_title(file), elements=tuple(_elements(Word97(file))))
 
 
 def _elements(word: Word97) -> Iterator[Element]:
