@@ -52,20 +52,22 @@ def _damaged(error: json.JSONDecodeError, place: str = "") -> DocumentError:
     return DocumentError(f"{place}it is no JSON: {error}", expected="intact JSON", remedy="mend it there")
 
 
-def data_elements(value: Any) -> Iterator[Element]:
+def data_elements(value: Any, path: str = "", *, levels: int = 3) -> Iterator[Element]:
     """The plain values of an object together, each of its other members and each item of an array by itself."""
     if not isinstance(value, dict):
-        yield from _member("", value)
+        yield from _member(path, value, levels)
         return
     plain = {key: member for key, member in value.items() if not _is_nested(member)}
-    yield from _texts(_lines(plain, ""))
+    yield from _texts(_lines(plain, path))
     for key, member in value.items():
         if key not in plain:
-            yield from _member(key, member)
+            yield from _member(_below(path, key), member, levels)
 
 
-def _member(path: str, value: Any) -> Iterator[Element]:
-    if not isinstance(value, list) or not any(map(_is_nested, value)):
+def _member(path: str, value: Any, levels: int) -> Iterator[Element]:
+    if isinstance(value, dict) and levels and _holds_table(value, levels):
+        yield from data_elements(value, path, levels=levels - 1)
+    elif not isinstance(value, list) or not any(map(_is_nested, value)):
         yield from _texts(_lines(value, path))
     elif _is_table(value):
         if path:
@@ -74,6 +76,13 @@ def _member(path: str, value: Any) -> Iterator[Element]:
     else:
         for number, item in enumerate(value):
             yield from _texts(_lines(item, f"{path}[{number}]"))
+
+
+def _holds_table(value: Mapping[str, Any], levels: int) -> bool:
+    members = value.values()
+    return any(isinstance(member, list) and member and _is_table(member) for member in members) or (
+        levels > 1 and any(isinstance(member, dict) and _holds_table(member, levels - 1) for member in members)
+    )
 
 
 def _line_elements(documents: Iterable[Any]) -> Iterator[Element]:
@@ -104,11 +113,15 @@ def _lines(value: Any, path: str) -> Iterator[str]:
     """'path: value' for everything below; empty values are left out."""
     if isinstance(value, dict):
         for key, member in value.items():
-            yield from _lines(member, f"{path}.{key}"[-_PATH_CHARS:] if path else key[-_PATH_CHARS:])
+            yield from _lines(member, _below(path, key))
     elif isinstance(value, list):
         yield from _list_lines(value, path)
     elif text := _plain(value):
         yield f"{path}: {text}" if path else text
+
+
+def _below(path: str, key: str) -> str:
+    return (f"{path}.{key}" if path else key)[-_PATH_CHARS:]
 
 
 def _list_lines(value: list[Any], path: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 from ingest.parse.elements import Element, Parsed
+from ingest.parse.encoding import decode
 from ingest.parse.limits import Allowance
 from ingest.parse.office import elements_of, partitioned
 from ingest.parse.packed import Inner, below, readable
@@ -15,6 +16,7 @@ from ingest.parse.text import unwrap
 from rag.errors import DocumentError
 
 _HEADER_BYTES = 64_000
+_WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")  # of UTF-16, in which some programs save a mail
 _SHOWN = ("From", "To", "Cc", "Date", "Subject")
 
 
@@ -23,6 +25,8 @@ def parse_mail(data: bytes, inner: Inner, allowance: Allowance) -> Parsed:
 
     An attachment that can be read follows under its name as a heading, another one is only named.
     """
+    if data.startswith(_WIDE_MARKS) or b"\0" in data[:2]:
+        data = decode(data).encode()
     _refuse_long_header(data)
     message = message_from_bytes(data, policy=policy.default)
     if not any(message[name] for name in _SHOWN):

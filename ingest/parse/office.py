@@ -13,9 +13,11 @@ from typing import Any, Literal
 from ingest.parse.charts import chart_elements
 from ingest.parse.elements import Element, Kind, Parsed
 from ingest.parse.encoding import decode
-from ingest.parse.html_table import caption_and_text, without_spans
+from ingest.parse.html_source import laid_open
+from ingest.parse.html_table import caption_and_text
 from ingest.parse.limits import Allowance
 from ingest.parse.package import Package, xml_root
+from ingest.parse.slide_source import without_merges
 from ingest.parse.text import BULLET
 from ingest.parse.word_source import completed, transitional
 
@@ -34,6 +36,8 @@ def parse_office(extension: Literal[".docx", ".pptx", ".xlsm", ".xlsx"], data: b
     parts = transitional(package)
     if extension == ".docx":
         parts = completed(package, parts)
+    if extension == ".pptx":
+        parts = without_merges(package, parts)
     data = package.replaced(parts) if parts else data
     match extension:
         case ".docx":
@@ -63,7 +67,7 @@ def parse_html(data: bytes) -> Parsed:
     from lxml import html
 
     page = html.document_fromstring(_html_source(data).encode(), parser=html.HTMLParser(encoding="utf-8"))
-    source = html.tostring(without_spans(page), encoding="utf-8")
+    source = html.tostring(laid_open(page), encoding="utf-8")
     elements = tuple(elements_of(partitioned("html", source)))
     return Parsed(title=(page.findtext(".//title") or "").strip(), elements=elements)
 

@@ -29,7 +29,7 @@ def parse_opendocument(data: bytes, allowance: Allowance) -> Parsed:
     body = xml_root(package.read("content.xml")).find("office:body", {"office": ATTRIBUTE["office"]})
     if body is None:
         raise DocumentError("its content has no body", expected="an intact file", remedy="save it anew")
-    return Parsed(title=_title(package), elements=tuple(_document(body)))
+    return Parsed(title=_title(package), elements=(*_document(body), *_charts(package)))
 
 
 def _title(package: Package) -> str:
@@ -37,6 +37,14 @@ def _title(package: Package) -> str:
         return ""
     root = xml_root(package.read("meta.xml"), recover=True)
     return (root.findtext(".//{http://purl.org/dc/elements/1.1/}title") or "").strip()
+
+
+def _charts(package: Package) -> Iterator[Element]:
+    """The values of the charts, which are documents of their own."""
+    for name in package:
+        if name.endswith("/content.xml") and b"office:chart" in (source := package.read(name)):
+            for table in xml_root(source).iter(f"{{{ATTRIBUTE['table']}}}table"):
+                yield from (Element(kind="table", text=text) for text in table_texts(table_rows(table)))
 
 
 def _document(body: Any) -> Iterator[Element]:

@@ -329,7 +329,9 @@ def test_a_small_file_that_unpacks_to_a_large_one_is_refused(extension: str) -> 
     ):
         for _ in range(201):
             entry.write(bytes(1_000_000))
-    with pytest.raises(DocumentError, match=r"unpacks to 201,000,000 bytes or more; expected at most ingest.max_unpacked_mb = 200"):
+    with pytest.raises(
+        DocumentError, match=r"unpacks to 201,000,000 bytes or more; expected at most ingest.max_unpacked_mb = 200"
+    ):
         parsed(f"a{extension}", packed.getvalue())
 
 
