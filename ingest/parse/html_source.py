@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import Any
 
 from ingest.parse.html_table import without_spans
@@ -14,7 +13,7 @@ _LONGEST_LIST = 10_000
 
 def laid_open(page: Any) -> Any:
     """The page with merged cells repeated, the numbers of ordered lists written out, and folded parts unfolded."""
-    copy = deepcopy(without_spans(page))
+    copy = without_spans(page)
     for node in copy.iter(*_RENAMED):
         node.tag = _RENAMED[node.tag]
     for ordered in copy.iter("ol"):

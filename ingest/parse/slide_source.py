@@ -10,6 +10,7 @@ from ingest.parse.package import Package, xml_root
 
 _SLIDE = re.compile(r"ppt/slides/slide\d+\.xml")
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+_LONGEST_REPEATED = 500  # characters
 _YES = ("1", "true")
 
 
@@ -39,7 +40,7 @@ def _fill(table: Any) -> None:
 
 def _copy_text(source: Any, target: Any) -> None:
     text, old = source.find(f"{_A}txBody"), target.find(f"{_A}txBody")
-    if text is not None and old is not None:
+    if text is not None and old is not None and sum(map(len, text.itertext())) <= _LONGEST_REPEATED:
         target.replace(old, deepcopy(text))
     for name in ("hMerge", "vMerge"):
         target.attrib.pop(name, None)

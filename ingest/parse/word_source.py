@@ -79,7 +79,7 @@ def _unwrap(root: Any) -> None:
             node.getparent().remove(node)
     for name in _UNWRAPPED:
         for node in list(root.iter(f"{_W}{name}")):
-            _replace(node, [child for child in node if not child.tag.endswith("Pr")])
+            _replace(node, [child for child in node if not str(child.tag).endswith("Pr")])
 
 
 def _write_formulas(root: Any) -> None:
@@ -113,5 +113,6 @@ def _run(node: Any, text: str) -> Any:
 def _replace(node: Any, children: list[Any]) -> None:
     parent = node.getparent()
     if parent is not None:
-        at = parent.index(node)
-        parent[at : at + 1] = children
+        for child in children:
+            node.addprevious(child)
+        parent.remove(node)
