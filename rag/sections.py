@@ -33,6 +33,9 @@ class Ingest(Section):
 
     chunk_tokens: int = Field(160, ge=32, description="longest chunk, counted with the embedder's tokenizer")
     max_file_mb: int = Field(500, ge=1, description="larger files are refused")
+    max_unpacked_mb: int = Field(200, ge=1, description="office files and archives that unpack to more are refused")
+    max_archive_files: int = Field(10_000, ge=1, description="archives with more files in them are refused")
+    max_archive_depth: int = Field(3, ge=1, description="archives and attachments in one another are read so deep")
     workers: int = Field(1, ge=1, description="processes that parse and cut documents beside the embedding")
     parse_timeout_s: float = Field(120.0, gt=0, description="longest time without progress in parsing a document")
     parse_memory_mb: int = Field(1000, ge=100, description="most memory of a process that parses documents")

@@ -1,6 +1,8 @@
 """Files become titled lists of typed elements."""
 
 from ingest.parse.elements import Element, Parsed
-from ingest.parse.parse import SUPPORTED, parse
+from ingest.parse.formats import SUPPORTED
+from ingest.parse.limits import Limits
+from ingest.parse.parse import parse
 
-__all__ = ["SUPPORTED", "Element", "Parsed", "parse"]
+__all__ = ["SUPPORTED", "Element", "Limits", "Parsed", "parse"]

@@ -26,9 +26,10 @@ class Element:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """A document's title and its elements in reading order, to be gone through once.
+    """A document's title and its elements in reading order; a parser may leave the title empty.
 
-    A parser may leave the title empty, and may read on while the elements are taken.
+    The elements of a large document may be read on while they are taken: then they can be taken once, and taking
+    them raises DocumentError where the document is damaged further down.
     """
 
     title: str

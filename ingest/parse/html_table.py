@@ -10,6 +10,7 @@ from ingest.parse.tables import table_text
 # Browsers bound spans too: a cell may claim to cover a billion places, and every cell may claim it.
 _LONGEST_SPAN = 200
 _MOST_REPEATS = 50_000
+_LONGEST_REPEATED = 2_000  # characters; a longer cell stands in its first place alone
 
 
 def caption_and_text(source: str) -> tuple[str, str]:
@@ -52,7 +53,9 @@ def _placed(rows: list[Any]) -> list[list[Any]]:
                 column += 1
             wide, high = _spans(cell, rows_left=len(rows) - number) if repeats < _MOST_REPEATS else (1, 1)
             repeats += wide * high - 1
-            places.update({(number + down, column + right): cell for down in range(high) for right in range(wide)})
+            again = cell if wide * high > 1 and len(_text(cell)) <= _LONGEST_REPEATED else None
+            places.update({(number + down, column + right): again for down in range(high) for right in range(wide)})
+            places[number, column] = cell
     width = 1 + max((column for _, column in places), default=-1)
     return [[places.get((number, column)) for column in range(width)] for number in range(len(rows))]
 

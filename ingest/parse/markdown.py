@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ingest.parse.elements import Element, Parsed
+from ingest.parse.encoding import decode
 from ingest.parse.tables import table_text
-from ingest.parse.text import decode
 
 if TYPE_CHECKING:
     from markdown_it.token import Token

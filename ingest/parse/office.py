@@ -5,65 +5,69 @@ from __future__ import annotations
 import io
 import os
 import threading
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from itertools import groupby
 from typing import Any, Literal
 
+from ingest.parse.charts import chart_elements
 from ingest.parse.elements import Element, Kind, Parsed
-from ingest.parse.html_table import caption_and_text, without_spans
-from ingest.parse.text import BULLET, decode
-from rag.errors import DocumentError
+from ingest.parse.encoding import decode
+from ingest.parse.html_source import laid_open
+from ingest.parse.html_table import caption_and_text
+from ingest.parse.limits import Allowance
+from ingest.parse.package import Package, xml_root
+from ingest.parse.slide_source import without_merges
+from ingest.parse.text import BULLET
+from ingest.parse.word_source import completed, transitional
 
 # spaCy pipelines and the module state of unstructured are not made for several threads at once, and
 # parsing holds the interpreter lock anyway.
 _ONE_AT_A_TIME = threading.Lock()
-_UNPACKED_BYTES = 200_000_000
+_PROPERTIES = "docProps/core.xml"
 _DROPPED = ("PageBreak", "Footer", "PageNumber", "Image")
 _KINDS: dict[str, Kind] = {"ListItem": "list", "Table": "table", "CodeSnippet": "code"}
 
 
-def parse_office(extension: Literal[".docx", ".htm", ".html", ".pptx", ".xlsx"], data: bytes) -> Parsed:
+def parse_office(extension: Literal[".docx", ".pptx", ".xlsm", ".xlsx"], data: bytes, allowance: Allowance) -> Parsed:
     """A file of the format that `extension` names."""
+    package = Package(data, allowance)
+    package.take_all()
+    parts = transitional(package)
+    if extension == ".docx":
+        parts = completed(package, parts)
+    if extension == ".pptx":
+        parts = without_merges(package, parts)
+    data = package.replaced(parts) if parts else data
     match extension:
         case ".docx":
-            return _docx(data)
+            elements = _docx(data)
         case ".pptx":
-            return _pptx(data)
-        case ".xlsx":
-            return _xlsx(data)
-        case ".htm" | ".html":
-            return _html(data)
+            elements = _pptx(data)
+        case ".xlsm" | ".xlsx":
+            elements = _sheets(partitioned("xlsx", data))
+    return Parsed(title=_title(package), elements=(*elements, *chart_elements(package)))
 
 
-def _docx(data: bytes) -> Parsed:
+def _docx(data: bytes) -> Iterator[Element]:
     """A Word document; headings from its styles, pages where Word recorded page breaks."""
-    _refuse_foreign(data)
-    return Parsed(title=_office_title(data), elements=tuple(elements_of(partitioned("docx", data))))
+    return elements_of(partitioned("docx", data))
 
 
-def _pptx(data: bytes) -> Parsed:
+def _pptx(data: bytes) -> Iterator[Element]:
     """A presentation: each slide a page, its title a heading, then its text, tables and speaker notes."""
-    _refuse_foreign(data)
     found = partitioned("pptx", data, {"include_slide_notes": True})
     # unstructured calls short text a title; only depth 0 is the slide's own title, and that comes first.
     ordered = sorted(found, key=lambda item: (item.metadata.page_number, not _is_title(item, 0)))
-    return Parsed(title=_office_title(data), elements=tuple(elements_of(ordered, deepest=0)))
+    return elements_of(ordered, deepest=0)
 
 
-def _xlsx(data: bytes) -> Parsed:
-    """A workbook: each sheet a page with its name as a heading (of level 2: it doesn't name the workbook)."""
-    _refuse_foreign(data)
-    return Parsed(title=_office_title(data), elements=tuple(_sheets(partitioned("xlsx", data))))
-
-
-def _html(data: bytes) -> Parsed:
+def parse_html(data: bytes) -> Parsed:
     """A web page: the part in <main> if there is one, without scripts and styles."""
     from lxml import html
 
     page = html.document_fromstring(_html_source(data).encode(), parser=html.HTMLParser(encoding="utf-8"))
-    source = html.tostring(without_spans(page), encoding="utf-8")
+    source = html.tostring(laid_open(page), encoding="utf-8")
     elements = tuple(elements_of(partitioned("html", source)))
     return Parsed(title=(page.findtext(".//title") or "").strip(), elements=elements)
 
@@ -132,6 +136,7 @@ def _list_line(item: Any) -> str:
 
 
 def _sheets(found: Iterable[Any]) -> Iterator[Element]:
+    """A workbook: each sheet a page with its name as a heading (of level 2: it doesn't name the workbook)."""
     for (page, name), items in groupby(found, key=lambda item: (item.metadata.page_number, item.metadata.page_name)):
         yield Element(kind="title", text=name, page=page, level=2)
         yield from elements_of(items)
@@ -149,32 +154,9 @@ def _html_source(data: bytes) -> str:
     return decode(data)
 
 
-def _office_title(data: bytes) -> str:
+def _title(package: Package) -> str:
     """The title in the properties of an Office file."""
-    from lxml import etree
-
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        if "docProps/core.xml" not in archive.namelist():
-            return ""
-        parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True)
-        root = etree.fromstring(archive.read("docProps/core.xml"), parser)
-    found = root.findtext("{http://purl.org/dc/elements/1.1/}title") if root is not None else ""
-    return (found or "").strip()
-
-
-def _refuse_foreign(data: bytes) -> None:
-    """Raise DocumentError for what no Office file of today is: another format, encrypted, or a zip bomb."""
-    if data.startswith(b"\xd0\xcf\x11\xe0"):
-        raise DocumentError(
-            "the file is encrypted, or of Office 97-2003",
-            expected="an unencrypted docx, pptx or xlsx file",
-            remedy="open it in Office and save it anew without a password",
-        )
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        unpacked = sum(entry.file_size for entry in archive.infolist())
-    if unpacked > _UNPACKED_BYTES:
-        raise DocumentError(
-            f"the file unpacks to {unpacked:,} bytes",
-            expected=f"at most {_UNPACKED_BYTES:,}",
-            remedy="remove large pictures, or split it",
-        )
+    if _PROPERTIES not in package:
+        return ""
+    stated = xml_root(package.read(_PROPERTIES), recover=True).findtext("{http://purl.org/dc/elements/1.1/}title")
+    return (stated or "").strip()

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path, PurePosixPath
 
 from ingest.parse.elements import Element, Parsed
-from rag.errors import DocumentError
+from ingest.parse.formats import parsed_as
+from ingest.parse.kind import true_extension
+from ingest.parse.limits import Allowance, Limits
+from rag.errors import ConfigError, DocumentError
 
-SUPPORTED = (".csv", ".docx", ".eml", ".htm", ".html", ".md", ".pdf", ".pptx", ".txt", ".xlsx")
+DEFAULT_LIMITS = Limits()
 
 _TITLE_CHARS = 200
+_PEEK_ELEMENTS = 200
 # Titles that programs write by themselves.
 _MEANINGLESS = re.compile(
     r"(untitled|\(?anonymous\)?|unbenannt|sans titre|no(ne| title)|title|document|presentation"
@@ -21,67 +28,79 @@ _MEANINGLESS = re.compile(
 )
 
 
-def parse(path: Path, data: bytes) -> Parsed:
-    """The title and elements of the file `path` with content `data`; the extension decides the format.
+def parse(path: Path, data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Parsed:
+    """The title and elements of the file `path` with content `data`.
 
-    Raises DocumentError for an unknown extension, an empty file, a file without text, and one that its
-    parser can't read.
+    The content decides the format where it can't be mistaken, else the extension does. The elements of a large file
+    are read on while they are taken; then they can be taken once.
+    Raises DocumentError for an unknown extension, an empty file, a file without text, one that its parser can't
+    read, and one that holds more than the limits allow; for damage further down while the elements are taken.
     """
-    if not data.strip():
-        raise DocumentError(f"{path.name} is empty", expected="a document with text", remedy="fill or remove it")
-    parsed = _translated(path, data)
-    elements = tuple(element for element in parsed.elements if element.text.strip())
-    if not elements:
-        raise DocumentError(
-            f"{path.name} holds no text", expected="a document with text", remedy="remove it, or add its text"
-        )
-    return Parsed(title=_title(path, parsed.title, elements), elements=elements)
+    return _Door(Allowance(limits), depth=0).opened(path, data)
 
 
-def _translated(path: Path, data: bytes) -> Parsed:
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """The way in for a file and for what is packed in it, down to a depth."""
+
+    allowance: Allowance
+    depth: int
+
+    def opened(self, path: Path | PurePosixPath, data: bytes) -> Parsed:
+        if not data or data.isspace():
+            raise DocumentError(f"{path.name} is empty", expected="a document with text", remedy="fill or remove it")
+        with _translated(path.name):
+            extension = true_extension(path.suffix.lower(), data, self.allowance)
+            parsed = parsed_as(extension, data, allowance=self.allowance, inner=self._inner)
+        found = _translating(path.name, (element for element in parsed.elements if element.text.strip()))
+        first = tuple(islice(found, _PEEK_ELEMENTS))
+        if not first:
+            raise DocumentError(
+                f"{path.name} holds no text", expected="a document with text", remedy="remove it, or add its text"
+            )
+        return Parsed(title=_title(path, parsed.title, first), elements=_all(first, found, parsed.elements))
+
+    def _inner(self, path: PurePosixPath, data: bytes) -> Parsed:
+        limit = self.allowance.limits.archive_depth
+        if self.depth >= limit:
+            raise DocumentError(
+                "it is packed too deep", expected=f"at most ingest.max_archive_depth = {limit}", remedy="unpack it"
+            )
+        return _Door(self.allowance, depth=self.depth + 1).opened(path, data)
+
+
+def _all(first: tuple[Element, ...], rest: Iterator[Element], source: Iterable[Element]) -> Iterable[Element]:
+    is_short = isinstance(source, tuple) or len(first) < _PEEK_ELEMENTS
+    return (*first, *rest) if is_short else chain(first, rest)
+
+
+def _translating(name: str, elements: Iterable[Element]) -> Iterator[Element]:
+    with _translated(name):
+        yield from elements
+
+
+@contextmanager
+def _translated(name: str) -> Iterator[None]:
     """Every failure of a parser as a DocumentError that names the file."""
     try:
-        return _parsed(path.suffix.lower(), data)
+        yield
+    except ConfigError:
+        raise
     except DocumentError as error:
-        raise DocumentError(f"{path.name}: {error.seen}", expected=error.expected, remedy=error.remedy) from error
+        raise type(error)(f"{name}: {error.seen}", expected=error.expected, remedy=error.remedy) from error
     except MemoryError:
         raise  # whoever set the limit knows its name
     except RecursionError as error:
-        raise DocumentError(f"{path.name} is nested too deeply", remedy="simplify it, or save it anew") from error
+        raise DocumentError(f"{name} is nested too deeply", remedy="simplify it, or save it anew") from error
     except Exception as error:  # Parsers of foreign files raise whatever their libraries raise.
         raise DocumentError(
-            f"{path.name} can't be read: {type(error).__name__}: {str(error)[:200]}",
-            expected=f"an intact {path.suffix.lower()} file",
+            f"{name} can't be read: {type(error).__name__}: {str(error)[:200]}",
+            expected=f"an intact {PurePosixPath(name).suffix.lower()} file",
             remedy="open it in its program and save it anew, or give it its true extension",
         ) from error
 
 
-def _parsed(extension: str, data: bytes) -> Parsed:
-    match extension:
-        case ".pdf":
-            from ingest.parse.pdf import parse_pdf as parser
-        case ".md":
-            from ingest.parse.markdown import parse_markdown as parser
-        case ".txt":
-            from ingest.parse.text import parse_text as parser
-        case ".csv":
-            from ingest.parse.csv_table import parse_csv as parser
-        case ".eml":
-            from ingest.parse.mail import parse_mail as parser
-        case ".docx" | ".htm" | ".html" | ".pptx" | ".xlsx":
-            from ingest.parse.office import parse_office
-
-            return parse_office(extension, data)
-        case _:
-            raise DocumentError(
-                f"the extension '{extension}' is unknown" if extension else "the name has no extension",
-                expected=f"one of {' '.join(SUPPORTED)}",
-                remedy="save the document as one of these",
-            )
-    return parser(data)
-
-
-def _title(path: Path, stated: str, elements: Iterable[Element]) -> str:
+def _title(path: Path | PurePosixPath, stated: str, elements: Iterable[Element]) -> str:
     headings = (element.text for element in elements if element.kind == "title" and element.level == 1)
     own = stated if not _MEANINGLESS.fullmatch(stated.strip()[:_TITLE_CHARS]) else ""
     title = " ".join((own or next(headings, "")).split()) or _readable(path.stem)
