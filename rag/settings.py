@@ -104,6 +104,10 @@ class Ingest(Section):
     chunk_tokens: int = Field(160, ge=32, description="longest chunk, counted with the embedder's tokenizer")
     batch_chunks: int = Field(32, ge=1, description="chunks embedded and stored at once")
     max_file_mb: int = Field(100, ge=1, description="larger files are refused")
+    max_pages: int = Field(10_000, ge=1, description="PDFs with more pages are refused")
+    max_ocr_pages: int = Field(500, ge=1, description="documents with more pages to recognise the text of are refused")
+    max_image_megapixels: int = Field(50, ge=1, le=170, description="larger pictures are refused")
+    password_env: str = Field("PDF_PASSWORDS", description="variable with passwords of encrypted PDFs, one a line")
 
 
 class Retrieve(Section):

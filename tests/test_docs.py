@@ -253,7 +253,8 @@ def test_the_evals_page_shows_cases_metrics_and_run_as_they_are(tmp_path: Path) 
 
 def test_every_direct_dependency_is_explained() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    groups = [project["project"]["dependencies"], *project["dependency-groups"].values()]
+    extras = project["project"]["optional-dependencies"].values()
+    groups = [project["project"]["dependencies"], *extras, *project["dependency-groups"].values()]
     wanted = {re.split(r"[^\w.-]", line)[0] for group in groups for line in group if isinstance(line, str)}
     explained = {row.split("|")[1].strip() for table in tables(ROOT / "docs" / "dependencies.md") for row in table}
     assert explained == wanted

@@ -1,6 +1,7 @@
 """Files become titled lists of typed elements."""
 
 from ingest.parse.elements import Element, Parsed
+from ingest.parse.options import Options
 from ingest.parse.parse import SUPPORTED, parse
 
-__all__ = ["SUPPORTED", "Element", "Parsed", "parse"]
+__all__ = ["SUPPORTED", "Element", "Options", "Parsed", "parse"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["title", "text", "list", "table", "code"]
+# Left, bottom, right, top.
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,18 +17,23 @@ class Element:
 
     `page` counts from 1 (slides and sheets count as pages) and is None where the format has none.
     `level` is the depth of a heading, from 1, and 0 for everything else. Lines of a list and rows of a
-    table stand on lines of their own.
+    table stand on lines of their own. `box` is the place on that page where it begins, in points from the lower
+    left corner of the page as it is shown, and None where the format has no places.
     """
 
     kind: Kind
     text: str
     page: int | None = None
     level: int = 0
+    box: Box | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """A document's title and its elements in reading order; a parser may leave the title empty."""
+    """A document's title and its elements in reading order; a parser may leave the title empty.
+
+    The elements of a long document are read while they are asked for: once, and with a DocumentError where they break.
+    """
 
     title: str
-    elements: tuple[Element, ...]
+    elements: Iterable[Element]

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 
 from ingest.parse.elements import Element, Parsed
+from ingest.parse.ocr import is_installed
+from ingest.parse.options import DEFAULTS, Options
 from rag.errors import DocumentError
 
-SUPPORTED = (".csv", ".docx", ".eml", ".htm", ".html", ".md", ".pdf", ".pptx", ".txt", ".xlsx")
+IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+_TEXTS = (".csv", ".docx", ".eml", ".htm", ".html", ".md", ".pdf", ".pptx", ".txt", ".xlsx")
+# What is looked for in folders: pictures only where their text can be recognised.
+SUPPORTED = tuple(sorted((*_TEXTS, *(IMAGES if is_installed() else ()))))
 
 _TITLE_CHARS = 200
+_OPENING = 200  # elements that are read before the title is known
 # Titles that programs write by themselves.
 _MEANINGLESS = re.compile(
     r"(untitled|\(?anonymous\)?|unbenannt|sans titre|no(ne| title)|title|document|presentation"
@@ -21,27 +29,35 @@ _MEANINGLESS = re.compile(
 )
 
 
-def parse(path: Path, data: bytes) -> Parsed:
+def parse(path: Path, data: bytes, *, options: Options = DEFAULTS) -> Parsed:
     """The title and elements of the file `path` with content `data`; the extension decides the format.
 
     Raises DocumentError for an unknown extension, an empty file, a file without text, and one that its
-    parser can't read.
+    parser can't read; far into a long document, while its elements are read.
     """
     if not data.strip():
         raise DocumentError(f"{path.name} is empty", expected="a document with text", remedy="fill or remove it")
-    parsed = _translated(path, data)
-    elements = tuple(element for element in parsed.elements if element.text.strip())
-    if not elements:
+    with _translated(path):
+        parsed = _parsed(path, data, options)
+    elements = _elements(path, parsed)
+    opening = tuple(islice(elements, _OPENING))
+    if not opening:
         raise DocumentError(
             f"{path.name} holds no text", expected="a document with text", remedy="remove it, or add its text"
         )
-    return Parsed(title=_title(path, parsed.title, elements), elements=elements)
+    return Parsed(title=_title(path, parsed.title, opening), elements=chain(opening, elements))
 
 
-def _translated(path: Path, data: bytes) -> Parsed:
+def _elements(path: Path, parsed: Parsed) -> Iterator[Element]:
+    with _translated(path):
+        yield from (element for element in parsed.elements if element.text.strip())
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
     """Every failure of a parser as a DocumentError that names the file."""
     try:
-        return _parsed(path.suffix.lower(), data)
+        yield
     except DocumentError as error:
         raise DocumentError(f"{path.name}: {error.seen}", expected=error.expected, remedy=error.remedy) from error
     except RecursionError as error:
@@ -54,10 +70,17 @@ def _translated(path: Path, data: bytes) -> Parsed:
         ) from error
 
 
-def _parsed(extension: str, data: bytes) -> Parsed:
+def _parsed(path: Path, data: bytes, options: Options) -> Parsed:
+    extension = path.suffix.lower()
     match extension:
         case ".pdf":
-            from ingest.parse.pdf import parse_pdf as parser
+            from ingest.parse.pdf import parse_pdf
+
+            return parse_pdf(data, options, name=path.name)
+        case _ if extension in IMAGES:
+            from ingest.parse.image import parse_image
+
+            return parse_image(data, options)
         case ".md":
             from ingest.parse.markdown import parse_markdown as parser
         case ".txt":

@@ -1,0 +1,30 @@
+"""What parsers may use, and how far they go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rag.settings import Ingest, secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Limits that hold for one document, and the passwords to try on an encrypted one."""
+
+    passwords: tuple[str, ...] = field(default=(), repr=False)
+    max_pages: int = 10_000
+    max_ocr_pages: int = 500
+    max_image_megapixels: int = 50
+
+    @classmethod
+    def from_settings(cls, settings: Ingest) -> Options:
+        """The options that the settings name; passwords stand one a line in the variable `password_env`."""
+        return cls(
+            passwords=tuple(filter(None, secret(settings.password_env).splitlines())),
+            max_pages=settings.max_pages,
+            max_ocr_pages=settings.max_ocr_pages,
+            max_image_megapixels=settings.max_image_megapixels,
+        )
+
+
+DEFAULTS = Options()
