@@ -10,7 +10,7 @@ from evals.bench.figures import Line, Measured, about
 from evals.machine import this_machine
 from rag.errors import PlumbError
 
-NAMES = ("cold", "scifact", "latency", "handbook")
+NAMES = ("cold", "formats", "scifact", "filling", "latency", "handbook")
 
 
 def bench(name: str, *, limit: int | None) -> Iterator[Line]:
@@ -18,8 +18,12 @@ def bench(name: str, *, limit: int | None) -> Iterator[Line]:
     match name:
         case "cold":
             from evals.bench.cold import measure
+        case "formats":
+            from evals.bench.formats import measure
         case "scifact":
             from evals.bench.scifact import measure
+        case "filling":
+            from evals.bench.filling import measure
         case "latency":
             from evals.bench.latency import measure
         case _:

@@ -30,19 +30,19 @@ def measure(*, limit: int | None = None) -> Iterator[Line]:
         project = Path(folder)
         new_project(project)
         yield _timed(["--help"], project, name="plumb --help", bar_s=HELP_S, repeats=repeats)
-        filling = _run(["ingest", str(HANDBOOK)], project)
+        filling = run_plumb(["ingest", str(HANDBOOK)], project)
         yield Note(text=f"plumb ingest on the handbook, once: {filling:.1f} s")
         yield _timed(["search", QUESTION], project, name="plumb search", bar_s=SEARCH_S, repeats=repeats)
 
 
 def _timed(arguments: Sequence[str], project: Path, *, name: str, bar_s: float, repeats: int) -> Measured:
-    times = [_run(arguments, project) for _ in range(repeats)]
+    times = [run_plumb(arguments, project) for _ in range(repeats)]
     spread = f"median of {repeats}, {min(times):.2f}-{max(times):.2f} s"
     value = statistics.median(times)
     return Measured(name=name, value=value, reference=bar_s, against="the bar", unit="s", highest=True, note=spread)
 
 
-def _run(arguments: Sequence[str], project: Path) -> float:
+def run_plumb(arguments: Sequence[str], project: Path) -> float:
     """Seconds of one process; raises PlumbError when it fails."""
     environment = {name: value for name, value in os.environ.items() if name != "PLUMB_CONFIG"}
     started = time.perf_counter()

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from ingest.chunk import chunk
 from ingest.content_hash import of_bytes
 from ingest.isolate.messages import READY, Job, Part, Refused, Setup, packed
-from ingest.parse import Limits, parse
+from ingest.parse import Options, parse
 from ingest.sources.content import read
 from rag.embed import make_counter
 from rag.errors import DocumentError
@@ -45,7 +45,7 @@ def _messages(job: Job, setup: Setup, count: Callable[[str], int]) -> Iterator[P
         data = read(job.path, job.uri, setup.settings.ingest.max_file_mb * 1_000_000)
         content = of_bytes(data)
         revision = _revision(content, job.known_revision)
-        parsed = parse(job.path, data, limits=Limits.from_settings(setup.settings.ingest))
+        parsed = parse(job.path, data, options=Options.from_settings(setup.settings.ingest))
         chunks = chunk(parsed, uri=job.uri, revision=revision, max_tokens=setup.max_tokens, count=count)
         for some, is_last in _in_parts(chunks):
             if not some:

@@ -2,7 +2,7 @@
 
 from ingest.parse.elements import Element, Parsed
 from ingest.parse.formats import SUPPORTED
-from ingest.parse.limits import Limits
+from ingest.parse.options import Options
 from ingest.parse.parse import parse
 
-__all__ = ["SUPPORTED", "Element", "Limits", "Parsed", "parse"]
+__all__ = ["SUPPORTED", "Element", "Options", "Parsed", "parse"]

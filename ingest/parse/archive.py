@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from ingest.parse.allowance import Allowance, Exhausted
 from ingest.parse.elements import Element, Parsed
-from ingest.parse.limits import Allowance, Exhausted
 from ingest.parse.package import Package
 from ingest.parse.packed import Inner, packed_elements, shown
 from rag.errors import DocumentError

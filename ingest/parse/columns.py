@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from ingest.parse.fragments import Fragment, joined_lines, side_by_side
+from ingest.parse.elements import Box
+from ingest.parse.fragments import MOST_PIECES, Fragment, box_of, joined_lines, side_by_side
 
 # The lines of a cell, from top to bottom, and the cells of a row, from left to right.
 Cell = tuple[Fragment, ...]
@@ -23,10 +24,14 @@ class Grid:
 
     page: int
     rows: tuple[tuple[str, ...], ...]
+    box: Box | None
 
 
 def with_grids(page: Sequence[Fragment]) -> Iterator[Fragment | Grid]:
-    """The fragments of a page, those that form tables replaced by the tables."""
+    """The fragments of a page, those that form tables replaced by the tables; a page of thousands is left as it is."""
+    if len(page) > MOST_PIECES:
+        yield from page
+        return
     rows = [_without_marker(row) for row in _rows(page)]
     for is_table, run in groupby(_flagged(rows), key=lambda flagged: flagged[0]):
         members = [row for _, row in run]
@@ -98,7 +103,8 @@ def _grid(rows: Sequence[Row]) -> Grid | None:
     columns = _columns([row for row in rows if len(row) == most])
     if len(rows) < 2 or len(columns) < 2 or not _lines_up(rows, columns):
         return None
-    return Grid(page=rows[0][0][0].page, rows=tuple(_texts(row, columns) for row in rows))
+    box = box_of(line for row in rows for cell in row for line in cell)
+    return Grid(page=rows[0][0][0].page, rows=tuple(_texts(row, columns) for row in rows), box=box)
 
 
 def _columns(rows: Sequence[Row]) -> list[tuple[float, float]]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["title", "text", "list", "table", "code"]
+# Left, bottom, right, top.
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,13 +17,15 @@ class Element:
 
     `page` counts from 1 (slides and sheets count as pages) and is None where the format has none.
     `level` is the depth of a heading, from 1, and 0 for everything else. Lines of a list and rows of a
-    table stand on lines of their own.
+    table stand on lines of their own. `box` is the place on that page where it begins, in points from the lower
+    left corner of the page as it is shown, and None where the format has no places.
     """
 
     kind: Kind
     text: str
     page: int | None = None
     level: int = 0
+    box: Box | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
+from ingest.parse.allowance import Allowance
 from ingest.parse.elements import Element, Parsed
-from ingest.parse.limits import Allowance
 from ingest.parse.office import parse_html
 from ingest.parse.package import Package, xml_root
 from rag.errors import DocumentError

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from ingest.parse.allowance import Allowance
 from ingest.parse.elements import Parsed
-from ingest.parse.limits import Allowance
+from ingest.parse.ocr import is_installed
 from ingest.parse.packed import Inner
 from rag.errors import DocumentError
 
-SUPPORTED = tuple(
+IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+_TEXTS = tuple(
     ".csv .doc .docx .eml .epub .htm .html .json .jsonl .md .msg .ndjson .nxml .odp .ods .odt .org .pdf .ppt .pptx .rst"
     " .rtf .tsv .txt .xhtml .xls .xlsm .xlsx .xml .zip".split()
 )
+# What is looked for in folders: pictures only where their text can be recognised.
+SUPPORTED = tuple(sorted((*_TEXTS, *(IMAGES if is_installed() else ()))))
 _WITH_FILES = (".eml", ".msg", ".zip")
 _PACKAGES = (".docx", ".epub", ".odp", ".ods", ".odt", ".pptx", ".xlsm", ".xlsx")
 
 
-def parsed_as(extension: str, data: bytes, *, allowance: Allowance, inner: Inner) -> Parsed:
-    """The content read as the format that `extension` names; `inner` parses what is packed in it."""
+def parsed_as(extension: str, data: bytes, *, name: str, allowance: Allowance, inner: Inner) -> Parsed:
+    """The content of the file `name` read as the format that `extension` names; `inner` parses what is packed in it."""
     if extension in _WITH_FILES:
         return _with_files(extension, data, allowance, inner)
     if extension in _PACKAGES:
         return _unpacked(extension, data, allowance)
+    if extension == ".pdf":
+        from ingest.parse.pdf import parse_pdf
+
+        return parse_pdf(data, allowance.options, name=name)
+    if extension in IMAGES:
+        from ingest.parse.image import parse_image
+
+        return parse_image(data, allowance.options)
     return _plainly(extension, data)
 
 
@@ -53,8 +65,6 @@ def _unpacked(extension: str, data: bytes, allowance: Allowance) -> Parsed:
 def _plainly(extension: str, data: bytes) -> Parsed:  # noqa: C901, PLR0912 - one case a format
     """The formats in which nothing is packed."""
     match extension:
-        case ".pdf":
-            from ingest.parse.pdf import parse_pdf as parser
         case ".htm" | ".html" | ".xhtml":
             from ingest.parse.office import parse_html as parser
         case ".md":

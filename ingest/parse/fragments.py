@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from ingest.parse.elements import Box
+
+# On a page with more of them no tables and columns are looked for: that takes the square of their number.
+MOST_PIECES = 4000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fragment:
-    """A piece of a line without wide gaps; places in points from the lower left corner of the page.
+    """A piece of a line without wide gaps, with its place in a system in which the page's text reads to the right.
 
-    `size` is the line height of the type that most of it is set in: the box may be higher, for a formula.
+    `size` is the line height of the type that most of it is set in: the place may be higher, for a formula.
+    `box` is the place on the page as it is shown, in points from its lower left corner.
     """
 
     text: str
@@ -22,6 +28,22 @@ class Fragment:
     top: float
     size: float
     bold: bool
+    box: Box
+
+
+def enclosing(boxes: Sequence[Box]) -> Box:
+    """The smallest box around some of one page."""
+    left, bottom, right, top = zip(*boxes, strict=True)
+    return min(left), min(bottom), max(right), max(top)
+
+
+def box_of(fragments: Iterable[Fragment]) -> Box | None:
+    """The box around fragments of one page, in tenths of a point; None without fragments."""
+    boxes = [part.box for part in fragments]
+    if not boxes:
+        return None
+    left, bottom, right, top = enclosing(boxes)
+    return round(left, 1), round(bottom, 1), round(right, 1), round(top, 1)
 
 
 def side_by_side(parts: Sequence[Fragment]) -> Fragment:
@@ -35,6 +57,7 @@ def side_by_side(parts: Sequence[Fragment]) -> Fragment:
         top=max(part.top for part in parts),
         size=max(parts, key=lambda part: len(part.text)).size,
         bold=all(part.bold for part in parts),
+        box=enclosing([part.box for part in parts]),
     )
 
 

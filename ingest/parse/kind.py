@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from ingest.parse.allowance import Allowance
 from ingest.parse.compound import MAGIC, compound
-from ingest.parse.limits import Allowance
 from ingest.parse.package import Package
 from rag.errors import DocumentError
 

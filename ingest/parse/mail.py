@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
+from ingest.parse.allowance import Allowance
 from ingest.parse.elements import Element, Parsed
 from ingest.parse.encoding import decode
-from ingest.parse.limits import Allowance
 from ingest.parse.office import elements_of, partitioned
 from ingest.parse.packed import Inner, below, readable
 from ingest.parse.text import unwrap

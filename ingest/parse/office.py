@@ -10,12 +10,12 @@ from importlib import import_module
 from itertools import groupby
 from typing import Any, Literal
 
+from ingest.parse.allowance import Allowance
 from ingest.parse.charts import chart_elements
 from ingest.parse.elements import Element, Kind, Parsed
 from ingest.parse.encoding import decode
 from ingest.parse.html_source import laid_open
 from ingest.parse.html_table import caption_and_text
-from ingest.parse.limits import Allowance
 from ingest.parse.package import Package, xml_root
 from ingest.parse.slide_source import without_merges
 from ingest.parse.text import BULLET

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ingest.parse.allowance import Allowance
 from ingest.parse.elements import Element, Parsed
-from ingest.parse.limits import Allowance
 from ingest.parse.opendocument_table import repeated, table_rows
 from ingest.parse.opendocument_text import ATTRIBUTE, plain_text, tag_of
 from ingest.parse.package import Package, xml_root

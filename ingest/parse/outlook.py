@@ -6,8 +6,8 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
+from ingest.parse.allowance import Allowance
 from ingest.parse.elements import Element, Parsed
-from ingest.parse.limits import Allowance
 from ingest.parse.office import parse_html
 from ingest.parse.packed import Inner, below, readable, shown
 from ingest.parse.text import parse_text

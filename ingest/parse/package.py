@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ingest.parse.limits import Allowance
+from ingest.parse.allowance import Allowance
 from rag.errors import DocumentError
 
 _PIECE_BYTES = 1_000_000
@@ -24,8 +24,8 @@ class Package:
     def __init__(self, data: bytes, allowance: Allowance) -> None:
         """Read the list of entries; raises DocumentError for one that no limit would allow."""
         # The list alone may have millions of entries, so they are counted before it is read.
-        if data.count(_ENTRY_MARK) > allowance.limits.archive_files * _PARTS_A_FILE:
-            allowance.take_files(allowance.limits.archive_files + 1)
+        if data.count(_ENTRY_MARK) > allowance.options.archive_files * _PARTS_A_FILE:
+            allowance.take_files(allowance.options.archive_files + 1)
         self._archive = zipfile.ZipFile(io.BytesIO(data))
         self._allowance = allowance
         self._is_taken = False

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
 
+from ingest.parse.allowance import Exhausted
 from ingest.parse.elements import Element, Parsed
-from ingest.parse.limits import Exhausted
 from rag.errors import DocumentError
 
 Inner = Callable[[PurePosixPath, bytes], Parsed]

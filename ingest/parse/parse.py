@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 
+from ingest.parse.allowance import Allowance
 from ingest.parse.elements import Element, Parsed
 from ingest.parse.formats import parsed_as
 from ingest.parse.kind import true_extension
-from ingest.parse.limits import Allowance, Limits
+from ingest.parse.options import DEFAULTS, Options
 from rag.errors import ConfigError, DocumentError
-
-DEFAULT_LIMITS = Limits()
 
 _TITLE_CHARS = 200
 _PEEK_ELEMENTS = 200
@@ -28,15 +27,15 @@ _MEANINGLESS = re.compile(
 )
 
 
-def parse(path: Path, data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Parsed:
+def parse(path: Path, data: bytes, *, options: Options = DEFAULTS) -> Parsed:
     """The title and elements of the file `path` with content `data`.
 
     The content decides the format where it can't be mistaken, else the extension does. The elements of a large file
     are read on while they are taken; then they can be taken once.
     Raises DocumentError for an unknown extension, an empty file, a file without text, one that its parser can't
-    read, and one that holds more than the limits allow; for damage further down while the elements are taken.
+    read, and one that holds more than the options allow; for damage further down while the elements are taken.
     """
-    return _Door(Allowance(limits), depth=0).opened(path, data)
+    return _Door(Allowance(options), depth=0).opened(path, data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class _Door:
             raise DocumentError(f"{path.name} is empty", expected="a document with text", remedy="fill or remove it")
         with _translated(path.name):
             extension = true_extension(path.suffix.lower(), data, self.allowance)
-            parsed = parsed_as(extension, data, allowance=self.allowance, inner=self._inner)
+            parsed = parsed_as(extension, data, name=path.name, allowance=self.allowance, inner=self._inner)
         found = _translating(path.name, (element for element in parsed.elements if element.text.strip()))
         first = tuple(islice(found, _PEEK_ELEMENTS))
         if not first:
@@ -61,7 +60,7 @@ class _Door:
         return Parsed(title=_title(path, parsed.title, first), elements=_all(first, found, parsed.elements))
 
     def _inner(self, path: PurePosixPath, data: bytes) -> Parsed:
-        limit = self.allowance.limits.archive_depth
+        limit = self.allowance.options.archive_depth
         if self.depth >= limit:
             raise DocumentError(
                 "it is packed too deep", expected=f"at most ingest.max_archive_depth = {limit}", remedy="unpack it"

@@ -1,141 +1,149 @@
-"""PDF through pdfium: the words of each page with their places and type sizes."""
+"""PDF through pdfium, page by page: the text layer, or what text recognition reads where there is none."""
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
-from itertools import accumulate, groupby, pairwise
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from ingest.parse.elements import Parsed
-from ingest.parse.fragments import Fragment, side_by_side
-from ingest.parse.layout import elements_of
+from ingest.parse.fragments import Fragment
+from ingest.parse.layout import SAMPLE_PAGES, elements_of
+from ingest.parse.ocr import INSTALL, is_installed, recognised, refuse_many
+from ingest.parse.options import DEFAULTS, Options
+from ingest.parse.pdf_page import fragments_of, is_scan
 from rag.errors import DocumentError
 
-# pdfium is not made for several threads at once.
-_ONE_AT_A_TIME = threading.Lock()
-_SPACES = frozenset(map(ord, "\0\t\n\r\v\f \u00a0\u2002\u2003\u2009\u202f"))
-_LINE_ENDS = frozenset(map(ord, "\n\r"))
-_HYPHEN = 2  # pdfium's sign for a hyphen that parts a word at the end of a line; no line end follows
-_WIDE_GAP = 0.9  # of the line's height: wider than any space between words, so a new column begins
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+# pdfium is not made for several threads at once. The thread that holds this may be the one that
+# collects an abandoned document, and closes it.
+PDFIUM = threading.RLock()
+_OCR_SCALE = 2.0  # pixels a point: finer ones took as long and were read no better
+
+log = logging.getLogger("plumbline")
 
 
-def parse_pdf(data: bytes) -> Parsed:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Page:
+    """The text of a page; `picture`, of `scale` pixels a point, where its text has to be recognised."""
+
+    number: int
+    fragments: list[Fragment]
+    is_scan: bool
+    picture: Image | None
+    scale: float
+
+
+def parse_pdf(data: bytes, options: Options = DEFAULTS, *, name: str = "a PDF") -> Parsed:
     """The text of a PDF with page numbers; headings, lists and tables are recognised by their layout.
 
-    Raises DocumentError for a file that is encrypted, damaged, or holds no text (a scan).
+    Raises DocumentError, at once or while the elements are read, for a file that is encrypted, damaged or too long,
+    and where most pages are pictures and the extra `ocr` is not installed.
     """
+    with PDFIUM:
+        document = opened(data, options)
+        title = document.get_metadata_value("Title")
+    return Parsed(title=title.strip(), elements=elements_of(_texts(document, options, name)))
+
+
+def opened(data: bytes, options: Options) -> Any:
+    """The document, by the first of the passwords that opens it; for a caller that holds PDFIUM, and closes it."""
     import pypdfium2
 
-    with _ONE_AT_A_TIME:
-        document = _opened(data)
+    for password in (None, *options.passwords):
         try:
-            title = document.get_metadata_value("Title")
-            pages = [_page(document, index) for index in range(len(document))]
+            return _bounded(pypdfium2.PdfDocument(data, password=password), options)
         except pypdfium2.PdfiumError as error:
-            raise _damaged(error) from error
-        finally:
-            document.close()
-    if not any(pages):
-        raise DocumentError(
-            f"its {len(pages)} pages hold pictures, no text",
-            expected="a PDF with a text layer",
-            remedy="run text recognition (OCR) over it, for example with ocrmypdf",
-        )
-    return Parsed(title=title.strip(), elements=elements_of(pages))
-
-
-def _opened(data: bytes) -> Any:
-    import pypdfium2
-
-    try:
-        return pypdfium2.PdfDocument(data)
-    except pypdfium2.PdfiumError as error:
-        if "password" in str(error).lower():
-            raise DocumentError(
-                "it is encrypted", expected="a PDF that opens without a password", remedy="save it without one"
-            ) from error
-        raise _damaged(error) from error
-
-
-def _damaged(error: Exception) -> DocumentError:
-    return DocumentError(
-        f"damaged, or no PDF: {error}", expected="an intact PDF", remedy="open it in a viewer and save it anew"
+            if "password" not in str(error).lower():
+                raise _damaged(error) from None
+    raise DocumentError(
+        "it is encrypted, and no password that is set opens it" if options.passwords else "it is encrypted",
+        expected="a PDF that opens without a password, or with one that is set",
+        remedy="put its password into the variable that ingest.password_env names, or save it without one",
     )
 
 
-def _page(document: Any, index: int) -> list[Fragment]:
-    page = document[index]
-    text = page.get_textpage()
+def _bounded(document: Any, options: Options) -> Any:
+    if len(document) > options.max_pages:
+        raise DocumentError(
+            f"it has {len(document):,} pages",
+            expected=f"at most ingest.max_pages = {options.max_pages:,}",
+            remedy="split the file, or raise the limit",
+        )
+    return document
+
+
+def _damaged(error: Exception, *, where: str = ", or no PDF") -> DocumentError:
+    return DocumentError(
+        f"damaged{where}: {error}", expected="an intact PDF", remedy="open it in a viewer and save it anew"
+    )
+
+
+def _texts(document: Any, options: Options, name: str) -> Iterator[list[Fragment]]:
+    """The pieces of each page in reading order."""
+    scans, sampled = 0, min(len(document), SAMPLE_PAGES)
+    for page in _pages(document, options):
+        scans += page.is_scan
+        if page.picture:
+            refuse_many(scans, options)
+            yield recognised(page.picture, page=page.number, scale=page.scale)
+            continue
+        if page.number == sampled and scans > sampled / 2 and not is_installed():
+            pages = f"{sampled} pages" if sampled == len(document) else f"first {sampled} pages"
+            raise DocumentError(
+                f"{scans} of its {pages} are pictures without text",
+                expected="a PDF with a text layer, or the extra for text recognition",
+                remedy=INSTALL,
+            )
+        yield page.fragments
+    if scans and not is_installed():
+        log.warning("%s: %d of its pages are pictures without text and were left out; %s", name, scans, INSTALL)
+
+
+def _pages(document: Any, options: Options) -> Iterator[_Page]:
+    """Each page, read under the lock; closes the document at the end."""
     try:
-        words = list(_words(text, index + 1))
+        for index in range(len(document)):
+            with PDFIUM:
+                page = _page(document, index, options)
+            yield page
+    finally:
+        with PDFIUM:
+            document.close()
+
+
+def _page(document: Any, index: int, options: Options) -> _Page:
+    import pypdfium2
+
+    try:
+        page = document[index]
+        text = page.get_textpage()
+    except pypdfium2.PdfiumError as error:
+        raise _damaged(error, where=f" at page {index + 1}") from None
+    try:
+        fragments, scan = fragments_of(page, text, index + 1), is_scan(page, text)
+        scale = scale_within(page.get_size(), _OCR_SCALE, options.max_image_megapixels)
+        picture = rendered(page, scale) if scan and is_installed() else None
     finally:
         text.close()
         page.close()
-    lines = groupby(words, key=lambda word: word[0])
-    return [fragment for _, line in lines for fragment in _fragments([word for _, word in line])]
+    return _Page(number=index + 1, fragments=fragments, is_scan=scan, picture=picture, scale=scale)
 
 
-def _words(text: Any, page: int) -> Iterator[tuple[int, Fragment]]:
-    """Each word with the number of the line it stands on."""
-    from pypdfium2 import raw
-
-    codes = [raw.FPDFText_GetUnicode(text, index) for index in range(text.count_chars())]
-    ends = (code in _LINE_ENDS or before == _HYPHEN for before, code in pairwise([0, *codes]))
-    numbers = list(accumulate(ends))
-    for (line, is_space), run in groupby(range(len(codes)), key=lambda at: (numbers[at], codes[at] in _SPACES)):
-        if not is_space:
-            places = list(run)
-            letters = "".join(_character(codes[place]) for place in places)
-            yield line, _word(text, letters, places[0], places[-1], page)
+def scale_within(size: tuple[float, float], scale: float, megapixels: int) -> float:
+    """Pixels a point: `scale`, or less for a page that would have more than so many megapixels."""
+    return float(min(scale, (megapixels * 1e6 / max(size[0] * size[1], 1.0)) ** 0.5))
 
 
-def _character(code: int) -> str:
-    if code in (_HYPHEN, 0xAD, 0xFFFE):
-        return "-"
-    # Lone halves of surrogate pairs and control characters can't be stored as text.
-    return "\ufffd" if 0xD800 <= code <= 0xDFFF or code > 0x10FFFF or code < 32 else chr(code)
-
-
-def _word(text: Any, letters: str, first: int, last: int, page: int) -> Fragment:
-    from pypdfium2 import raw
-
-    left, right = raw.FS_RECTF(), raw.FS_RECTF()
-    raw.FPDFText_GetLooseCharBox(text, first, left)
-    raw.FPDFText_GetLooseCharBox(text, last, right)
-    return Fragment(
-        text=letters,
-        page=page,
-        left=left.left,
-        right=right.right,
-        bottom=min(left.bottom, right.bottom),
-        top=max(left.top, right.top),
-        size=left.top - left.bottom,
-        bold=_is_bold(text, first),
-    )
-
-
-def _is_bold(text: Any, index: int) -> bool:
-    import ctypes
-
-    from pypdfium2 import raw
-
-    if raw.FPDFText_GetFontWeight(text, index) >= 600:
-        return True
-    name, flags = ctypes.create_string_buffer(128), ctypes.c_int()
-    raw.FPDFText_GetFontInfo(text, index, name, len(name), flags)
-    return any(mark in name.value.lower() for mark in (b"bold", b"black", b"heavy", b"-bd", b"cmbx"))
-
-
-def _fragments(words: list[Fragment]) -> Iterator[Fragment]:
-    """The words of a line joined, parted where a wide gap shows that a new column begins."""
-    if not words:
-        return
-    height = max(word.size for word in words)
-    run = [words[0]]
-    for word in words[1:]:
-        if not -height < word.left - run[-1].right < _WIDE_GAP * height:
-            yield side_by_side(run)
-            run = []
-        run.append(word)
-    yield side_by_side(run)
+def rendered(page: Any, scale: float) -> Image:
+    """The page as it is shown, for a caller that holds PDFIUM."""
+    bitmap = page.render(scale=scale)
+    try:
+        picture: Image = bitmap.to_pil().convert("RGB")
+    finally:
+        bitmap.close()
+    return picture

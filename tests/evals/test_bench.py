@@ -100,7 +100,7 @@ def test_an_unknown_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["nonsense"])
     assert caught.value.code == 2
-    assert "expected cold, scifact" in capsys.readouterr().err
+    assert "expected cold, formats, scifact" in capsys.readouterr().err
 
 
 def test_a_run_that_an_error_cut_short_is_no_figure(

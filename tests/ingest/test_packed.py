@@ -10,16 +10,16 @@ from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZipFile, ZipInfo
 
 import pytest
 
-from ingest.parse import Limits, Parsed, parse
+from ingest.parse import Options, Parsed, parse
 from rag.errors import DocumentError
 from rag.settings import Ingest
 
 MEMO = b"# Memo\n\nBring a coat.\n"
-SMALL = Limits(unpacked_bytes=1_000_000, archive_files=10, archive_depth=2)
+SMALL = Options(unpacked_bytes=1_000_000, archive_files=10, archive_depth=2)
 
 
-def parsed(name: str, data: bytes, limits: Limits = SMALL) -> Parsed:
-    return parse(Path(name), data, limits=limits)
+def parsed(name: str, data: bytes, options: Options = SMALL) -> Parsed:
+    return parse(Path(name), data, options=options)
 
 
 def outline(document: Parsed) -> list[tuple[str, int, str]]:
@@ -106,7 +106,7 @@ def test_members_that_overlap_are_read_once() -> None:
     while data[place : place + 4] == b"PK\x01\x02":
         data[place + 42 : place + 46] = struct.pack("<I", 0)  # all of them point to the first member's bytes
         place += 46 + len("0.txt")
-    document = outline(parsed("a.zip", bytes(data), Limits(unpacked_bytes=600_000)))
+    document = outline(parsed("a.zip", bytes(data), Options(unpacked_bytes=600_000)))
     assert document[-1][2].count("it is damaged") == 5
 
 
@@ -181,5 +181,5 @@ def test_a_bomb_in_a_mail_is_refused() -> None:
 
 def test_the_limits_are_settings() -> None:
     options = Ingest(max_unpacked_mb=7, max_archive_files=8, max_archive_depth=9)
-    assert Limits.from_settings(options) == Limits(unpacked_bytes=7_000_000, archive_files=8, archive_depth=9)
-    assert Limits.from_settings(Ingest()) == Limits()
+    assert Options.from_settings(options) == Options(unpacked_bytes=7_000_000, archive_files=8, archive_depth=9)
+    assert Options.from_settings(Ingest()) == Options()

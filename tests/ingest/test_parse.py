@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from email.message import EmailMessage
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -29,7 +30,8 @@ LIMIT_LINES = "Zone: A; Limit: EUR 125\nZone: B; Limit: EUR 155"
 
 
 def parsed(name: str, data: bytes | str) -> Parsed:
-    return parse(Path(name), data.encode() if isinstance(data, str) else data)
+    document = parse(Path(name), data.encode() if isinstance(data, str) else data)
+    return replace(document, elements=tuple(document.elements))
 
 
 def outline(document: Parsed) -> list[tuple[str, int, str]]:
@@ -280,20 +282,6 @@ def test_pdf_in_two_columns_is_no_table() -> None:
     assert "at 320" not in left.text
 
 
-def test_pdf_that_is_a_scan_or_encrypted_says_so() -> None:
-    scan, secret = io.BytesIO(), io.BytesIO()
-    page = canvas.Canvas(scan)
-    page.rect(10, 10, 100, 100)
-    page.save()
-    page = canvas.Canvas(secret, encrypt="password")
-    page.drawString(72, 700, "secret")
-    page.save()
-    with pytest.raises(DocumentError, match=r"a\.pdf: its 1 pages hold pictures, no text.*OCR"):
-        parsed("a.pdf", scan.getvalue())
-    with pytest.raises(DocumentError, match=r"a\.pdf: it is encrypted.*save it without one"):
-        parsed("a.pdf", secret.getvalue())
-
-
 @pytest.mark.parametrize("extension", [".pdf", ".docx", ".pptx", ".xlsx", ".eml"])
 @pytest.mark.parametrize(
     "data", [b"PK\x03\x04 this is no archive", b"%PDF-1.7 and nothing else", b"\xd0\xcf\x11\xe0rest"]
@@ -306,7 +294,7 @@ def test_damaged_files_are_document_errors(extension: str, data: bytes) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "message"),
     [
-        ("a.xyz", b"data", r"a.xyz: the extension '.xyz' is unknown; expected one of .csv .doc .*; save"),
+        ("a.xyz", b"data", r"a.xyz: the extension '.xyz' is unknown; expected one of .*.csv .doc .*; save"),
         ("README", b"data", "README: the name has no extension"),
         ("a.md", b" \n ", "a.md is empty"),
         ("a.html", b"<html><body></body></html>", "a.html holds no text"),

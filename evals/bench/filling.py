@@ -1,0 +1,104 @@
+"""How fast an index is filled: against embedding alone, against LlamaIndex, and again with nothing changed.
+
+The documents are the abstracts of SciFact as files, ingested by whole `plumb` processes.
+"""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from evals.bench.cold import run_plumb
+from evals.bench.figures import Line, Measured, Note
+from evals.bench.project import new_project
+from evals.bench.scifact import PACK, data_folder, unpack
+from rag.index import open_index
+from rag.settings import Settings
+
+OVERHEAD = 1.15
+TIMES_FASTER = 4.0
+SECOND_RUN = 0.02
+# The peer takes minutes for all; it is told in documents a second, and slows down as its index grows.
+PEER_DOCUMENTS = 300
+
+
+def measure(*, limit: int | None = None) -> Iterator[Line]:
+    """The whole run over embedding the same chunks alone; documents a second over LlamaIndex; the second run."""
+    pack = data_folder() / PACK
+    if not pack.is_file():
+        yield Note(text=f"skipped: no {PACK} in the folder of PLUMB_TEST_DATA (default ../shared/data)")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder) / "project"
+        settings = new_project(project)
+        files = _documents(pack, Path(folder), project / "documents", limit)
+        whole = run_plumb(["ingest", "documents"], project)
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        again = run_plumb(["ingest", "documents"], project)
+        texts, alone = _embedding(settings)
+        yield Note(text=f"{len(files):,} documents, {len(texts):,} chunks; largest process {peak:,.0f} MB")
+        yield Measured(
+            name="whole run over embedding alone",
+            value=whole / alone,
+            reference=OVERHEAD,
+            against="the bar",
+            highest=True,
+            note=f"{whole:.1f} s, embedding {alone:.1f} s, {len(texts) / whole:.1f} chunks/s",
+        )
+        yield Measured(
+            name="second run over the first",
+            value=again / whole,
+            reference=SECOND_RUN,
+            against="the bar",
+            highest=True,
+            note=f"{again:.2f} s, nothing changed",
+        )
+        yield from _against_llama_index(files[:PEER_DOCUMENTS], settings, Path(folder), rate=len(files) / whole)
+
+
+def _documents(pack: Path, folder: Path, target: Path, limit: int | None) -> list[Path]:
+    """The first `limit` documents as files in `target`."""
+    unpack(pack, folder, documents=target)
+    files = sorted(target.glob("*.md"))
+    for left_out in files[limit:] if limit else ():
+        left_out.unlink()
+    return files[:limit]
+
+
+def _embedding(settings: Settings) -> tuple[list[str], float]:
+    """The indexed texts, and the seconds it takes to embed them in one go, sorted by length, by a warm model."""
+    index = open_index(settings)
+    texts = [chunk.indexed_text for chunk in index.store.chunks()]
+    index.store.close()
+    index.embedder.embed(texts[:1])
+    started = time.perf_counter()
+    index.embedder.embed(texts)
+    return texts, time.perf_counter() - started
+
+
+def _against_llama_index(files: Sequence[Path], settings: Settings, folder: Path, *, rate: float) -> Iterator[Line]:
+    missing = [name for name in ("onnxruntime", "llama_index.vector_stores.qdrant") if not _is_here(name)]
+    if missing:
+        yield Note(text=f"not compared with LlamaIndex: {', '.join(missing)} not installed")
+        return
+    from evals.bench.llama_index_peer import ingest_seconds
+
+    peer = len(files) / ingest_seconds(files, settings, folder / "peer")
+    yield Measured(
+        name="documents a second over LlamaIndex's IngestionPipeline",
+        value=rate / peer,
+        reference=TIMES_FASTER,
+        against="the bar",
+        note=f"{rate:.1f} against {peer:.1f} on its first {len(files)}; same weights through onnxruntime, local Qdrant",
+    )
+
+
+def _is_here(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False

@@ -1,0 +1,70 @@
+"""A page of a document as a picture, with places marked on it: what a citation points at."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ingest.parse.elements import Box
+from ingest.parse.image import frame, opened_image, pages_of
+from ingest.parse.options import DEFAULTS, Options
+from ingest.parse.pdf import PDFIUM, opened, rendered
+from rag.errors import DocumentError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_LONGEST_SIDE = 2000  # pixels
+_SCALE = 2.0  # pixels a point
+_MARK = (255, 200, 0, 70)
+_RIM = (220, 120, 0, 255)
+
+
+def page_picture(data: bytes, page: int, boxes: Sequence[Box], *, options: Options = DEFAULTS) -> bytes:
+    """Page `page` (from 1) of a PDF or picture as a PNG of at most 2,000 pixels a side, the boxes of elements marked.
+
+    Raises DocumentError for a page that is not there, and for what parse() refuses.
+    """
+    is_pdf = b"%PDF-" in data[:1024]
+    picture, scale = _pdf_page(data, page, options) if is_pdf else _image_page(data, page, options)
+    buffer = io.BytesIO()
+    _marked(picture, boxes, scale).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _pdf_page(data: bytes, number: int, options: Options) -> tuple[Image, float]:
+    with PDFIUM:
+        document = opened(data, options)
+        try:
+            _refuse_absent(number, len(document))
+            page = document[number - 1]
+            scale = min(_SCALE, _LONGEST_SIDE / max(*page.get_size(), 1.0))
+            return rendered(page, scale), scale
+        finally:
+            document.close()
+
+
+def _image_page(data: bytes, number: int, options: Options) -> tuple[Image, float]:
+    with opened_image(data) as image:
+        _refuse_absent(number, pages_of(image))
+        picture: Image = frame(image, number, options)
+    width = picture.width
+    picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+    return picture, picture.width / width
+
+
+def _refuse_absent(number: int, pages: int) -> None:
+    if not 1 <= number <= pages:
+        raise DocumentError(f"there is no page {number}", expected=f"1 to {pages}", remedy="name one of these")
+
+
+def _marked(picture: Image, boxes: Sequence[Box], scale: float) -> Image:
+    from PIL import Image, ImageDraw
+
+    marks = Image.new("RGBA", picture.size)
+    draw = ImageDraw.Draw(marks)
+    for left, bottom, right, top in boxes:
+        corners = (left * scale, picture.height - top * scale, right * scale, picture.height - bottom * scale)
+        draw.rectangle(corners, fill=_MARK, outline=_RIM, width=2)
+    return Image.alpha_composite(picture.convert("RGBA"), marks).convert("RGB")
