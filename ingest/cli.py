@@ -11,10 +11,11 @@ import typer
 from rag.terminal import clean, complain, console, print_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from ingest.plan import Plan
     from ingest.progress import Document, Report, Started, Waiting
+    from rag.settings import Settings
 
     Event = Waiting | Started | Document
 
@@ -29,6 +30,7 @@ def ingest(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Tell what would be done, how long it takes and what it costs.")
     ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on whenever something changes; Ctrl-C ends it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Bring documents into the index: new, changed and vanished ones; the rest is skipped."""
@@ -42,11 +44,40 @@ def ingest(
         planned = follow(plan(places, settings=settings))
         print_json(asdict(planned)) if as_json else _print_plan(planned)
         return
+    if watch:
+        _watch(places, settings, as_json=as_json)
+        return
     report = follow(run(places, settings=settings))
     print_json(asdict(report)) if as_json else print_report(report)
     ship_detached(settings)
     if report.failed:
         raise typer.Exit(1)
+
+
+def _watch(places: Sequence[str], settings: Settings, *, as_json: bool) -> None:
+    """Fill the index at every change until Ctrl-C; what fails is told and tried again at the next one."""
+    import threading
+
+    from ingest.pipeline import ingest as run
+    from ingest.sources.watch import changes
+    from rag.errors import ConfigError, PlumbError
+    from rag.observe.ship import ship_detached
+
+    stop = threading.Event()
+    try:
+        for _ in changes(places, settings=settings, stop=stop):
+            try:
+                report = follow(run(places, settings=settings))
+            except ConfigError:
+                raise
+            except PlumbError as error:
+                complain(str(error))
+                continue
+            if report.added or report.replaced or report.removed:
+                print_json(asdict(report)) if as_json else print_report(report)
+                ship_detached(settings)
+    except KeyboardInterrupt:
+        stop.set()
 
 
 def follow(events: Iterable[Event | End]) -> End:

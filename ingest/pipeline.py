@@ -35,7 +35,7 @@ from rag.version import code_version
 # Raised whenever parsing or chunking changes what a document becomes: an index version records its own.
 PIPELINE_VERSION = 5
 # Documents are embedded and written in groups of about so many chunks.
-GROUP_CHUNKS = 256
+GROUP_CHUNKS = 512
 # Groups that wait to be written while the next is embedded.
 WAITING_GROUPS = 2
 # Pauses before an embedder that failed is asked again, where that can help.

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +84,23 @@ def test_a_dry_run_tells_and_does_nothing(plumb: Plumb, project: Path, corpus: P
     assert "would be: 1 replaced, 1 unchanged, 1 removed" in told
     assert "1 chunks to write, 1 of them to embed" in told
     assert "1 replaced, 1 unchanged, 1 removed" in ok(plumb("ingest", "docs"))
+
+
+def test_a_watched_folder_is_followed(project: Path, corpus: Path) -> None:
+    command = [sys.executable, "-m", "rag.cli", "ingest", "--watch", "docs"]
+    env = {**os.environ, "PLUMB_INGEST__WATCH_QUIET_S": "0.2"}
+    watching = subprocess.Popen(
+        command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env
+    )
+    assert watching.stdout is not None
+    try:
+        assert "3 added" in watching.stdout.readline()
+        (corpus / "new.md").write_text("# New\n\nA new text.\n")
+        assert "1 added, 3 unchanged" in watching.stdout.readline()
+        (corpus / "new.md").unlink()
+        assert "3 unchanged, 1 removed" in watching.stdout.readline()
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(timeout=30) == 0
+    finally:
+        watching.kill()
+        watching.communicate()
