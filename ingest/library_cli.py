@@ -163,7 +163,7 @@ def _chunks(settings: Settings, record: Record) -> list[Chunk]:
     from rag.index import open_index
 
     store = open_index(settings).store
-    found = store.retrieve(record.made.chunk_ids)
+    found = store.retrieve(list(record.made.chunk_ids))
     store.close()
     return sorted(found, key=lambda chunk: chunk.position)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -66,9 +66,9 @@ class Revision:
     chunks: int
 
     @property
-    def chunk_ids(self) -> list[str]:
+    def chunk_ids(self) -> Iterator[str]:
         """The ids of its chunks, in order."""
-        return [chunk_id(self.uri, self.digest, position) for position in range(self.chunks)]
+        return (chunk_id(self.uri, self.digest, position) for position in range(self.chunks))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

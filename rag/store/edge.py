@@ -10,6 +10,8 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ from rag.types import Chunk, Revision, Vectors
 
 DENSE = "dense"
 PAGE = 1000
+SLICE = 5000
 # The engine writes through memory maps and grows its files by 32 MB: on a full disk the system ends the process.
 RESERVE_BYTES = 100_000_000
 # So many chunks are searched one by one before a graph over them is built, which takes some 3 s and holds the folder.
@@ -71,17 +74,17 @@ class EdgeStore:
             for entry in entries
         ]
         with self._turn() as shard:
+            # First: the chunks before are live by now, and one that becomes live later is moved out of its segment.
+            _finish_segment(shard)
             shard.update(qdrant.UpdateOperation.upsert_points(points))
             shard.flush()
-            if _unindexed(shard) > SEGMENT_POINTS:
-                shard.optimize()
 
     def publish(self, new: Sequence[Revision], *, retired: Sequence[Revision] = ()) -> None:
         """Let searches find `new` and forget `retired`, in one step for every reader and through a crash."""
         if not (new or (retired and self._exists())):
             return
         with self._turn() as shard:
-            self._note_switch({"publish": _ids(new), "retire": _ids(retired)})
+            self._note_switch({"publish": _plain(new), "retire": _plain(retired)})
             self._switch(shard)
 
     def retrieve(self, ids: Sequence[str]) -> list[Chunk]:
@@ -159,10 +162,11 @@ class EdgeStore:
 
     def _switch(self, shard: Any) -> None:
         switch = json.loads(self._switch_file.read_text())
-        if switch["publish"]:
-            shard.update(qdrant.UpdateOperation.set_payload(switch["publish"], {STATE: LIVE}))
-        if switch["retire"]:
-            shard.update(qdrant.UpdateOperation.delete_points(switch["retire"]))
+        for ids in _slices(switch["publish"]):
+            shard.update(qdrant.UpdateOperation.set_payload(ids, {STATE: LIVE}))
+            _finish_segment(shard)
+        for ids in _slices(switch["retire"]):
+            shard.update(qdrant.UpdateOperation.delete_points(ids))
         shard.flush()
         self._switch_file.unlink()
 
@@ -223,14 +227,25 @@ def _segments(dimension: int) -> Any:
     )
 
 
-def _unindexed(shard: Any) -> int:
-    """Chunks whose dense vector is in no graph yet; the engine counts the lexical ones as indexed from the start."""
+def _finish_segment(shard: Any) -> None:
+    """Build the graph over the chunks that are in none yet, if there are many.
+
+    The engine counts their lexical vectors as indexed from the start.
+    """
     info = shard.info()
-    return int(2 * info.points_count - info.indexed_vectors_count)
+    if 2 * info.points_count - info.indexed_vectors_count > SEGMENT_POINTS:
+        shard.optimize()
 
 
-def _ids(revisions: Sequence[Revision]) -> list[str]:
-    return [chunk for revision in revisions for chunk in revision.chunk_ids]
+def _plain(revisions: Sequence[Revision]) -> list[dict[str, Any]]:
+    return [asdict(revision) for revision in revisions]
+
+
+def _slices(revisions: Sequence[Mapping[str, Any]]) -> Iterator[list[Any]]:
+    """The ids of their chunks, so many at a time that one step needs little memory."""
+    ids = (chunk for revision in revisions for chunk in Revision(**revision).chunk_ids)
+    while some := list(islice(ids, SLICE)):
+        yield some
 
 
 def _sparse(vectors: Vectors) -> Any:

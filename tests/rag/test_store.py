@@ -67,7 +67,7 @@ def revision(number: int, digest: str = "abc") -> Revision:
 
 
 def identifier(number: int) -> str:
-    return revision(number).chunk_ids[0]
+    return next(revision(number).chunk_ids)
 
 
 def write(store: Store, entries: Sequence[Entry]) -> None:
@@ -81,7 +81,7 @@ def entry(number: int, text: str, *, dense: Sequence[float] | None = None, diges
     row = np.random.default_rng(number).normal(size=DIMENSION) if dense is None else np.array(dense, dtype=float)
     row = (row / np.linalg.norm(row)).astype(np.float32)
     chunk = Chunk(
-        id=revision(number, digest).chunk_ids[0],
+        id=next(revision(number, digest).chunk_ids),
         uri=f"docs/{number}.md",
         title=f"Document {number} “ü”",
         headings=("One", "Two › three"),
