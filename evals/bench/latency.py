@@ -1,20 +1,21 @@
 """How long a search takes through the engine, and how that grows with the index.
 
-The chunks are those of a small vocabulary with random vectors around a few hundred centres, as real passages have
-their subjects; questions are embedded by the local model.
+The chunks are random words of the example handbook with random vectors around a few hundred centres, as real passages
+have their subjects; the example questions are embedded by the local model.
 """
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from evals.bench.figures import Line, Measured, Note
-from evals.bench.project import new_project
+from evals.bench.project import HANDBOOK, QUESTIONS, new_project, require_examples
+from evals.dataset import load_dataset
 from evals.metrics import percentile
 from rag.embed import Matrix
 from rag.index import Index, open_index
@@ -24,27 +25,26 @@ from rag.types import Chunk, Revision, Vectors, chunk_id
 
 SIZES = (1_000, 10_000, 100_000)
 BAR_MS = 15.0
-QUESTIONS = 200
+ROUNDS = 4
 GROUP = 500
 CENTRES = 300
-WORDS = 20_000
 WORDS_A_CHUNK = 90
-# How often the words of a language are used: Zipf's law, with the exponent of English text.
-ZIPF = 1.1
 
 
 def measure(*, limit: int | None = None) -> Iterator[Line]:
     """Milliseconds from the question to its hits, p50, p95 and p99, at each size; the largest against the bar."""
+    require_examples()
     sizes = SIZES if limit is None else (limit,)
     with tempfile.TemporaryDirectory() as folder:
         settings = new_project(Path(folder))
         index = open_index(settings)
         index.store.prepare()
         searcher, draw, filled = Searcher(settings, index), np.random.default_rng(3), 0
+        text = " ".join(file.read_text(encoding="utf-8") for file in sorted(HANDBOOK.rglob("*.md"))).split()
         for size in sizes:
-            _fill(index, draw, filled, size)
+            _fill(index, draw, text, filled, size)
             filled = size
-            times = _times(searcher, draw)
+            times = _times(searcher)
             p50, p99 = percentile(times, 0.5), percentile(times, 0.99)
             yield Measured(
                 name=f"search over {size:,} chunks, p95",
@@ -60,18 +60,19 @@ def measure(*, limit: int | None = None) -> Iterator[Line]:
         index.store.close()
 
 
-def _fill(index: Index, draw: np.random.Generator, start: int, end: int) -> None:
+def _fill(index: Index, draw: np.random.Generator, text: Sequence[str], start: int, end: int) -> None:
     centres = np.random.default_rng(1).normal(size=(CENTRES, index.embedder.dimension))
     for first in range(start, end, GROUP):
         numbers = range(first, min(first + GROUP, end))
         near = centres[draw.integers(0, CENTRES, len(numbers))]
         rows = near + 0.8 * draw.normal(size=near.shape)
-        index.store.stage([_entry(index, draw, number, row) for number, row in zip(numbers, rows, strict=True)])
+        words = draw.choice(np.array(text), size=(len(numbers), WORDS_A_CHUNK))
+        index.store.stage([_entry(index, *made) for made in zip(numbers, rows, words, strict=True)])
         index.store.publish([_revision(number) for number in numbers])
 
 
-def _entry(index: Index, draw: np.random.Generator, number: int, row: Matrix) -> Entry:
-    text = " ".join(f"word{word}" for word in draw.zipf(ZIPF, WORDS_A_CHUNK) % WORDS)
+def _entry(index: Index, number: int, row: Matrix, words: Sequence[str]) -> Entry:
+    text = " ".join(words)
     made = _revision(number)
     chunk = Chunk(
         id=chunk_id(made.uri, made.digest, 0),
@@ -91,10 +92,10 @@ def _revision(number: int) -> Revision:
     return Revision(uri=f"docs/{number}.md", digest="1", chunks=1)
 
 
-def _times(searcher: Searcher, draw: np.random.Generator) -> list[float]:
-    questions = [" ".join(f"word{w}" for w in draw.zipf(ZIPF, 8) % WORDS) for _ in range(QUESTIONS)]
+def _times(searcher: Searcher) -> list[float]:
+    questions = [case.question for case in load_dataset(QUESTIONS).cases]
     searcher.search(questions[0])
-    return [_time(searcher, question) for question in questions]
+    return [_time(searcher, question) for _ in range(ROUNDS) for question in questions]
 
 
 def _time(searcher: Searcher, question: str) -> float:
