@@ -26,11 +26,15 @@ class Writer:
         self._store = store
         self._manifest = manifest
         self._lexical = lexical
-        self._records = manifest.records()
+        self._records: dict[str, Record] = {}
         self._is_broken = False
 
     def recover(self) -> None:
-        """Mend what a crash left: documents that were published are finished, those that were not are given up."""
+        """Learn what is in the index, and mend what a crash left; called with the turn held, before anything else.
+
+        Documents that were published are finished, those that were not are given up.
+        """
+        self._records = self._manifest.records()
         for record in self._manifest.begun():
             # A switch is whole or not at all: one chunk tells of all.
             if self._store.retrieve(list(islice(record.made.chunk_ids, 1))):

@@ -111,7 +111,11 @@ def test_two_runs_at_once_wait_for_each_other(project: Path, uninterrupted: dict
     write_documents(project / "docs", 1)
     runs = [ingest_command(project) for _ in range(2)]
     settings = load_settings(project / "plumbline.toml")
+    seen: set[str] = set()
     while any(run.poll() is None for run in runs):
-        check_moment(chunks(settings), {}, by_document(uninterrupted[1]))
+        found = chunks(settings)
+        check_moment(found, {}, by_document(uninterrupted[1]))
+        assert seen <= {chunk.uri for chunk in found}, "the second run hides what the first one wrote"
+        seen |= {chunk.uri for chunk in found}
     assert [run.returncode for run in runs] == [0, 0]
     assert chunks(settings) == uninterrupted[1]
