@@ -10,7 +10,7 @@ import numpy as np
 from evals.dataset import Case
 from evals.metrics import recall, reciprocal_rank
 from rag.errors import InputError
-from rag.search import Searcher
+from rag.search import Searcher, standing_alone
 from rag.types import Hit
 
 Score = Callable[[Case, Sequence[str]], float]
@@ -48,7 +48,13 @@ def compare(first: Searcher, second: Searcher, cases: Sequence[Case]) -> list[Di
     asked = [case for case in cases if case.sources]
     if not asked:
         raise InputError("no question expects a source", expected="some that do", remedy="choose another file")
-    found = [(_uris(first.search(_query(case))), _uris(second.search(_query(case)))) for case in asked]
+    found = [
+        (
+            _uris(first.search(standing_alone(case.question, case.history))),
+            _uris(second.search(standing_alone(case.question, case.history))),
+        )
+        for case in asked
+    ]
     return [
         _difference(
             name,
@@ -75,10 +81,6 @@ def _difference(name: str, first: np.ndarray, second: np.ndarray) -> Difference:
         worse=int((gained < 0).sum()),
         cases=len(gained),
     )
-
-
-def _query(case: Case) -> str:
-    return " ".join([*(turn.question for turn in case.history[-1:]), case.question])
 
 
 def _uris(hits: Sequence[Hit]) -> list[str]:

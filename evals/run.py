@@ -100,7 +100,7 @@ def _begin(
         summary=summarize((), ()),
         models={},
         prompts=tuple(UsedPrompt(id=prompt.id, version=prompt.version, sha=prompt.sha) for prompt in prompts),
-        index=Index(name=settings.store.collection, chunks=engine.searcher.index.store.count()),
+        index=Index(name=engine.searcher.index.name, chunks=engine.searcher.index.store.count()),
         config_hash=settings.config_hash(),
         code_version=code_version(),
         machine=this_machine(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,13 +29,17 @@ class VectorCache:
         """The cache of the data folder that the settings name."""
         return cls(settings.data_path / "index" / "vectors.db")
 
-    def unknown(self, texts: Sequence[str], model: str) -> list[str]:
-        """Those of the texts that would have to be embedded."""
-        if not self._path.is_file():
-            return list(texts)
-        keys = [_key(model, text) for text in texts]
-        known = self._known(keys)
-        return [text for key, text in zip(keys, texts, strict=True) if key not in known]
+    def unknown(self, model: str) -> Callable[[Sequence[str]], list[str]]:
+        """A function that gives those of some texts that would have to be embedded, each only once over all calls."""
+        seen: set[bytes] = set()
+
+        def of(texts: Sequence[str]) -> list[str]:
+            new = {key: text for text in texts if (key := _key(model, text)) not in seen}
+            known = self._known(list(new)) if self._path.is_file() else {}
+            seen.update(new)
+            return [text for key, text in new.items() if key not in known]
+
+        return of
 
     def embed(self, texts: Sequence[str], embedder: Embedder) -> tuple[Matrix, int]:
         """The vectors of the texts in order, and how many of them were made now. Raises ModelError, StoreError."""

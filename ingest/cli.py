@@ -11,7 +11,7 @@ import typer
 from rag.terminal import clean, complain, console, print_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ingest.plan import Plan
     from ingest.progress import Document, Report, Started, Waiting
@@ -102,6 +102,8 @@ def follow(events: Iterable[Event | End]) -> End:
                 case Document():
                     if event.outcome == "failed":
                         complain(f"skipped {event.uri}: {event.reason}")
+                    for warning in event.warnings:
+                        complain(f"{event.uri}: {warning}")
                     counts.add(event)
                     bar.update(task, advance=1, description=counts.line(event))
                 case end:
@@ -160,3 +162,10 @@ def print_report(report: Report) -> None:
     if report.ignored:
         kinds = ", ".join(f"{count} {kind}" for kind, count in report.ignored.items())
         console().print(f"not read, of other kinds: {clean(kinds)}", markup=False)
+    _print_missing(report.missing_extras)
+
+
+def _print_missing(extras: Mapping[str, int]) -> None:
+    for extra, documents in extras.items():
+        told = f"{documents} of them can be read with the extra '{extra}': pip install 'plumbline-rag[{extra}]'"
+        console().print(told, markup=False)

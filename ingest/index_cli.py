@@ -123,7 +123,7 @@ def _next(settings: Settings, versions: Versions) -> str:
     from rag.errors import InputError
 
     live = versions.live()
-    if live and not Library(settings, live).differs(settings, PIPELINE_VERSION):
+    if live and not Library(settings, live).differs(PIPELINE_VERSION):
         raise InputError(
             f"the settings would make the same as version {live}",
             expected="another embedder, chunk size, language or parser",

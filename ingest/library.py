@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 
 from ingest.manifest import Manifest
@@ -17,11 +16,17 @@ class Library:
 
     def __init__(self, settings: Settings, version: str = "") -> None:
         """The live version, or the one named, which need not be there yet."""
+        self.settings = settings
         self._versions = Versions(settings)
         self.version = version or self._versions.live() or FIRST
         folder = self._versions.folder / self.version
         self.manifest = Manifest(folder / "manifest.db")
         self.turn = Turn(folder / "ingest.lock")
+
+    @property
+    def name(self) -> str:
+        """The collection and the version, for people and traces."""
+        return f"{self.settings.store.collection} {self.version}"
 
     def places(self) -> dict[str, str]:
         """The documents it holds and those it could not take: name -> place they came from."""
@@ -31,29 +36,12 @@ class Library:
     def make(self, index: Index, *, parser: int) -> None:
         """Note what the version is made with, unless that is known already."""
         if self._versions.recipe(self.version) is None:
-            self._versions.create(self.version, recipe_of(index.settings, parser=parser))
+            self._versions.create(self.version, Recipe.of(index.settings, parser=parser))
 
-    def differs(self, settings: Settings, parser: int) -> tuple[str, ...]:
+    def differs(self, parser: int) -> tuple[str, ...]:
         """What the settings and this code would make otherwise than the version is made, in words."""
         made = self._versions.recipe(self.version)
-        wanted = recipe_of(settings, parser=parser)
-        if made is None:
-            return ()
-        names = (("roles.embed", "embed"), ("ingest.chunk_tokens", "chunk_tokens"), ("retrieve.language", "language"))
-        pairs = [(label, getattr(made, name), getattr(wanted, name)) for label, name in names]
-        told = [f"{label} {old}, now {new}" for label, old, new in pairs if old != new]
-        return (*told, *(["an older parser"] if made.parser < parser else []))
-
-
-def recipe_of(settings: Settings, *, parser: int) -> Recipe:
-    """What a version made with these settings is made with."""
-    return Recipe(
-        embed=settings.roles.embed,
-        chunk_tokens=settings.ingest.chunk_tokens,
-        language=settings.retrieve.language,
-        parser=parser,
-        made_at=time.time(),
-    )
+        return made.differences(Recipe.of(self.settings, parser=parser)) if made else ()
 
 
 def places_of(settings: Settings, names: Iterable[str]) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -19,6 +19,7 @@ from typing import Any, Literal
 from ingest.cache import VectorCache
 from ingest.isolate.messages import Part, Refused
 from ingest.library import Library
+from ingest.parse.formats import IMAGES
 from ingest.progress import Document, Outcome, Progress, Report, Started, Waiting, counted
 from ingest.reading import Gone, Message, Reader, Same
 from ingest.sources import Item, Source, discover, ignored, open_sources, vanished
@@ -62,16 +63,17 @@ def ingest(
     recorder = Recorder("ingest", question=[redact_url(str(place)) for place in places])
     tally = _Tally()
     try:
-        for event in _run([str(place) for place in places], settings, version, anew, recorder):
-            tally.add(event)
+        library = Library(settings, version)
+        tally.index = library.name
+        for event in _run([str(place) for place in places], library, anew, recorder, tally):
             if isinstance(event, Report):
-                _keep(settings, recorder, "ok", tally.output())
+                _keep(settings, recorder, tally, "ok")
             yield event
     except (GeneratorExit, KeyboardInterrupt):
-        _keep(settings, recorder, "abandoned", tally.output())
+        _keep(settings, recorder, tally, "abandoned")
         raise
     except PlumbError as error:
-        _keep(settings, recorder, "failed", str(error), is_error=True)
+        _keep(settings, recorder, tally, "failed", error=str(error))
         raise
 
 
@@ -79,16 +81,18 @@ def ingest(
 class _Tally:
     """What happened so far, in a size that does not grow with the documents."""
 
+    index: str = ""
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     chunks: int = 0
     failures: list[Document] = field(default_factory=list)
+    missing_extras: Counter[str] = field(default_factory=Counter)
 
-    def add(self, event: Progress) -> None:
-        if isinstance(event, Document):
-            self.outcomes[event.outcome] += 1
-            self.chunks += event.chunks if event.outcome in ("added", "replaced") else 0
-            if event.outcome == "failed" and len(self.failures) < TOLD_FAILURES:
-                self.failures.append(event)
+    def add(self, document: Document) -> None:
+        self.outcomes[document.outcome] += 1
+        self.chunks += document.chunks if document.outcome in ("added", "replaced") else 0
+        self.missing_extras.update(filter(None, [document.extra]))
+        if document.outcome == "failed" and len(self.failures) < TOLD_FAILURES:
+            self.failures.append(document)
 
     def output(self) -> dict[str, Any]:
         failed = [{"uri": failure.uri, "reason": failure.reason} for failure in self.failures]
@@ -96,21 +100,21 @@ class _Tally:
 
 
 def _run(
-    places: Sequence[str], settings: Settings, version: str, anew: Collection[str], recorder: Recorder
+    places: Sequence[str], library: Library, anew: Collection[str], recorder: Recorder, tally: _Tally
 ) -> Iterator[Progress]:
-    library = Library(settings, version)
+    settings = library.settings
     sources = open_sources(places, settings=settings)
     with recorder.step("discover", "span"):
         items = discover(sources, known=library.places(), max_documents=settings.ingest.max_documents)
     run = _Run(open_index(settings, version=library.version), library, recorder, anew)
-    yield Started(documents=len(items), version=library.version, differs=library.differs(settings, PIPELINE_VERSION))
+    yield Started(documents=len(items), version=library.version, differs=library.differs(PIPELINE_VERSION))
     if not library.turn.is_free():
         yield Waiting(at_most_s=settings.ingest.wait_s)
     with library.turn.taken(wait_s=settings.ingest.wait_s), closing(run.index.store):
-        tally = _Tally()
         for document in run.documents(sources, items):
             tally.add(document)
             yield document
+        left_out = ignored(sources)
         yield Report(
             **counted(tally.outcomes, tally.chunks),
             version=library.version,
@@ -118,8 +122,16 @@ def _run(
             total_chunks=run.index.store.count(),
             seconds=round(recorder.elapsed_ms() / 1000, 2),
             trace_id=recorder.trace_id,
-            ignored=ignored(sources),
+            ignored=left_out,
+            missing_extras=missing_extras(tally.missing_extras, left_out),
         )
+
+
+def missing_extras(failed: Mapping[str, int], left_out: Mapping[str, int]) -> dict[str, int]:
+    """The documents that an extra would read: those that failed for want of it, and pictures that were left out."""
+    pictures = sum(left_out.get(kind, 0) for kind in IMAGES)
+    extras = Counter(failed) + Counter({"ocr": pictures})
+    return dict(extras)
 
 
 class _Run:
@@ -209,17 +221,17 @@ def _grouped(messages: Iterable[Message]) -> Iterator[Same | Gone | Refused | li
 def _keep(
     settings: Settings,
     recorder: Recorder,
+    tally: _Tally,
     status: Literal["ok", "failed", "abandoned"],
-    output: Any,
     *,
-    is_error: bool = False,
+    error: str = "",
 ) -> None:
     if not settings.trace.enabled:
         return
-    facts = {"config_hash": settings.config_hash(), "code_version": code_version(), "index": settings.store.collection}
-    trace = recorder.finish(status=status, output=output, attributes=facts)
+    facts = {"config_hash": settings.config_hash(), "code_version": code_version(), "index": tally.index}
+    trace = recorder.finish(status=status, output=error or tally.output(), attributes=facts)
     try:
         open_spool(settings).add_trace(trace if settings.trace.content == "full" else without_content(trace))
     except StoreError as failure:
         # Where the disk refuses the index too, the run's own error says so.
-        log.log(logging.DEBUG if is_error else logging.WARNING, "the trace of this run was not kept: %s", failure)
+        log.log(logging.DEBUG if error else logging.WARNING, "the trace of this run was not kept: %s", failure)

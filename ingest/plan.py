@@ -49,13 +49,14 @@ def plan(places: Sequence[str | Path], *, settings: Settings) -> Iterator[Starte
     sources = open_sources([str(place) for place in places], settings=settings)
     items = discover(sources, known=library.places(), max_documents=settings.ingest.max_documents)
     index = open_index(settings, version=library.version)
-    yield Started(documents=len(items), version=library.version, differs=library.differs(settings, PIPELINE_VERSION))
+    yield Started(documents=len(items), version=library.version, differs=library.differs(PIPELINE_VERSION))
     records, failures = library.manifest.records(), library.manifest.failures()
-    cache, outcomes, made, sample = VectorCache.of(settings), Counter[Outcome](), Plan(), list[str]()
+    unknown = VectorCache.of(settings).unknown(index.embedder.name)
+    outcomes, made, sample = Counter[Outcome](), Plan(), list[str]()
     with closing(Reader(index, records=records, failures=failures).messages(items)) as messages:
         for message in messages:
             if isinstance(message, Part):
-                texts = cache.unknown([chunk.indexed_text for chunk in message.chunks], index.embedder.name)
+                texts = unknown([chunk.indexed_text for chunk in message.chunks])
                 made = _grown(made, message, texts, index)
                 sample = [*sample, *texts][:SAMPLE]
             if document := _document(message, is_known=_uri(message) in records):
@@ -92,7 +93,7 @@ def _document(message: Message, *, is_known: bool) -> Document | None:
         case Gone(uri=uri) if is_known:
             return Document(uri=uri, outcome="removed")
         case Refused(job=job, reason=reason):
-            return Document(uri=job.uri, outcome="failed", reason=reason)
+            return Document(uri=job.uri, outcome="failed", reason=reason, extra=message.extra)
         case Part(is_last=True, job=job, chunks=chunks):
             outcome: Outcome = "replaced" if is_known else "added"
             return Document(uri=job.uri, outcome=outcome, chunks=chunks[-1].position + 1)

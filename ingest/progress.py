@@ -30,12 +30,17 @@ class Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """One document is done; `reason` says why a failed one failed."""
+    """One document is done.
+
+    `reason` says why a failed one failed, `extra` names the extra that would read it, `warnings` what was left out.
+    """
 
     uri: str
     outcome: Outcome
     chunks: int = 0
     reason: str = ""
+    extra: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +48,8 @@ class Report:
     """The whole run.
 
     `chunks` were written in this run, `embedded` of them had no known vector; `total_chunks` are in the index now.
-    `ignored` counts the files of the folders that are of a kind that can't be read, by their ending.
+    `ignored` counts the files of the folders that are of a kind that can't be read, by their ending; `missing_extras`
+    the documents that an extra would read, by its name.
     """
 
     added: int
@@ -58,6 +64,7 @@ class Report:
     seconds: float
     trace_id: str
     ignored: Mapping[str, int] = field(default_factory=dict)
+    missing_extras: Mapping[str, int] = field(default_factory=dict)
 
 
 Progress = Waiting | Started | Document | Report

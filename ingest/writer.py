@@ -75,8 +75,15 @@ class Writer:
         self._store.publish([record.made for record in complete], retired=[record.made for record in old])
         self._finish(complete)
         replaced = {record.uri for record in old}
+        warnings = {part.job.uri: part.warnings for part in parts if part.is_last}
         return [
-            Document(uri=r.uri, outcome="replaced" if r.uri in replaced else "added", chunks=r.chunks) for r in complete
+            Document(
+                uri=record.uri,
+                outcome="replaced" if record.uri in replaced else "added",
+                chunks=record.chunks,
+                warnings=warnings[record.uri],
+            )
+            for record in complete
         ]
 
     def refuse(self, refused: Refused) -> list[Document]:
@@ -93,7 +100,7 @@ class Writer:
             retryable=refused.retryable,
         )
         self._manifest.fail([failure])
-        return [Document(uri=uri, outcome="failed", reason=refused.reason)]
+        return [Document(uri=uri, outcome="failed", reason=refused.reason, extra=refused.extra)]
 
     def remove(self, gone: Sequence[Record]) -> list[Document]:
         """Take documents out of the index."""

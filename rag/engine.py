@@ -21,7 +21,7 @@ from rag.observe.record import Recorder
 from rag.observe.spool import open_spool
 from rag.prompts import Prompt, load_prompt
 from rag.reply import YES_NO, Reply, answerable
-from rag.search import Searcher, check_question
+from rag.search import Searcher, check_question, standing_alone
 from rag.settings import RULE_REWRITE, Settings
 from rag.types import Answer, Feedback, Generation, Hit, Message, Passage, Turn, Usage, Verdict
 from rag.verify import Checked, Thresholds, verify
@@ -180,7 +180,7 @@ class Engine:
             return question, None
         if self._rewrite is None:
             with recorder.step("rewrite", "span") as step:
-                query = f"{history[-1].question} {question}"
+                query = standing_alone(question, history)
                 step.note({"rule": RULE_REWRITE, "query": query})
             return query[-self.settings.limits.question_chars :], None
         messages = self._rewrite_prompt.render({"history": _spoken(history), "question": question})
@@ -296,7 +296,8 @@ class Engine:
 
     def _facts(self, session_id: str) -> dict[str, Any]:
         facts = {"config_hash": self.settings.config_hash(), "code_version": code_version()}
-        return {**facts, "index": self.settings.store.collection, **({"session_id": session_id} if session_id else {})}
+        facts["index"] = self.searcher.opened.name
+        return {**facts, **({"session_id": session_id} if session_id else {})}
 
     def _keep(
         self,

@@ -8,7 +8,7 @@ from rag.embed import Embedder, make_embedder
 from rag.embed.lexical import Lexical
 from rag.settings import Settings
 from rag.store import Store, open_store
-from rag.versions import FIRST, Recipe, Versions
+from rag.versions import FIRST, Versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,11 @@ class Index:
     embedder: Embedder
     lexical: Lexical
 
+    @property
+    def name(self) -> str:
+        """The collection and its version, for people and traces."""
+        return f"{self.settings.store.collection} {self.version}"
+
 
 def open_index(settings: Settings, *, version: str = "") -> Index:
     """The live version, or the one named. Raises ConfigError, WeightsError, ModelError or StoreError.
@@ -31,18 +36,7 @@ def open_index(settings: Settings, *, version: str = "") -> Index:
     versions = Versions(settings)
     name = version or versions.live() or FIRST
     recipe = versions.recipe(name)
-    made = as_made(settings, recipe) if recipe else settings
+    made = recipe.applied(settings) if recipe else settings
     embedder = make_embedder(made)
     store = open_store(made, version=name, embedder=embedder)
     return Index(version=name, settings=made, store=store, embedder=embedder, lexical=Lexical(made.retrieve.language))
-
-
-def as_made(settings: Settings, recipe: Recipe) -> Settings:
-    """The settings with what the recipe fixes in place of what they say now."""
-    return settings.model_copy(
-        update={
-            "roles": settings.roles.model_copy(update={"embed": recipe.embed}),
-            "ingest": settings.ingest.model_copy(update={"chunk_tokens": recipe.chunk_tokens}),
-            "retrieve": settings.retrieve.model_copy(update={"language": recipe.language}),
-        }
-    )

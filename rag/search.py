@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rag.errors import InputError
 from rag.index import Index, open_index
 from rag.retrieve import demote, distinct, fuse
 from rag.settings import Settings
-from rag.types import Hit, Vectors
+from rag.types import Hit, Turn, Vectors
 from rag.versions import Versions
 
 
@@ -32,6 +34,11 @@ class Searcher:
         return cls(settings, index, versions=None if version else Versions(settings))
 
     @property
+    def opened(self) -> Index:
+        """The version that was searched last; asks neither disk nor server."""
+        return self._index
+
+    @property
     def index(self) -> Index:
         """The version that is searched."""
         live = self._versions.live() if self._versions else ""
@@ -55,6 +62,11 @@ class Searcher:
         hits = fuse(candidates, dense_weight=options.dense_weight)
         current = demote(hits, words=options.outdated_words, factor=options.outdated_factor)
         return distinct(current)[:wanted]
+
+
+def standing_alone(question: str, history: Sequence[Turn]) -> str:
+    """A follow-up with the question before it, so that it can be searched for: the rule 'previous-question'."""
+    return " ".join([*(turn.question for turn in history[-1:]), question])
 
 
 def check_question(question: str, *, max_chars: int) -> str:

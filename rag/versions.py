@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -21,6 +22,8 @@ from rag.errors import InputError, StoreError
 from rag.settings import Settings, secret
 
 FIRST = "v1"
+# The settings that a recipe fixes, and the tables they stand in: one of each.
+_SECTIONS = {"embed": "roles", "chunk_tokens": "ingest", "language": "retrieve"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,28 @@ class Recipe:
     language: str
     parser: int
     made_at: float
+
+    @classmethod
+    def of(cls, settings: Settings, *, parser: int) -> Recipe:
+        """What a version made now with these settings is made with."""
+        values = {name: getattr(getattr(settings, section), name) for name, section in _SECTIONS.items()}
+        return cls(**values, parser=parser, made_at=time.time())
+
+    def applied(self, settings: Settings) -> Settings:
+        """The settings with what the recipe fixes in place of what they say now."""
+        changed = {
+            section: getattr(settings, section).model_copy(update={name: getattr(self, name)})
+            for name, section in _SECTIONS.items()
+        }
+        return settings.model_copy(update=changed)
+
+    def differences(self, wanted: Recipe) -> tuple[str, ...]:
+        """What another recipe makes otherwise, in words."""
+        pairs = [
+            (f"{section}.{name}", getattr(self, name), getattr(wanted, name)) for name, section in _SECTIONS.items()
+        ]
+        told = [f"{key} {old}, now {new}" for key, old, new in pairs if old != new]
+        return (*told, *(["an older parser"] if self.parser < wanted.parser else []))
 
 
 class Versions:

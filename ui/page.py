@@ -59,7 +59,7 @@ def _draw() -> None:
     st.set_page_config(page_title=settings.ui.title)
     engine = _engine()
     settle()
-    _draw_side(settings)
+    _draw_side(engine)
     st.chat_input(
         "Ask about the documents",
         key=QUESTION,
@@ -79,18 +79,19 @@ def _submit() -> None:
     put(st.session_state[QUESTION])
 
 
-def _draw_side(settings: Settings) -> None:
+def _draw_side(engine: Engine) -> None:
     with st.sidebar:
-        st.html(f'<p class="plumb-brand">{text_html(settings.ui.title)}</p>')
+        st.html(f'<p class="plumb-brand">{text_html(engine.settings.ui.title)}</p>')
         st.button("New conversation", icon=":material/add:", on_click=begin_anew, width="stretch")
-        st.html(_side_html(settings))
+        st.html(_side_html(engine))
 
 
-def _side_html(settings: Settings) -> str:
+def _side_html(engine: Engine) -> str:
+    passages, index = _passages(), engine.searcher.opened
     facts = {
-        "Answers": settings.roles.answer,
-        "Embeddings": settings.roles.embed,
-        "Index": f"{settings.store.collection} ({settings.store.kind}), {_passages()}",
+        "Answers": engine.settings.roles.answer,
+        "Embeddings": index.embedder.name,
+        "Index": f"{index.name} ({engine.settings.store.kind}), {passages}",
     }
     shown = "".join(f"<dt>{term}</dt><dd>{text_html(fact)}</dd>" for term, fact in facts.items())
     return f'<dl class="plumb-facts plumb-side">{shown}</dl>'

@@ -10,14 +10,22 @@ import html
 import re
 import tarfile
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Literal
 
-from evals.bench.door import Door, Outcome
 from evals.bench.figures import Line, Measured, Note
 from evals.bench.scifact import data_folder
+from ingest.isolate.messages import Job, Part, Refused, Setup
+from ingest.isolate.process import ParsingProcess
+from rag.sections import Ingest
+from rag.settings import Settings
+from rag.types import Chunk
 
 PACK = "5_docs_formats.tar.xz"
 TIMEOUT_S = 180.0
@@ -38,6 +46,26 @@ def measure(*, limit: int | None = None) -> Iterator[Line]:
         with tarfile.open(pack) as archive:
             archive.extractall(folder, filter="data")
         yield from _measured(Path(folder), limit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a document ended: its text, or why it was refused, or how it broke the process that read it."""
+
+    end: Literal["parsed", "refused", "broke"]
+    text: str
+    seconds: float
+
+
+def outcome(process: ParsingProcess, file: Path) -> Outcome:
+    """What the product makes of a file, in a process as an ingest has it."""
+    began = time.perf_counter()
+    *_, last = messages = list(process.messages(Job(path=file, uri=file.name, source="")))
+    seconds = time.perf_counter() - began
+    if isinstance(last, Refused):
+        return Outcome(end="broke" if last.is_broken else "refused", text=_reason(last, file), seconds=seconds)
+    chunks = [chunk for message in messages if isinstance(message, Part) for chunk in message.chunks]
+    return Outcome(end="parsed", text="\n".join(_texts(chunks)), seconds=seconds)
 
 
 def documents(folder: Path) -> list[Path]:
@@ -86,10 +114,12 @@ def _measured(folder: Path, limit: int | None) -> Iterator[Line]:
     left_out = sum(file.is_file() for file in folder.rglob("groundtruth/**/*"))
     yield Note(text=f"{len(files)} documents; {left_out} files are expected output and no documents")
     ends: Counter[str] = Counter()
-    with Door(timeout_s=TIMEOUT_S) as door:
+    settings = Settings(ingest=Ingest(parse_timeout_s=TIMEOUT_S))
+    with closing(ParsingProcess(Setup(settings=settings, max_tokens=settings.ingest.chunk_tokens))) as process:
+        process.start()  # imports are no part of the first document's time
         for name, group in groupby(files, key=kind):
-            outcomes = {file: door.parse(file) for file in list(group)[:limit]}
-            ends.update(outcome.end for outcome in outcomes.values())
+            outcomes = {file: outcome(process, file) for file in list(group)[:limit]}
+            ends.update(found.end for found in outcomes.values())
             yield from _lines(name, outcomes)
     total, well = ends.total(), ends["parsed"] + ends["refused"]
     yield Measured(
@@ -123,9 +153,23 @@ def _lines(name: str, outcomes: dict[Path, Outcome]) -> Iterator[Line]:
         yield Measured(name=f"{name}: mean word recall", value=mean, reference=RECALL, against="the bar")
 
 
+def _texts(chunks: Sequence[Chunk]) -> Iterator[str]:
+    """The text of a document, its title and each heading once."""
+    yield chunks[0].title
+    before: tuple[str, ...] = ()
+    for chunk in chunks:
+        yield from (heading for heading in chunk.headings if heading not in before)
+        yield chunk.text
+        before = chunk.headings
+
+
+def _reason(refused: Refused, file: Path) -> str:
+    return refused.reason.removeprefix(file.name).removeprefix(": ").partition(";")[0].strip()
+
+
 def _reasons(outcomes: Sequence[Outcome]) -> Iterator[str]:
     """What kept documents from being read, the most frequent first."""
-    for end in ("refused", "raised", "crashed", "hung"):
+    for end in ("refused", "broke"):
         reasons = Counter(re.sub(r"\d[\d,]*", "#", outcome.text) for outcome in outcomes if outcome.end == end)
         if reasons:
             told = ", ".join(f"{count} x {reason[:80]}" for reason, count in reasons.most_common(REASONS))

@@ -5,6 +5,7 @@ A document that makes a parser hang, crash or eat memory takes this process with
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
@@ -13,22 +14,30 @@ from ingest.chunk import chunk
 from ingest.content_hash import of_bytes
 from ingest.isolate.messages import READY, Job, Part, Refused, Setup, packed
 from ingest.parse import Options, parse
+from ingest.parse.ocr import NeedsOcr
 from ingest.sources.content import read
 from rag.embed import make_counter
 from rag.errors import DocumentError
 from rag.types import Chunk
 
 PART_CHUNKS = 64
-# What compiled modules raise when there is no memory to load them.
-_EXHAUSTED = (ImportError, SystemError)
+# Of the document that is being read.
+_WARNINGS: list[str] = []
+
+
+class _Collector(logging.Handler):
+    """Keeps what parsers warn of: nobody sees the output of this process."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _WARNINGS.append(record.getMessage())
 
 
 def main() -> None:
     """Answer jobs until the other end is closed."""
+    logging.getLogger("plumbline").addHandler(_Collector(logging.WARNING))
     with Connection(int(sys.argv[1])) as connection:
         try:
             setup: Setup = connection.recv()
-            _limit_memory(setup.settings.ingest.parse_memory_mb)
             count = make_counter(setup.settings)
             connection.send_bytes(READY)
             while True:
@@ -41,6 +50,7 @@ def main() -> None:
 
 def _messages(job: Job, setup: Setup, count: Callable[[str], int]) -> Iterator[Part | Refused]:
     content = ""
+    _WARNINGS.clear()
     try:
         data = read(job.path, job.uri, setup.settings.ingest.max_file_mb * 1_000_000)
         content = of_bytes(data)
@@ -50,14 +60,17 @@ def _messages(job: Job, setup: Setup, count: Callable[[str], int]) -> Iterator[P
         for some, is_last in _in_parts(chunks):
             if not some:
                 raise DocumentError(f"{job.uri} holds no text", expected="a document with text", remedy="remove it")
-            yield Part(job=job, hash=content, revision=revision, bytes=len(data), chunks=some, is_last=is_last)
+            yield Part(
+                job=job,
+                hash=content,
+                revision=revision,
+                bytes=len(data),
+                chunks=some,
+                is_last=is_last,
+                warnings=tuple(_WARNINGS) if is_last else (),
+            )
     except DocumentError as error:
-        if isinstance(error.__cause__, _EXHAUSTED):
-            yield _too_large(job, setup, content)
-        else:
-            yield Refused(job=job, hash=content, reason=str(error))
-    except MemoryError:
-        yield _too_large(job, setup, content)
+        yield _refused(job, content, error)
 
 
 def _revision(content: str, known: str) -> str:
@@ -76,19 +89,12 @@ def _in_parts(chunks: Iterator[Chunk]) -> Iterator[tuple[tuple[Chunk, ...], bool
     yield tuple(some), True
 
 
-def _limit_memory(megabytes: int) -> None:
-    import resource
-
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (megabytes * 1_000_000, hard))
-
-
-def _too_large(job: Job, setup: Setup, content: str) -> Refused:
-    limit = setup.settings.ingest.parse_memory_mb
-    error = DocumentError(
-        f"{job.uri} needs more memory than ingest.parse_memory_mb = {limit}", remedy="split it, or raise the limit"
-    )
-    return Refused(job=job, hash=content, reason=str(error), is_exhausted=True)
+def _refused(job: Job, content: str, error: DocumentError) -> Refused:
+    if isinstance(error, NeedsOcr):
+        # How to install it is said once, at the end of the run; and it may be there the next time.
+        reason = f"{error.seen}; expected {error.expected}"
+        return Refused(job=job, hash=content, reason=reason, extra="ocr", retryable=True)
+    return Refused(job=job, hash=content, reason=str(error))
 
 
 if __name__ == "__main__":

@@ -38,7 +38,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """Some chunks of a document, in order; `is_last` tells that there are no more."""
+    """Some chunks of a document, in order; `is_last` tells that there are no more.
+
+    `warnings` come with the last: what was left out of the document.
+    """
 
     job: Job
     hash: str
@@ -46,20 +49,23 @@ class Part:
     bytes: int
     chunks: tuple[Chunk, ...]
     is_last: bool
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
     """The document can't be read; parts of it may have come before. `retryable` tells that it may go another time.
 
-    `is_exhausted` tells that the process has no memory left and should be ended.
+    `extra` names the extra that would read it. `is_broken` tells that it hung, crashed or filled the process that read
+    it, which was ended for it.
     """
 
     job: Job
     hash: str
     reason: str
     retryable: bool = False
-    is_exhausted: bool = False
+    extra: str = ""
+    is_broken: bool = False
 
 
 def packed(message: Part | Refused) -> bytes:
@@ -75,4 +81,4 @@ def unpacked(data: bytes, job: Job) -> Part | Refused:
     if "reason" in fields:
         return Refused(job=job, **fields)
     chunks = tuple(Chunk(**{**chunk, "headings": tuple(chunk["headings"])}) for chunk in fields.pop("chunks"))
-    return Part(job=job, chunks=chunks, **fields)
+    return Part(job=job, chunks=chunks, warnings=tuple(fields.pop("warnings")), **fields)

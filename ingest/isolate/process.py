@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
+import psutil
+
+from ingest import content_hash
 from ingest.isolate.messages import READY, Job, Part, Refused, Setup, unpacked
 
 _MESSAGE_BYTES = 50_000_000
+_LOOK_S = 0.05  # how often the memory of the process is looked at
 _START_S = 120.0  # a busy machine takes its time to load the modules
 
 
@@ -33,17 +38,18 @@ class ParsingProcess:
             while True:
                 message = self._received(connection, job)
                 yield message
-                if isinstance(message, Refused):
-                    if message.is_exhausted:
-                        self.close()
-                    return
-                if message.is_last:
+                if isinstance(message, Refused) or message.is_last:
+                    self._retire()
                     return
         except (EOFError, OSError, ValueError, TypeError, KeyError):
-            yield Refused(job=job, hash="", reason=self._broken_off(job))
+            yield self._crashed(job)
         except GeneratorExit:
             self.close()
             raise
+
+    def start(self) -> None:
+        """Start the process before the first document; raises OSError when that fails."""
+        self._started()
 
     def kill(self) -> None:
         """Stop the process at once; callable from another thread, whose wait for a message then ends."""
@@ -60,20 +66,40 @@ class ParsingProcess:
         self._process = self._connection = None
 
     def _received(self, connection: Connection, job: Job) -> Part | Refused:
-        if connection.poll(self._limits.parse_timeout_s):
-            return unpacked(connection.recv_bytes(_MESSAGE_BYTES), job)
-        self.close()
-        reason = f"{job.uri} took longer than ingest.parse_timeout_s = {self._limits.parse_timeout_s:g}"
-        return Refused(job=job, hash="", reason=f"{reason}; split it, or raise the limit")
+        end = time.monotonic() + self._limits.parse_timeout_s
+        while time.monotonic() < end:
+            if connection.poll(_LOOK_S):
+                return unpacked(connection.recv_bytes(_MESSAGE_BYTES), job)
+            if self._memory_mb() > self._limits.parse_memory_mb:
+                limit = f"ingest.parse_memory_mb = {self._limits.parse_memory_mb}"
+                return self._broken(job, f"needs more memory than {limit}; split it, or raise the limit")
+        limit = f"ingest.parse_timeout_s = {self._limits.parse_timeout_s:g}"
+        return self._broken(job, f"took longer than {limit}; split it, or raise the limit")
 
-    def _broken_off(self, job: Job) -> str:
-        code = self._process.poll() if self._process else None
+    def _memory_mb(self) -> float:
+        """What the process holds now, in millions of bytes; what it merely reserved does not count."""
+        try:
+            return psutil.Process(self._process.pid).memory_info().rss / 1e6 if self._process else 0.0
+        except psutil.NoSuchProcess:
+            return 0.0
+
+    def _retire(self) -> None:
+        """End a process that holds much: what earlier documents left in it would be laid to a later one."""
+        if self._memory_mb() > self._limits.parse_memory_mb / 2:
+            self.close()
+
+    def _broken(self, job: Job, what: str) -> Refused:
         self.close()
-        how = f" (exit code {code})" if code is not None else ""
-        limit = f"ingest.parse_memory_mb = {self._limits.parse_memory_mb}"
-        return (
-            f"{job.uri} broke its parser{how}, perhaps for want of memory; open it and save it anew, or raise {limit}"
-        )
+        try:
+            content = content_hash.of_file(job.path)
+        except OSError:
+            content = ""
+        return Refused(job=job, hash=content, reason=f"{job.uri} {what}", is_broken=True)
+
+    def _crashed(self, job: Job) -> Refused:
+        code = self._process.poll() if self._process else None
+        told = f" (exit code {code})" if code is not None else ""
+        return self._broken(job, f"broke its parser{told}; open it in its program and save it anew")
 
     def _started(self) -> Connection:
         if self._connection is None:

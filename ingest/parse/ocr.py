@@ -29,6 +29,11 @@ _MODELS = {
     "Rec": "PP-OCRv6_rec_small.onnx",
 }
 
+
+class NeedsOcr(DocumentError):
+    """The text of a document stands in pictures, and the extra `ocr` is not installed."""
+
+
 # The engine keeps the state of one picture.
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -51,10 +56,10 @@ def refuse_many(pictures: int, options: Options) -> None:
 def recognised(picture: Image, *, page: int, scale: float = 1.0) -> list[Fragment]:
     """The lines of a picture in reading order, `scale` being its pixels a point.
 
-    Raises DocumentError when the extra `ocr` is missing.
+    Raises NeedsOcr when the extra is missing.
     """
     if not is_installed():
-        raise DocumentError("it is a picture", expected="the extra for text recognition", remedy=INSTALL)
+        raise NeedsOcr("it is a picture", expected="the extra 'ocr'", remedy=INSTALL)
     small = picture.convert("RGB")
     small.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
     scale *= small.width / picture.width

@@ -87,8 +87,6 @@ def _translated(name: str) -> Iterator[None]:
         raise
     except DocumentError as error:
         raise type(error)(f"{name}: {error.seen}", expected=error.expected, remedy=error.remedy) from error
-    except MemoryError:
-        raise  # whoever set the limit knows its name
     except RecursionError as error:
         raise DocumentError(f"{name} is nested too deeply", remedy="simplify it, or save it anew") from error
     except Exception as error:  # Parsers of foreign files raise whatever their libraries raise.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ingest.parse.elements import Parsed
 from ingest.parse.fragments import Fragment
 from ingest.parse.layout import SAMPLE_PAGES, elements_of
-from ingest.parse.ocr import INSTALL, is_installed, recognised, refuse_many
+from ingest.parse.ocr import INSTALL, NeedsOcr, is_installed, recognised, refuse_many
 from ingest.parse.options import DEFAULTS, Options
 from ingest.parse.pdf_page import fragments_of, is_scan
 from rag.errors import DocumentError
@@ -94,14 +94,16 @@ def _texts(document: Any, options: Options, name: str) -> Iterator[list[Fragment
             continue
         if page.number == sampled and scans > sampled / 2 and not is_installed():
             pages = f"{sampled} pages" if sampled == len(document) else f"first {sampled} pages"
-            raise DocumentError(
+            raise NeedsOcr(
                 f"{scans} of its {pages} are pictures without text",
-                expected="a PDF with a text layer, or the extra for text recognition",
+                expected="a PDF with a text layer, or the extra 'ocr'",
                 remedy=INSTALL,
             )
         yield page.fragments
     if scans and not is_installed():
-        log.warning("%s: %d of its pages are pictures without text and were left out; %s", name, scans, INSTALL)
+        log.warning(
+            "%s: %d of its pages are pictures without text and were left out; the extra 'ocr' reads them", name, scans
+        )
 
 
 def _pages(document: Any, options: Options) -> Iterator[_Page]:

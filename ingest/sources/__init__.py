@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from ingest.sources.content import Content, content
 from ingest.sources.listing import discover, ignored, vanished
 from ingest.sources.places import open_source, open_sources
 from ingest.sources.protocol import Item, Source, Vanished
 
 __all__ = [
-    "Content",
     "Item",
     "Source",
     "Vanished",
-    "content",
     "discover",
     "ignored",
     "open_source",

@@ -1,4 +1,4 @@
-"""The bytes of a document, from its item or on their way to a temporary file."""
+"""The bytes of a document, from a file or on their way to a temporary one."""
 
 from __future__ import annotations
 
@@ -8,29 +8,13 @@ import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.sources.protocol import Item
 from rag.errors import DocumentError
 
 NAME_CHARS = 80
 SUFFIX = re.compile(r"\.\w{1,20}")
 LIMIT_NAME = "ingest.max_file_mb"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
-    """A document's bytes; `name` ends in its format."""
-
-    name: Path
-    data: bytes
-
-
-def content(item: Item, *, max_bytes: int) -> Content:
-    """Fetch a document into memory; raises DocumentError and Vanished."""
-    with item.fetch(max_bytes) as path:
-        return Content(name=path, data=read(path, item.uri, max_bytes))
 
 
 @contextmanager

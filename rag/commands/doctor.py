@@ -71,10 +71,11 @@ def _index(settings: Settings) -> str:
     from rag.errors import StoreError
     from rag.search import Searcher
 
-    count = Searcher.from_settings(settings).index.store.count()
+    index = Searcher.from_settings(settings).index
+    count = index.store.count()
     if not count:
         raise StoreError("the index is empty", expected="documents in it", remedy="fill it: plumb ingest PATH")
-    return f"{settings.store.kind} store, collection {settings.store.collection}: {count} chunks"
+    return f"{settings.store.kind} store, collection {index.name}: {count} chunks"
 
 
 def _answer(settings: Settings) -> str:

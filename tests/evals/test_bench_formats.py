@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import io
 import tarfile
+from contextlib import closing
 from pathlib import Path
 
+import docx
 import pytest
 
 from evals.bench.__main__ import main
-from evals.bench.door import Door
-from evals.bench.formats import PACK, expected, kind, recall
+from evals.bench.formats import PACK, expected, kind, outcome, recall
+from ingest.isolate.messages import Setup
+from ingest.isolate.process import ParsingProcess
+from rag.sections import Ingest
+from rag.settings import Settings
 
 FILES = {
     "docling/html/sources/sub/a.html": "<h1>Whales</h1><p>Whales are mammals.</p>",
@@ -65,15 +70,15 @@ def test_the_limit_bounds_each_format(data: Path, capsys: pytest.CaptureFixture[
 
 
 def test_a_document_that_hangs_or_is_gone_does_not_stop_the_others(tmp_path: Path) -> None:
-    good, gone = tmp_path / "a.md", tmp_path / "b.md"
-    good.write_text("# Title\n")
-    with Door(timeout_s=30) as door:
-        assert door.parse(gone).end == "raised"
-        assert door.parse(good).text == "Title\nTitle"
-        door.timeout_s = 0
-        assert door.parse(good).end == "hung"
-        door.timeout_s = 30
-        assert door.parse(good).end == "parsed"
+    good, slow, gone = tmp_path / "a.md", tmp_path / "b.docx", tmp_path / "c.md"
+    good.write_text("# Title\n\n## Part\n\nOne.\n")
+    docx.Document().save(str(slow))
+    settings = Settings(ingest=Ingest(parse_timeout_s=0.5))
+    with closing(ParsingProcess(Setup(settings=settings, max_tokens=160))) as process:
+        assert outcome(process, gone).end == "refused"
+        assert outcome(process, good).text == "Title\nPart\nOne."
+        assert outcome(process, slow).end == "broke"  # its parser takes longer to load
+        assert outcome(process, good).end == "parsed"
 
 
 def test_words_by_hand() -> None:

@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from loopback import Server, served
 
 HTML = "<html><head><title>{title}</title></head><body><h1>{title}</h1><p>{text}</p></body></html>"
 
@@ -55,40 +57,20 @@ class Site:
 @contextmanager
 def running(tls: ssl.SSLContext | None = None) -> Iterator[Site]:
     """A site that listens until the end of the block."""
-    server = _Server(("127.0.0.1", 0), _Handler)
-    server.site.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}"
-    server.socket = tls.wrap_socket(server.socket, server_side=True) if tls else server.socket
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield server.site
-    finally:
-        server.site.released.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.site = Site()
-
-    def handle_error(self, *args: Any) -> None:
-        """Say nothing: clients that hang up are what some tests are about."""
+    fake = Site()
+    with served(_Handler, fake, tls=tls) as address:
+        fake.url = address
+        yield fake
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+    server: Server
 
     def log_message(self, *args: Any) -> None:
         pass
 
     def do_GET(self) -> None:
-        site = self.server.site
+        site = self.server.fake
         site.asked.append(self.path)
         site.headers.append({name.lower(): value for name, value in self.headers.items()})
         answer = site.answers.get(self.path, Answer(status=404))
@@ -103,6 +85,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer.body)
         until = time.monotonic() + 20
-        while answer.drip and time.monotonic() < until and not self.server.site.released.wait(0.05):
+        while answer.drip and time.monotonic() < until and not self.server.fake.released.wait(0.05):
             self.wfile.write(b".")
             self.wfile.flush()

@@ -46,7 +46,7 @@ def test_a_parser_that_takes_too_long_is_ended(project: Path, slow: Path) -> Non
 
 
 def test_a_parser_that_eats_memory_is_ended(project: Path, slow: Path) -> None:
-    assert "ingest.parse_memory_mb = 180" in failed(slow, configured(project, parse_memory_mb=180)).reason
+    assert "ingest.parse_memory_mb = 140" in failed(slow, configured(project, parse_memory_mb=140)).reason
 
 
 def test_an_embedder_that_fails_every_third_call(project: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:

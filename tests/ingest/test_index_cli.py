@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from command_line import Plumb, fine, parsed
 from qdrant_client import QdrantClient
 
 from ingest.pipeline import ingest
@@ -13,41 +14,36 @@ from rag.errors import InputError
 from rag.search import Searcher
 from rag.settings import Settings, StoreSettings, load_settings
 from rag.versions import Recipe, Versions
-from tests.conftest import CONFIG, Plumb
 
-SMALLER = CONFIG + "[ingest]\nchunk_tokens = 32\n"
+SMALLER = "\n[ingest]\nchunk_tokens = 32\n"
 RECIPE = Recipe(embed="scripted:words", chunk_tokens=160, language="english", parser=1, made_at=0)
-
-
-def ok(done: object) -> str:
-    assert done.returncode == 0, done.stderr  # type: ignore[attr-defined]
-    return str(done.stdout)  # type: ignore[attr-defined]
 
 
 def test_a_version_is_built_beside_the_live_one_and_switched(plumb: Plumb, filled: Path) -> None:
     refused = plumb("index", "build")
     assert refused.returncode == 2
     assert "would make the same as version v1" in refused.stderr
-    (filled / "plumbline.toml").write_text(SMALLER)
+    config = filled / "plumbline.toml"
+    config.write_text(config.read_text() + SMALLER)
     kept = plumb("ingest", "docs")
     assert "3 unchanged" in kept.stdout
     assert "ingest.chunk_tokens 160, now 32" in kept.stderr
-    assert "plumb index switch v2" in ok(plumb("index", "build"))
-    rows = json.loads(ok(plumb("index", "list", "--json")))
+    assert "plumb index switch v2" in fine(plumb("index", "build"))
+    rows = parsed(plumb("index", "list", "--json"))
     assert [(row["name"], row["live"], row["chunk_tokens"]) for row in rows] == [("v1", True, 160), ("v2", False, 32)]
-    ok(plumb("index", "switch", "v2"))
+    fine(plumb("index", "switch", "v2"))
     assert plumb("index", "delete", "v2").returncode == 2
-    ok(plumb("index", "rollback"))
-    assert "v1       live" in ok(plumb("index", "list"))
-    ok(plumb("index", "delete", "v2"))
-    assert [row["name"] for row in json.loads(ok(plumb("index", "list", "--json")))] == ["v1"]
+    fine(plumb("index", "rollback"))
+    assert "v1       live" in fine(plumb("index", "list"))
+    fine(plumb("index", "delete", "v2"))
+    assert [row["name"] for row in parsed(plumb("index", "list", "--json"))] == ["v1"]
     assert plumb("index", "rollback").returncode == 2
 
 
 def test_a_switch_warns_of_documents_that_are_behind(plumb: Plumb, filled: Path) -> None:
-    ok(plumb("index", "build", "next"))
+    fine(plumb("index", "build", "next"))
     (filled / "docs" / "travel.md").write_text("# Travel\n\nAll is new.\n")
-    ok(plumb("ingest", "docs"))
+    fine(plumb("ingest", "docs"))
     switched = plumb("index", "switch", "next")
     assert "1 documents differ from those of v1; 'plumb index build next'" in switched.stderr
     assert "no version 'v9'" in plumb("index", "switch", "v9").stderr
@@ -58,14 +54,14 @@ def test_compare_tells_the_paired_difference(plumb: Plumb, filled: Path) -> None
     questions = filled / "q.jsonl"
     case = {"id": "a", "question": "annual leave days", "facts": [["30"]], "sources": ["leave.md"]}
     questions.write_text(json.dumps(case) + "\n")
-    ok(plumb("index", "build", "v2"))
-    found = json.loads(ok(plumb("index", "compare", "q.jsonl", "v1", "v2", "--json")))
+    fine(plumb("index", "build", "v2"))
+    found = parsed(plumb("index", "compare", "q.jsonl", "v1", "v2", "--json"))
     assert {(row["score"], row["difference"], row["cases"]) for row in found} == {
         ("recall@1", 0.0, 1),
         ("recall@5", 0.0, 1),
         ("reciprocal rank", 0.0, 1),
     }
-    assert "better on 0, worse on 0 of 1" in ok(plumb("index", "compare", "q.jsonl", "v1", "v2"))
+    assert "better on 0, worse on 0 of 1" in fine(plumb("index", "compare", "q.jsonl", "v1", "v2"))
 
 
 def test_a_running_searcher_follows_the_switch(filled: Path) -> None:

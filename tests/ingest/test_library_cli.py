@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-from tests.conftest import Plumb
-
-
-def ok(done: Any) -> str:
-    assert done.returncode == 0, done.stderr
-    return str(done.stdout)
+from command_line import Plumb, fine, parsed
 
 
 def test_documents_are_shown_down_to_their_chunks(plumb: Plumb, filled: Path) -> None:
-    records = json.loads(ok(plumb("library", "list", "--json")))
+    records = parsed(plumb("library", "list", "--json"))
     assert [record["uri"] for record in records] == ["docs/hr/leave.md", "docs/limits.csv", "docs/travel.md"]
-    assert "1 documents, 2 chunks" in ok(plumb("library", "list", "docs/hr"))
-    shown = json.loads(ok(plumb("library", "show", "docs/hr/leave.md", "--json")))
+    assert "1 documents, 2 chunks" in fine(plumb("library", "list", "docs/hr"))
+    shown = parsed(plumb("library", "show", "docs/hr/leave.md", "--json"))
     assert (shown["version"], shown["model"], shown["failure"]) == ("v1", "scripted:words", None)
     assert shown["document"]["source"] == "docs"
-    assert "2 chunks by scripted:words" in ok(plumb("library", "show", "docs/hr/leave.md"))
-    chunks = json.loads(ok(plumb("library", "chunks", "docs/hr/leave.md", "--json")))
+    assert "2 chunks by scripted:words" in fine(plumb("library", "show", "docs/hr/leave.md"))
+    chunks = parsed(plumb("library", "chunks", "docs/hr/leave.md", "--json"))
     assert [(chunk["position"], chunk["headings"], chunk["model"]) for chunk in chunks] == [
         (0, [], "scripted:words"),
         (1, ["Carrying over"], "scripted:words"),
     ]
-    assert "Up to 5 days may be carried over" in ok(plumb("library", "chunks", "docs/hr/leave.md"))
+    assert "Up to 5 days may be carried over" in fine(plumb("library", "chunks", "docs/hr/leave.md"))
     for command in ("show", "chunks", "remove", "reparse"):
         refused = plumb("library", command, "docs/nosuch.md")
         assert refused.returncode == 2
@@ -39,17 +32,17 @@ def test_documents_are_shown_down_to_their_chunks(plumb: Plumb, filled: Path) ->
 
 
 def test_a_removed_document_comes_back_with_its_folder(plumb: Plumb, filled: Path) -> None:
-    assert "1 removed" in ok(plumb("library", "remove", "docs/travel.md"))
-    assert "2 documents" in ok(plumb("library", "list"))
-    assert json.loads(ok(plumb("search", "train tickets", "--json")))[0]["uri"] != "docs/travel.md"
-    assert "1 added, 2 unchanged" in ok(plumb("ingest", "docs"))
+    assert "1 removed" in fine(plumb("library", "remove", "docs/travel.md"))
+    assert "2 documents" in fine(plumb("library", "list"))
+    assert parsed(plumb("search", "train tickets", "--json"))[0]["uri"] != "docs/travel.md"
+    assert "1 added, 2 unchanged" in fine(plumb("ingest", "docs"))
 
 
 def test_a_document_is_read_again_though_it_did_not_change(plumb: Plumb, filled: Path) -> None:
-    before = json.loads(ok(plumb("library", "chunks", "docs/travel.md", "--json")))
+    before = parsed(plumb("library", "chunks", "docs/travel.md", "--json"))
     for _ in range(2):
-        assert "1 replaced" in ok(plumb("library", "reparse", "docs/travel.md"))
-        after = json.loads(ok(plumb("library", "chunks", "docs/travel.md", "--json")))
+        assert "1 replaced" in fine(plumb("library", "reparse", "docs/travel.md"))
+        after = parsed(plumb("library", "chunks", "docs/travel.md", "--json"))
         assert [chunk["text"] for chunk in after] == [chunk["text"] for chunk in before]
     assert after[0]["id"] == before[0]["id"]  # made twice: the name of the first revision is free again
 
@@ -59,31 +52,34 @@ def test_failures_are_kept_with_their_reason_and_tried_again(plumb: Plumb, fille
     assert plumb("ingest", "docs").returncode == 1
     again = plumb("ingest", "docs")
     assert "3 unchanged, 1 failed" in again.stdout
-    assert "broken.pdf: damaged, or no PDF" in ok(plumb("library", "failed"))
+    assert "broken.pdf: damaged, or no PDF" in fine(plumb("library", "failed"))
     assert plumb("library", "retry").returncode == 1
-    failure = json.loads(ok(plumb("library", "failed", "--json")))[0]
+    failure = parsed(plumb("library", "failed", "--json"))[0]
     assert (failure["uri"], failure["retryable"]) == ("docs/broken.pdf", False)
-    assert "failed" in ok(plumb("library", "show", "docs/broken.pdf"))
+    assert "failed" in fine(plumb("library", "show", "docs/broken.pdf"))
     (filled / "docs" / "broken.pdf").unlink()
-    ok(plumb("ingest", "docs"))
-    assert "0 failed" in ok(plumb("library", "failed"))
-    assert "nothing failed" in ok(plumb("library", "retry"))
+    fine(plumb("ingest", "docs"))
+    assert "0 failed" in fine(plumb("library", "failed"))
+    assert "nothing failed" in fine(plumb("library", "retry"))
 
 
 def test_a_dry_run_tells_and_does_nothing(plumb: Plumb, project: Path, corpus: Path) -> None:
     env = {"PLUMB_INGEST__PRICE_PER_MILLION_TOKENS": "100"}
-    planned = json.loads(ok(plumb("ingest", "--dry-run", "docs", "--json", env=env)))
+    planned = parsed(plumb("ingest", "--dry-run", "docs", "--json", env=env))
     assert (planned["added"], planned["chunks"], planned["chunks_to_embed"]) == (3, 4, 4)
     assert planned["price"] == planned["tokens_to_embed"] * 100 / 1e6 > 0
     assert planned["seconds"] >= 0
     assert not (project / ".plumb").exists()
-    ok(plumb("ingest", "docs"))
+    fine(plumb("ingest", "docs"))
     (corpus / "travel.md").write_text("# Travel\n\nBy boat.\n")
     (corpus / "limits.csv").unlink()
-    told = ok(plumb("ingest", "--dry-run", "docs"))
-    assert "would be: 1 replaced, 1 unchanged, 1 removed" in told
-    assert "1 chunks to write, 1 of them to embed" in told
-    assert "1 replaced, 1 unchanged, 1 removed" in ok(plumb("ingest", "docs"))
+    (corpus / "again.md").write_text("# Travel\n\nBy boat.\n")
+    told = fine(plumb("ingest", "--dry-run", "docs"))
+    assert "would be: 1 added, 1 replaced, 1 unchanged, 1 removed" in told
+    assert "2 chunks to write, 1 of them to embed" in told
+    assert "1 added, 1 replaced, 1 unchanged, 1 removed; 2 chunks written, 1 vectors known already" in fine(
+        plumb("ingest", "docs")
+    )
 
 
 def test_a_watched_folder_is_followed(project: Path, corpus: Path) -> None:

@@ -12,11 +12,9 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen import canvas
 
 from ingest.parse import Element, Options, parse
-from ingest.parse.ocr import is_installed
 from ingest.parse.picture import page_picture
 from rag.errors import DocumentError
 
-needs_ocr = pytest.mark.skipif(not is_installed(), reason="needs the extra ocr")
 # What the recognition engine itself does, of which users see nothing.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -62,7 +60,6 @@ def elements(name: str, data: bytes, options: Options | None = None) -> list[Ele
     return list(parse(Path(name), data, options=options or Options()).elements)
 
 
-@needs_ocr
 @pytest.mark.parametrize(
     ("name", "kind", "mode"),
     [
@@ -83,14 +80,12 @@ def test_pictures_are_read(name: str, kind: str, mode: str) -> None:
     assert (found.kind, found.page, found.text) == ("text", 1, " ".join(LINES))
 
 
-@needs_ocr
 def test_black_letters_on_nothing_are_read() -> None:
     image = drawing(LINES[0]).convert("L")
     image = Image.merge("LA", (Image.new("L", image.size, 0), image.point(lambda value: 255 - value)))
     assert elements("a.png", saved(image, "PNG"))[0].text == LINES[0]
 
 
-@needs_ocr
 def test_boxes_are_places_on_the_picture() -> None:
     image = drawing(LINES[0])
     (found,) = elements("a.png", saved(image, "PNG"))
@@ -104,7 +99,6 @@ def test_boxes_are_places_on_the_picture() -> None:
     assert bottom < top
 
 
-@needs_ocr
 def test_a_picture_that_its_camera_turned_is_set_upright() -> None:
     buffer, exif = io.BytesIO(), Image.Exif()
     exif[0x0112] = 6  # to be shown turned a quarter clockwise
@@ -112,13 +106,11 @@ def test_a_picture_that_its_camera_turned_is_set_upright() -> None:
     assert elements("a.jpg", buffer.getvalue())[0].text == " ".join(LINES)
 
 
-@needs_ocr
 def test_each_picture_of_a_tiff_is_a_page() -> None:
     found = elements("a.tiff", saved(drawing(LINES[0]), "TIFF", drawing(LINES[1])))
     assert [(element.page, element.text) for element in found] == [(1, LINES[0]), (2, LINES[1])]
 
 
-@needs_ocr
 def test_columns_are_read_one_after_the_other() -> None:
     image = Image.new("RGB", (1300, 700), "white")
     for column, word in enumerate(("left", "right")):
@@ -130,7 +122,6 @@ def test_columns_are_read_one_after_the_other() -> None:
     assert text.index("left column has words on line 9") < text.index("right column has words on line 0")
 
 
-@needs_ocr
 def test_scanned_pages_of_a_pdf_are_read_where_they_are() -> None:
     found = elements("a.pdf", scan(drawing(LINES[0]), "A page with its own text.", drawing(LINES[1])))
     assert [(element.page, element.text) for element in found] == [
@@ -142,13 +133,11 @@ def test_scanned_pages_of_a_pdf_are_read_where_they_are() -> None:
     assert found[0].box[0] == pytest.approx(30, abs=6)
 
 
-@needs_ocr
 def test_a_drawing_without_words_holds_no_text() -> None:
     with pytest.raises(DocumentError, match=r"a\.png holds no text"):
         elements("a.png", saved(Image.new("RGB", (300, 200), "grey"), "PNG"))
 
 
-@needs_ocr
 def test_pages_to_recognise_are_bounded() -> None:
     two = (drawing(LINES[0]), drawing(LINES[1]))
     for name, data in (("a.pdf", scan(*two)), ("a.tiff", saved(two[0], "TIFF", two[1]))):
@@ -170,7 +159,9 @@ def test_without_the_extra_one_line_names_it(name: str, data: bytes) -> None:
 def test_without_the_extra_a_picture_among_pages_of_text_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
     found = elements("a.pdf", scan(drawing(), "A page with text.", "And one more."))
     assert [element.page for element in found] == [2, 3]
-    assert "a.pdf: 1 of its pages are pictures without text and were left out; pip install" in caplog.text
+    assert (
+        "a.pdf: 1 of its pages are pictures without text and were left out; the extra 'ocr' reads them" in caplog.text
+    )
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])

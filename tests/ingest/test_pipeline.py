@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from ingest.cli import print_report
 from ingest.library import Library
-from ingest.pipeline import ingest
+from ingest.pipeline import ingest, missing_extras
 from ingest.progress import Report
 from rag.index import open_index
 from rag.settings import Settings, StoreSettings, load_settings
@@ -73,3 +74,25 @@ def test_a_document_that_becomes_unreadable_answers_as_it_was(project: Path, cor
     assert (after.failed, after.total_chunks) == (1, before.total_chunks)
     failures = Library(load_settings(project / "plumbline.toml")).manifest.failures()
     assert "is empty" in failures["docs/travel.md"].reason
+
+
+def test_documents_that_want_an_extra_are_counted_and_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    wanted = missing_extras({"ocr": 2}, {".jpg": 3, ".go": 1})
+    assert wanted == {"ocr": 5}
+    assert missing_extras({}, {".go": 1}) == {}
+    done = Report(
+        added=0,
+        replaced=0,
+        unchanged=0,
+        removed=0,
+        failed=2,
+        chunks=0,
+        embedded=0,
+        total_chunks=0,
+        version="v1",
+        seconds=0,
+        trace_id="",
+        missing_extras=wanted,
+    )
+    print_report(done)
+    assert "5 of them can be read with the extra 'ocr': pip install 'plumbline-rag[ocr]'" in capsys.readouterr().out

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from fetching import content
 from site_server import Answer, Site, running
 
-from ingest.sources import Vanished, content, discover, open_source, vanished
+from ingest.sources import Vanished, discover, open_source, vanished
 from rag.errors import DocumentError, InputError, PlumbError
 from rag.settings import Settings
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import fsspec
 import pytest
+from fetching import content
 from llama_index.core.readers.base import BaseReader
 from llama_index.core.schema import Document
 
-from ingest.sources import Item, Source, Vanished, content, discover, ignored, open_source, open_sources, vanished
+from ingest.sources import Item, Source, Vanished, discover, ignored, open_source, open_sources, vanished
 from rag.errors import ConfigError, DocumentError, InputError, MissingExtra, PlumbError
 from rag.settings import Settings
 

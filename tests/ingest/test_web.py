@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import gzip
 import re
-import shutil
 import socket
 import ssl
-import subprocess
 import time
 import zlib
 from collections.abc import Iterator, Sequence
@@ -15,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
+from fetching import content
 from hypothesis import given
 from hypothesis import strategies as st
 from site_server import Answer, Site, running
 
 from ingest.parse import parse
-from ingest.sources import Item, Source, Vanished, content, discover, ignored, media, open_source, vanished
+from ingest.sources import Item, Source, Vanished, discover, ignored, media, open_source, vanished
 from ingest.sources.address import refuse_unless_allowed
 from ingest.sources.fetch import Fetcher
 from ingest.sources.url import shown, web_url
@@ -246,15 +246,11 @@ def test_the_address_that_was_checked_is_the_one_that_is_dialled(site: Site) -> 
 @pytest.fixture
 def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """A site with TLS and a certificate for docs.example, which is trusted."""
-    openssl = shutil.which("openssl") or pytest.skip("no openssl to make a certificate with")
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    made = f"req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=x -keyout {key} -out {certificate}"
-    subprocess.run(
-        [openssl, *made.split(), "-addext", "subjectAltName=DNS:docs.example"], check=True, capture_output=True
-    )
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(certificate, key)
+    authority.issue_cert("docs.example").configure_cert(tls)
     with running(tls) as found:
         yield found
 

@@ -9,8 +9,10 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from loopback import Server, served
 
 KEY = "sk-test-0123456789-secret"
 WORDS = ("Thirty ", "days ", "[1].")
@@ -35,33 +37,14 @@ class FakeChat:
 @contextmanager
 def running() -> Iterator[FakeChat]:
     """A server that listens until the end of the block."""
-    server = _Server(("127.0.0.1", 0), _Handler)
-    server.fake.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield server.fake
-    finally:
-        server.fake.released.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.fake = FakeChat()
-
-    def handle_error(self, *args: Any) -> None:
-        """Say nothing: clients that hang up are what some tests are about."""
+    fake = FakeChat()
+    with served(_Handler, fake) as address:
+        fake.url = f"{address}/v1"
+        yield fake
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+    server: Server
 
     def log_message(self, *args: Any) -> None:
         pass

@@ -8,9 +8,10 @@ from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Literal
 
+from loopback import Server, served
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTracePartialSuccess,
     ExportTraceServiceRequest,
@@ -60,34 +61,15 @@ class FakeLangfuse:
 @contextmanager
 def running() -> Iterator[FakeLangfuse]:
     """A server that listens until the end of the block."""
-    server = _Server(("127.0.0.1", 0), _Handler)
-    server.fake.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield server.fake
-    finally:
-        server.fake.released.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.fake = FakeLangfuse()
-
-    def handle_error(self, *args: Any) -> None:
-        """Say nothing: clients that hang up are what some tests are about."""
+    fake = FakeLangfuse()
+    with served(_Handler, fake) as address:
+        fake.url = address
+        yield fake
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _Server
+    server: Server
 
     def log_message(self, *args: Any) -> None:
         pass

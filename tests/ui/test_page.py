@@ -157,7 +157,7 @@ def test_the_side_bar_tells_models_and_index(make_project: MakeProject) -> None:
     shown = html(open_page())
     assert "scripted:quote" in shown
     assert "scripted:x" in shown
-    assert "plumbline (edge), 2 passages" in shown
+    assert "plumbline v1 (edge), 2 passages" in shown
 
 
 def test_a_follow_up_is_asked_with_its_history_until_a_new_conversation(make_project: MakeProject) -> None:
