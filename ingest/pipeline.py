@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -65,16 +65,16 @@ def ingest(
     try:
         library = Library(settings, version)
         tally.index = library.name
-        for event in _run([str(place) for place in places], library, anew, recorder, tally):
-            if isinstance(event, Report):
-                _keep(settings, recorder, tally, "ok")
-            yield event
+        report = yield from _run([str(place) for place in places], library, anew, recorder, tally)
     except (GeneratorExit, KeyboardInterrupt):
         _keep(settings, recorder, tally, "abandoned")
         raise
     except PlumbError as error:
         _keep(settings, recorder, tally, "failed", error=str(error))
         raise
+    # Here nothing is locked any more, and a caller who leaves with the report leaves nothing unfinished.
+    _keep(settings, recorder, tally, "ok")
+    yield report
 
 
 @dataclass(slots=True)
@@ -101,7 +101,7 @@ class _Tally:
 
 def _run(
     places: Sequence[str], library: Library, anew: Collection[str], recorder: Recorder, tally: _Tally
-) -> Iterator[Progress]:
+) -> Generator[Progress, None, Report]:
     settings = library.settings
     sources = open_sources(places, settings=settings)
     with recorder.step("discover", "span"):
@@ -115,7 +115,7 @@ def _run(
             tally.add(document)
             yield document
         left_out = ignored(sources)
-        yield Report(
+        return Report(
             **counted(tally.outcomes, tally.chunks),
             version=library.version,
             embedded=run.embedded,

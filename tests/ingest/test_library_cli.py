@@ -31,6 +31,18 @@ def test_documents_are_shown_down_to_their_chunks(plumb: Plumb, filled: Path) ->
         assert "the index holds no document 'docs/nosuch.md'" in refused.stderr
 
 
+def test_a_run_leaves_a_trace_of_what_became_of_it(plumb: Plumb, project: Path, corpus: Path) -> None:
+    fine(plumb("ingest", "docs"))
+    (corpus / "broken.pdf").write_bytes(b"no pdf")
+    assert plumb("ingest", "docs").returncode == 1
+    second, first = parsed(plumb("traces", "--json"))
+    assert [trace["status"] for trace in (first, second)] == ["ok", "ok"]
+    told = parsed(plumb("traces", second["id"], "--json"))
+    assert (told["output"]["unchanged"], told["output"]["failed"]) == (3, 1)
+    assert "damaged" in told["output"]["failures"][0]["reason"]
+    assert told["attributes"]["index"] == "plumbline v1"
+
+
 def test_a_removed_document_comes_back_with_its_folder(plumb: Plumb, filled: Path) -> None:
     assert "1 removed" in fine(plumb("library", "remove", "docs/travel.md"))
     assert "2 documents" in fine(plumb("library", "list"))
