@@ -204,15 +204,18 @@ class _Run:
 def _grouped(messages: Iterable[Message]) -> Iterator[Same | Gone | Refused | list[Part]]:
     """The messages, the parts among them gathered into groups; what waits of a refused document is dropped."""
     group: list[Part] = []
+    chunks = 0
     for message in messages:
         if isinstance(message, Part):
             group.append(message)
-            if sum(len(part.chunks) for part in group) >= GROUP_CHUNKS:
+            chunks += len(message.chunks)
+            if chunks >= GROUP_CHUNKS:
                 yield group
-                group = []
+                group, chunks = [], 0
             continue
         if isinstance(message, Refused):
             group = [part for part in group if part.job.uri != message.job.uri]
+            chunks = sum(len(part.chunks) for part in group)
         yield message
     if group:
         yield group

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from rag.store.protocol import Candidate
@@ -26,12 +26,14 @@ def fuse(candidates: Sequence[Candidate], *, dense_weight: float) -> list[Hit]:
     return sorted(hits, key=lambda hit: (-hit.score, hit.chunk.id))
 
 
-def distinct(hits: Sequence[Hit]) -> list[Hit]:
+def distinct(hits: Iterable[Hit]) -> Iterator[Hit]:
     """Hits without those whose text, white space aside, already stands higher."""
-    seen: dict[str, Hit] = {}
+    seen: set[str] = set()
     for hit in hits:
-        seen.setdefault(" ".join(hit.chunk.text.split()).casefold(), hit)
-    return list(seen.values())
+        text = " ".join(hit.chunk.text.split()).casefold()
+        if text not in seen:
+            seen.add(text)
+            yield hit
 
 
 def demote(hits: Sequence[Hit], *, words: Sequence[str], factor: float) -> list[Hit]:

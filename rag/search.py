@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 from rag.errors import InputError
 from rag.index import Index, open_index
@@ -61,7 +62,7 @@ class Searcher:
         candidates = index.store.candidates(vectors, depth=max(options.depth, wanted))
         hits = fuse(candidates, dense_weight=options.dense_weight)
         current = demote(hits, words=options.outdated_words, factor=options.outdated_factor)
-        return distinct(current)[:wanted]
+        return list(islice(distinct(current), wanted))
 
 
 def standing_alone(question: str, history: Sequence[Turn]) -> str:

@@ -109,7 +109,7 @@ def _packs(pieces: Sequence[Piece], room: int, tokens: Count) -> Iterator[list[P
     waiting, pack, used, gap = deque(pieces), list[Piece](), 0, tokens("\n")
     while waiting:
         piece = waiting.popleft()
-        size = tokens(piece.text) if len(piece.text) <= room * _CHARS_A_TOKEN else room + 1
+        size = room + 1 if _is_long(piece.text, room) else tokens(piece.text)
         smaller = taken_apart(piece) if size > room else (piece,)
         if len(smaller) > 1:
             waiting.extendleft(reversed(smaller))
@@ -120,6 +120,11 @@ def _packs(pieces: Sequence[Piece], room: int, tokens: Count) -> Iterator[list[P
             pack, used = [*pack, piece], used + size + (gap if pack else 0)
     if pack:
         yield pack
+
+
+def _is_long(text: str, room: int) -> bool:
+    """True where a text has more than `room` tokens beyond doubt, as a word has one at least: counting is dear."""
+    return len(text) > room * _CHARS_A_TOKEN or len(text.split()) > room
 
 
 def _fitting(pack: Sequence[Piece], frame: Chunk, max_tokens: int, count: Count) -> Iterator[Chunk]:

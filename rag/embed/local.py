@@ -18,9 +18,14 @@ from rag.weights import require
 # The length the model was trained with; a longer text would be cut.
 WINDOW_TOKENS = 256
 BATCH = 8
+# So many texts, a question say, are computed one batch after the other on all cores; more, a batch on each core.
+FEW = 2 * BATCH
 # Rows are filled up to a multiple of so many tokens: the engine prepares itself for every new shape it meets.
 WIDTH_STEP = 8
 DIMENSION = 384
+# The weights are 8-bit integers. Rounding what they are multiplied with in groups of so many numbers lets the
+# processor multiply integers too: 1.3 times the speed, at a cosine of 0.998 to vectors computed exactly.
+ROUNDED_GROUP = 384
 Mask = NDArray[np.int64]
 
 
@@ -73,7 +78,7 @@ class LocalEmbedder:
         encoded = self._tokenizer.encode_batch_fast(list(texts))
         order = sorted(range(len(texts)), key=lambda i: len(encoded[i].ids))
         with self._lock:
-            queue = self._queue
+            queue = self._queue_of_few if len(texts) <= FEW else self._queue_of_many
             queue.set_callback(lambda request, job: take(job[0], request.get_output_tensor(0).data, job[1]))
             for start in range(0, len(order), BATCH):
                 rows = order[start : start + BATCH]
@@ -100,12 +105,31 @@ class LocalEmbedder:
         return tokenizer
 
     @cached_property
-    def _queue(self) -> Any:
+    def _queue_of_few(self) -> Any:
+        return self._queue("LATENCY")
+
+    @cached_property
+    def _queue_of_many(self) -> Any:
+        return self._queue("THROUGHPUT")
+
+    def _queue(self, hint: str) -> Any:
         import openvino
 
         core = openvino.Core()
-        compiled = core.compile_model(core.read_model(self._model_file), "CPU", {"PERFORMANCE_HINT": "THROUGHPUT"})
-        return openvino.AsyncInferQueue(compiled)
+        model = _lean(core.read_model(self._model_file))
+        config = {"PERFORMANCE_HINT": hint, "DYNAMIC_QUANTIZATION_GROUP_SIZE": str(ROUNDED_GROUP)}
+        return openvino.AsyncInferQueue(core.compile_model(model, "CPU", config))
+
+
+def _lean(model: Any) -> Any:
+    """The model without its guards against texts of no token, which keep the engine from fusing its attention."""
+    for node in model.get_ordered_ops():
+        if node.get_type_name() == "IsNaN":
+            for guard in node.output(0).get_target_inputs():
+                for after in guard.get_node().output(0).get_target_inputs():
+                    after.replace_source_output(node.input_value(0))
+    model.validate_nodes_and_infer_types()
+    return model
 
 
 def _inputs(rows: Sequence[Sequence[int]]) -> dict[str, Any]:

@@ -6,11 +6,10 @@ The engine lets one process open a folder at a time: `rag/store/lease.py` has th
 from __future__ import annotations
 
 import json
-import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,11 @@ from typing import Any
 import qdrant_edge as qdrant
 
 from rag.errors import StoreError
+from rag.store.hidden import Hidden, revision_name
 from rag.store.lease import Lease
 from rag.store.protocol import (
     LEXICAL,
-    LIVE,
-    STATE,
+    MARK,
     Candidate,
     Entry,
     joined,
@@ -36,6 +35,8 @@ from rag.types import Chunk, Revision, Vectors
 DENSE = "dense"
 PAGE = 1000
 SLICE = 5000
+# Of the folder: another one is refused.
+FORMAT = 2
 # The engine writes through memory maps and grows its files by 32 MB: on a full disk the system ends the process.
 RESERVE_BYTES = 100_000_000
 # So many chunks are searched one by one before a graph over them is built, which takes some 3 s and holds the folder.
@@ -44,13 +45,30 @@ SEGMENT_POINTS = 10_000
 SEGMENTS = 10_000
 
 
+@dataclass(slots=True)
+class _Opened:
+    shard: Any
+    hidden: Hidden
+
+    @property
+    def visible(self) -> Any:
+        """What restricts a search to what it may find; None where it may find everything."""
+        names = self.hidden.names
+        if not names:
+            return None
+        return qdrant.Filter(must_not=[qdrant.FieldCondition(key=MARK, match=qdrant.MatchAny(any=names))])
+
+    def close(self) -> None:
+        self.shard.close()
+
+
 class EdgeStore:
-    """A Store in a folder."""
+    """A Store in a folder. Each chunk is marked with its revision, and searches leave out those of hidden ones."""
 
     def __init__(self, folder: Path, *, embedder: str, dimension: int, lock_timeout_s: float) -> None:
         """Name the folder; nothing is read or written yet."""
         self._folder = folder
-        self._identity: dict[str, Any] = {"embedder": embedder, "dimension": dimension}
+        self._identity: dict[str, Any] = {"format": FORMAT, "embedder": embedder, "dimension": dimension}
         self._lease = Lease(folder, self._load, timeout_s=lock_timeout_s)
 
     def prepare(self) -> None:
@@ -65,46 +83,49 @@ class EdgeStore:
         if not entries:
             return
         self._require_space()
+        self._delete_retired()
         points = [
             qdrant.Point(
                 entry.chunk.id,
                 {DENSE: list(entry.vectors.dense), LEXICAL: _sparse(entry.vectors)},
-                to_payload(entry.chunk),
+                to_payload(entry.chunk, mark=_mark(entry.chunk)),
             )
             for entry in entries
         ]
-        with self._turn() as shard:
-            # First: the chunks before are live by now, and one that becomes live later is moved out of its segment.
-            _finish_segment(shard)
-            shard.update(qdrant.UpdateOperation.upsert_points(points))
-            shard.flush()
+        with self._turn() as opened:
+            self._hide(opened, opened.hidden.with_staged({_mark(entry.chunk) for entry in entries}))
+            _finish_segment(opened.shard)
+            opened.shard.update(qdrant.UpdateOperation.upsert_points(points))
+            opened.shard.flush()
 
     def publish(self, new: Sequence[Revision], *, retired: Sequence[Revision] = ()) -> None:
         """Let searches find `new` and forget `retired`, in one step for every reader and through a crash."""
         if not (new or (retired and self._exists())):
             return
-        with self._turn() as shard:
-            self._note_switch({"publish": _plain(new), "retire": _plain(retired)})
-            self._switch(shard)
+        with self._turn() as opened:
+            self._hide(opened, opened.hidden.switched(new, retired))
+        self._delete_retired()
 
     def retrieve(self, ids: Sequence[str]) -> list[Chunk]:
         """Those of these chunks that searches find."""
         if not (ids and self._exists()):
             return []
-        with self._turn() as shard:
-            records = shard.retrieve(list(ids), with_payload=True, with_vector=False)
-        return [to_chunk(record.id, record.payload) for record in records if record.payload.get(STATE) == LIVE]
+        with self._turn() as opened:
+            hidden = set(opened.hidden.names)
+            records = opened.shard.retrieve(list(ids), with_payload=True, with_vector=False)
+        return [to_chunk(record.id, record.payload) for record in records if record.payload.get(MARK) not in hidden]
 
     def candidates(self, vectors: Vectors, *, depth: int) -> list[Candidate]:
         """The best `depth` chunks of each leg, each with its score in both."""
         if not self._exists():
             return []
-        with self._turn() as shard:
-            dense = _query(shard, DENSE, list(vectors.dense), depth)
-            lexical = _query(shard, LEXICAL, _sparse(vectors), depth)
+        with self._turn() as opened:
+            shard, visible = opened.shard, opened.visible
+            dense = _query(shard, DENSE, list(vectors.dense), depth, visible)
+            lexical = _query(shard, LEXICAL, _sparse(vectors), depth, visible)
             ids, no_dense, no_lexical = merge(dense, lexical)
-            dense_of = dict(dense + _query(shard, DENSE, list(vectors.dense), len(no_dense), within=no_dense))
-            lexical_of = dict(lexical + _query(shard, LEXICAL, _sparse(vectors), len(no_lexical), within=no_lexical))
+            dense_of = dict(dense + _query(shard, DENSE, list(vectors.dense), len(no_dense), _within(no_dense)))
+            lexical_of = dict(lexical + _query(shard, LEXICAL, _sparse(vectors), len(no_lexical), _within(no_lexical)))
             records = shard.retrieve(ids, with_payload=True, with_vector=False)
         return joined(ids, [to_chunk(record.id, record.payload) for record in records], dense_of, lexical_of)
 
@@ -112,9 +133,10 @@ class EdgeStore:
         """All chunks, read a page at a time."""
         offset: Any = None
         while self._exists():
-            request = qdrant.ScrollRequest(limit=PAGE, offset=offset, filter=_LIVE, with_payload=True)
-            with self._turn() as shard:
-                records, offset = shard.scroll(request)
+            with self._turn() as opened:
+                records, offset = opened.shard.scroll(
+                    qdrant.ScrollRequest(limit=PAGE, offset=offset, filter=opened.visible, with_payload=True)
+                )
             yield from (to_chunk(record.id, record.payload) for record in records)
             if offset is None:
                 return
@@ -123,8 +145,8 @@ class EdgeStore:
         """How many chunks can be found."""
         if not self._exists():
             return 0
-        with self._turn() as shard:
-            return int(shard.count(qdrant.CountRequest(exact=True, filter=_LIVE)))
+        with self._turn() as opened:
+            return int(opened.shard.count(qdrant.CountRequest(exact=True, filter=opened.visible)))
 
     def close(self) -> None:
         """Let other processes have the folder at once; the next call opens it again."""
@@ -138,8 +160,8 @@ class EdgeStore:
         return self._folder / "plumbline.json"
 
     @property
-    def _switch_file(self) -> Path:
-        return self._folder / "switch.json"
+    def _hidden_file(self) -> Path:
+        return self._folder / "hidden.json"
 
     def _require_space(self) -> None:
         there = next(folder for folder in self._folder.parents if folder.is_dir())
@@ -151,30 +173,30 @@ class EdgeStore:
                 remedy="free space there, or set data_dir to another disk",
             )
 
-    def _note_switch(self, switch: Mapping[str, Any]) -> None:
-        """Write down what is to be done, so that whoever opens the folder after a crash does it first."""
-        draft = self._switch_file.with_suffix(".new")
-        with draft.open("w") as file:
-            json.dump(switch, file)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._switch_file)
+    def _hide(self, opened: _Opened, hidden: Hidden) -> None:
+        if hidden != opened.hidden:
+            hidden.write(self._hidden_file)
+            opened.hidden = hidden
 
-    def _switch(self, shard: Any) -> None:
-        switch = json.loads(self._switch_file.read_text())
-        for ids in _slices(switch["publish"]):
-            shard.update(qdrant.UpdateOperation.set_payload(ids, {STATE: LIVE}))
-            _finish_segment(shard)
-        for ids in _slices(switch["retire"]):
-            shard.update(qdrant.UpdateOperation.delete_points(ids))
-        shard.flush()
-        self._switch_file.unlink()
+    def _delete_retired(self) -> None:
+        """Delete the chunks of retired revisions, those too that a crash left; other processes get turns meanwhile."""
+        if not self._exists():
+            return
+        with self._turn() as opened:
+            retired = opened.hidden.retired
+        for ids in _slices(retired):
+            with self._turn() as opened:
+                opened.shard.update(qdrant.UpdateOperation.delete_points(ids))
+        if retired:
+            with self._turn() as opened:
+                opened.shard.flush()
+                self._hide(opened, opened.hidden.without(retired))
 
     @contextmanager
-    def _turn(self) -> Iterator[Any]:
+    def _turn(self) -> Iterator[_Opened]:
         try:
-            with self._lease.turn() as shard:
-                yield shard
+            with self._lease.turn() as opened:
+                yield opened
         except (StoreError, GeneratorExit):
             raise
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -184,16 +206,19 @@ class EdgeStore:
                 raise
             raise _unusable(self._folder, error) from None
 
-    def _load(self) -> Any:
+    def _load(self) -> _Opened:
         if not self._exists():
-            return self._create()
+            return _Opened(shard=self._create(), hidden=Hidden())
         identity = json.loads(self._identity_file.read_text())
-        if identity != self._identity:
+        if identity["embedder"] != self._identity["embedder"]:
             raise other_embedder(str(self._folder), identity["embedder"], self._identity["embedder"])
-        shard = qdrant.EdgeShard.load(str(self._folder))
-        if self._switch_file.is_file():
-            self._switch(shard)
-        return shard
+        if identity != self._identity:
+            raise StoreError(
+                f"the index {self._folder} was made by another version of plumb",
+                expected=f"{self._identity}, seen {identity}",
+                remedy="name another store.collection, or remove the folder, and ingest again",
+            )
+        return _Opened(shard=qdrant.EdgeShard.load(str(self._folder)), hidden=Hidden.read(self._hidden_file))
 
     def _create(self) -> Any:
         # A folder without an identity is what a crash left while it was made: it holds nothing yet.
@@ -209,15 +234,12 @@ class EdgeStore:
                 optimizers=_segments(self._identity["dimension"]),
             ),
         )
-        shard.update(qdrant.UpdateOperation.create_field_index(STATE, qdrant.PayloadSchemaType.Keyword))
+        shard.update(qdrant.UpdateOperation.create_field_index(MARK, qdrant.PayloadSchemaType.Keyword))
         # Written last and at once: from here on the folder counts as made.
         draft = self._identity_file.with_suffix(".new")
         draft.write_text(json.dumps(self._identity))
         draft.replace(self._identity_file)
         return shard
-
-
-_LIVE = qdrant.Filter(must=[qdrant.FieldCondition(key=STATE, match=qdrant.MatchValue(value=LIVE))])
 
 
 def _segments(dimension: int) -> Any:
@@ -237,13 +259,13 @@ def _finish_segment(shard: Any) -> None:
         shard.optimize()
 
 
-def _plain(revisions: Sequence[Revision]) -> list[dict[str, Any]]:
-    return [asdict(revision) for revision in revisions]
+def _mark(chunk: Chunk) -> str:
+    return revision_name(chunk.uri, chunk.revision)
 
 
-def _slices(revisions: Sequence[Mapping[str, Any]]) -> Iterator[list[Any]]:
-    """The ids of their chunks, so many at a time that one step needs little memory."""
-    ids = (chunk for revision in revisions for chunk in Revision(**revision).chunk_ids)
+def _slices(revisions: Sequence[Revision]) -> Iterator[list[Any]]:
+    """The ids of their chunks, so many at a time that one step is short and needs little memory."""
+    ids = (chunk for revision in revisions for chunk in revision.chunk_ids)
     while some := list(islice(ids, SLICE)):
         yield some
 
@@ -252,20 +274,16 @@ def _sparse(vectors: Vectors) -> Any:
     return qdrant.SparseVector(list(vectors.lexical.indices), list(vectors.lexical.values))
 
 
-def _query(
-    shard: Any, leg: str, vector: Any, limit: int, *, within: Sequence[str] | None = None
-) -> list[tuple[str, float]]:
+def _query(shard: Any, leg: str, vector: Any, limit: int, chosen: Any) -> list[tuple[str, float]]:
     if limit == 0:
         return []
-    found = shard.query(
-        qdrant.QueryRequest(
-            limit=limit,
-            query=qdrant.Query.Nearest(vector, using=leg),
-            filter=qdrant.Filter(must=[qdrant.HasIdCondition(set(within))]) if within else _LIVE,
-            with_payload=False,
-        )
-    )
+    query = qdrant.Query.Nearest(vector, using=leg)
+    found = shard.query(qdrant.QueryRequest(limit=limit, query=query, filter=chosen, with_payload=False))
     return [(str(point.id), float(point.score)) for point in found]
+
+
+def _within(ids: Sequence[str]) -> Any:
+    return qdrant.Filter(must=[qdrant.HasIdCondition(set(ids))])
 
 
 def _unusable(folder: Path, error: Exception) -> StoreError:

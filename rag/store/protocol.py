@@ -10,8 +10,8 @@ from rag.errors import StoreError
 from rag.types import Chunk, Revision, Vectors
 
 LEXICAL = "bm25"
-# The field of a stored chunk that lets searches find it or not.
-STATE, STAGED, LIVE = "state", "staged", "live"
+# The field of a stored chunk that is the store's own: what searches find is decided by it.
+MARK = "mark"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,17 +63,17 @@ class Store(Protocol):
         """Let go of what is held between calls; the next call takes it again."""
 
 
-def to_payload(chunk: Chunk) -> dict[str, Any]:
-    """The chunk as a payload, not live yet; its id is the point's id and not repeated."""
+def to_payload(chunk: Chunk, *, mark: str) -> dict[str, Any]:
+    """The chunk as a payload with the store's mark; its id is the point's id and not repeated."""
     payload = asdict(chunk)
     del payload["id"]
-    return {**payload, "headings": list(chunk.headings), STATE: STAGED}
+    return {**payload, "headings": list(chunk.headings), MARK: mark}
 
 
 def to_chunk(point_id: object, payload: Mapping[str, Any]) -> Chunk:
     """The chunk that `to_payload` stored; raises StoreError for anything else."""
     try:
-        fields = {name: value for name, value in payload.items() if name != STATE}
+        fields = {name: value for name, value in payload.items() if name != MARK}
         return Chunk(id=str(point_id), **{**fields, "headings": tuple(fields["headings"])})
     except (KeyError, TypeError) as error:
         raise StoreError(

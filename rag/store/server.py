@@ -16,8 +16,7 @@ from rag.errors import ConfigError, StoreError
 from rag.settings import redact_url
 from rag.store.protocol import (
     LEXICAL,
-    LIVE,
-    STATE,
+    MARK,
     Candidate,
     Entry,
     joined,
@@ -29,6 +28,8 @@ from rag.store.protocol import (
 from rag.types import Chunk, Revision, Vectors
 
 PAGE = 1000
+# The marks of stored chunks: searches find live ones only.
+STAGED, LIVE = "staged", "live"
 # The server refuses a request of more than 32 MB, and a point of a wide embedder takes up to 70 kB as JSON.
 WRITE_POINTS = 256
 
@@ -135,7 +136,7 @@ class ServerStore:
                 return []
             records = self._client.retrieve(self._collection, list(ids), with_payload=True)
         found = [(record.id, record.payload or {}) for record in records]
-        return [to_chunk(identifier, payload) for identifier, payload in found if payload.get(STATE) == LIVE]
+        return [to_chunk(identifier, payload) for identifier, payload in found if payload.get(MARK) == LIVE]
 
     def candidates(self, vectors: Vectors, *, depth: int) -> list[Candidate]:
         """The best `depth` chunks of each leg, each with its score in both."""
@@ -175,7 +176,7 @@ class ServerStore:
 
     def _point(self, entry: Entry) -> models.PointStruct:
         vector: dict[str, Any] = {self._dense: list(entry.vectors.dense), LEXICAL: _sparse(entry.vectors)}
-        return models.PointStruct(id=entry.chunk.id, vector=vector, payload=to_payload(entry.chunk))
+        return models.PointStruct(id=entry.chunk.id, vector=vector, payload=to_payload(entry.chunk, mark=STAGED))
 
     def _query(
         self, leg: str, vector: Any, limit: int, *, within: Sequence[str] | None = None
@@ -205,16 +206,16 @@ class ServerStore:
             vectors_config={self._dense: models.VectorParams(size=self._dimension, distance=models.Distance.COSINE)},
             sparse_vectors_config={LEXICAL: models.SparseVectorParams(modifier=models.Modifier.IDF)},
         )
-        self._client.create_payload_index(self._collection, STATE, models.PayloadSchemaType.KEYWORD, wait=True)
+        self._client.create_payload_index(self._collection, MARK, models.PayloadSchemaType.KEYWORD, wait=True)
 
 
-_LIVE = models.Filter(must=[models.FieldCondition(key=STATE, match=models.MatchValue(value=LIVE))])
+_LIVE = models.Filter(must=[models.FieldCondition(key=MARK, match=models.MatchValue(value=LIVE))])
 
 
 def _published(revisions: Sequence[Revision]) -> Iterator[models.SetPayloadOperation]:
     ids = [chunk for revision in revisions for chunk in revision.chunk_ids]
     if ids:
-        yield models.SetPayloadOperation(set_payload=models.SetPayload(payload={STATE: LIVE}, points=list(ids)))
+        yield models.SetPayloadOperation(set_payload=models.SetPayload(payload={MARK: LIVE}, points=list(ids)))
 
 
 def _retired(revisions: Sequence[Revision]) -> Iterator[models.DeleteOperation]:

@@ -357,7 +357,14 @@ def test_a_place_that_can_not_be_written_is_a_store_error(tmp_path: Path) -> Non
 def test_the_identity_names_the_embedder(tmp_path: Path) -> None:
     write(edge(tmp_path / "index"), corpus(1))
     identity = json.loads((tmp_path / "index" / "plumbline.json").read_text())
-    assert identity == {"embedder": "a:b", "dimension": DIMENSION}
+    assert identity == {"format": 2, "embedder": "a:b", "dimension": DIMENSION}
+
+
+def test_a_folder_of_another_version_is_refused(tmp_path: Path) -> None:
+    write(edge(tmp_path / "index"), corpus(1))
+    (tmp_path / "index" / "plumbline.json").write_text(json.dumps({"embedder": "a:b", "dimension": DIMENSION}))
+    with pytest.raises(StoreError, match="made by another version of plumb"):
+        edge(tmp_path / "index").count()
 
 
 # The server.
@@ -418,31 +425,3 @@ def test_the_old_revision_answers_until_the_new_one_is_published(make: Make) -> 
     assert texts(store) == {"old hotel", "train"}
     store.publish([revision(1, "new")], retired=[revision(1)])
     assert texts(make()) == {"new hotel", "train"}
-
-
-def test_a_switch_that_broke_off_is_ended_by_whoever_opens_the_folder_next(tmp_path: Path) -> None:
-    class Breaking:
-        """An engine that dies between the two halves of a switch."""
-
-        def __init__(self, shard: Any) -> None:
-            self.shard, self.updates = shard, 0
-
-        def update(self, operation: Any) -> None:
-            self.updates += 1
-            if self.updates == 2:
-                raise OSError("killed")
-            self.shard.update(operation)
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self.shard, name)
-
-    folder = tmp_path / "index"
-    write(edge(folder), [entry(1, "old hotel")])
-    broken = edge(folder)
-    broken.stage([entry(1, "new hotel", digest="new")])
-    broken.close()
-    load = broken._lease._opened
-    broken._lease._opened = lambda: Breaking(load())
-    with pytest.raises(StoreError, match="killed"):
-        broken.publish([revision(1, "new")], retired=[revision(1)])
-    assert texts(edge(folder)) == {"new hotel"}
