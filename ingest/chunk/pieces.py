@@ -46,8 +46,8 @@ def taken_apart(piece: Piece) -> tuple[Piece, ...]:
     """The next smaller pieces; a single character stays itself."""
     if piece.parts:
         return _ungrouped((replace(piece.parts[0], before=piece.before), *piece.parts[1:]))
-    for spans in (_lines(piece.text), sentences(piece.text), _words(piece.text), _halves(piece.text)):
-        if len(spans) > 1:
+    for spans_of in (_lines, sentences, _words, _halves):
+        if len(spans := spans_of(piece.text)) > 1:
             return _cut(piece, spans)
     return (piece,)
 

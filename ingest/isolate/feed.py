@@ -12,8 +12,9 @@ from ingest.isolate.process import ParsingProcess
 
 Item = TypeVar("Item")
 Message = TypeVar("Message")
-# Messages that wait to be taken: enough to go on parsing while a group of chunks is embedded.
-_WAITING = 16
+# Messages that wait to be taken: enough to go on parsing while a group of chunks is embedded, even where each document
+# is one chunk. A message holds 64 chunks at most.
+_WAITING = 512
 
 
 class Feed(Generic[Item, Message]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING
 
 from ingest.parse.elements import Element, Parsed
@@ -12,6 +13,7 @@ from ingest.parse.encoding import decode
 from ingest.parse.tables import table_text
 
 if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
@@ -21,17 +23,23 @@ _TAG = re.compile(r"<!--.*?(?:-->|\Z)|<[^<>]*>", re.DOTALL)
 
 def parse_markdown(data: bytes) -> Parsed:
     """Headings, paragraphs, lists, tables and code of a Markdown file; a front matter's title names it."""
-    from markdown_it import MarkdownIt
-
     text = decode(data)
     front = _FRONT_MATTER.match(text)
     head = front.group(1) if front else ""
     title = _FRONT_TITLE.search(head)
     body = text[front.end() :] if front else text
-    tokens = MarkdownIt("commonmark").enable("table").parse(body)
+    tokens = _reader().parse(body)
     elements = [Element(kind="text", text=head)] if head.strip() else []
     elements += [element for element in _elements(iter(tokens)) if element.text.strip()]
     return Parsed(title=title.group(1).strip(" \"'") if title else "", elements=tuple(elements))
+
+
+@cache
+def _reader() -> MarkdownIt:
+    """Made once: that takes as long as reading a short document."""
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark").enable("table")
 
 
 def _elements(tokens: Iterator[Token]) -> Iterator[Element]:
