@@ -22,6 +22,7 @@ from rag.store.lease import Lease
 from rag.store.protocol import (
     LEXICAL,
     LIVE,
+    STAGED,
     STATE,
     Candidate,
     Entry,
@@ -86,6 +87,13 @@ class EdgeStore:
         with self._turn() as shard:
             self._note_switch({"publish": _plain(new), "retire": _plain(retired)})
             self._switch(shard)
+
+    def discard(self) -> None:
+        """Forget what is staged."""
+        if self._exists():
+            with self._turn() as shard:
+                shard.update(qdrant.UpdateOperation.delete_points_by_filter(_STAGED))
+                shard.flush()
 
     def retrieve(self, ids: Sequence[str]) -> list[Chunk]:
         """Those of these chunks that searches find."""
@@ -218,6 +226,7 @@ class EdgeStore:
 
 
 _LIVE = qdrant.Filter(must=[qdrant.FieldCondition(key=STATE, match=qdrant.MatchValue(value=LIVE))])
+_STAGED = qdrant.Filter(must=[qdrant.FieldCondition(key=STATE, match=qdrant.MatchValue(value=STAGED))])
 
 
 def _segments(dimension: int) -> Any:
