@@ -18,11 +18,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import qdrant_edge
+import qdrant_server
 from qdrant_client import QdrantClient
+from qdrant_server import FakeQdrant
 
 from rag.embed.lexical import Lexical
 from rag.embed.scripted import ScriptedEmbedder
 from rag.errors import ConfigError, StoreError
+from rag.sections import Server
 from rag.settings import Settings, StoreSettings
 from rag.store import Entry, Store, open_store
 from rag.store.edge import EdgeStore
@@ -40,14 +44,16 @@ WORDS = (
 Make = Callable[..., Store]
 
 
-@pytest.fixture(params=["edge", "memory", "server"])
+@pytest.fixture(params=["edge", "memory", "loopback", "server"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     """Opens the same index again and again, by default as the embedder 'a:b'."""
     url = os.environ.get("PLUMB_TEST_QDRANT_URL", "")
     if request.param == "server" and not url:
         pytest.skip("PLUMB_TEST_QDRANT_URL names no server")
     client = QdrantClient(":memory:") if request.param == "memory" else None
-    client = connect(url, api_key="", timeout_s=10) if request.param == "server" else client
+    if request.param == "loopback":
+        url = request.getfixturevalue("loopback").url
+    client = connect(url, api_key="", timeout_s=10) if request.param in ("loopback", "server") else client
     collection = f"test-{uuid.uuid4().hex}"
 
     def opened(embedder: str = "a:b", *, dimension: int = DIMENSION) -> Store:
@@ -59,6 +65,13 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     if client is not None:
         client.delete_collection(collection)
         client.close()
+
+
+@pytest.fixture
+def loopback() -> Iterator[FakeQdrant]:
+    """A server that answers over REST from memory."""
+    with qdrant_server.running() as fake:
+        yield fake
 
 
 def revision(number: int, digest: str = "abc") -> Revision:
@@ -248,7 +261,7 @@ def edge(folder: Path, *, lock_timeout_s: float = 5) -> EdgeStore:
 WRITER = """
 import sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[3])
+sys.path[:0] = sys.argv[3:]
 from test_store import edge, entry, write
 for i in range(5):
     write(edge(Path(sys.argv[1]), lock_timeout_s=30), [entry(int(sys.argv[2]) + i, "leave")])
@@ -256,9 +269,9 @@ for i in range(5):
 
 
 def test_two_processes_take_turns(tmp_path: Path) -> None:
-    here = str(Path(__file__).parent)
+    here = Path(__file__).parent
     command = [sys.executable, "-c", WRITER, str(tmp_path / "index")]
-    writers = [subprocess.Popen([*command, start, here]) for start in ("1000", "2000")]
+    writers = [subprocess.Popen([*command, start, str(here), str(here.parent)]) for start in ("1000", "2000")]
     assert [writer.wait(timeout=60) for writer in writers] == [0, 0]
     assert edge(tmp_path / "index").count() == 10
 
@@ -418,6 +431,110 @@ def test_the_old_revision_answers_until_the_new_one_is_published(make: Make) -> 
     assert texts(store) == {"old hotel", "train"}
     store.publish([revision(1, "new")], retired=[revision(1)])
     assert texts(make()) == {"new hotel", "train"}
+
+
+def test_what_is_staged_can_be_discarded(make: Make) -> None:
+    store = make()
+    store.discard()
+    write(store, [entry(1, "hotel")])
+    store.stage([entry(2, "train"), entry(1, "new hotel", digest="new")])
+    assert points(store) == 3
+    store.discard()
+    assert points(store) == 1
+    assert texts(store) == {"hotel"}
+
+
+def points(store: Store) -> int:
+    """How many chunks there are, staged ones too."""
+    if isinstance(store, EdgeStore):
+        with store._turn() as shard:
+            return int(shard.count(qdrant_edge.CountRequest(exact=True)))
+    assert isinstance(store, ServerStore)
+    return store._client.count(store._collection).count
+
+
+def test_a_late_worker_changes_nothing_that_searches_find(loopback: FakeQdrant) -> None:
+    client = connect(loopback.url, api_key="", timeout_s=10)
+    store = ServerStore(client, "x", embedder="a:b", dimension=DIMENSION)
+    store.restage([entry(1, "hotel"), entry(2, "train")])
+    store.restage([entry(1, "hotel again")])
+    store.publish([revision(1)])
+    store.restage([entry(1, "too late"), entry(2, "train again")])
+    assert texts(store) == {"hotel again"}
+    store.publish([revision(2)])
+    assert texts(store) == {"hotel again", "train again"}
+    client.close()
+
+
+# How a server keeps a collection.
+
+
+def created(loopback: FakeQdrant, tmp_path: Path, server: Server) -> dict[str, Any]:
+    """What a store with these settings asks of the server, without what it leaves to the server."""
+    store = StoreSettings(kind="server", url=loopback.url, server=server)
+    made = open_store(Settings(root=tmp_path, store=store), version="v1", embedder=ScriptedEmbedder("scripted:words"))
+    made.prepare()
+    asked: dict[str, Any] = stated(loopback.created["plumbline-v1"])
+    row = np.zeros(ScriptedEmbedder("scripted:words").dimension).tolist()
+    made.candidates(Vectors(dense=tuple(row), lexical=LEXICAL.question("hotel")), depth=3)
+    return asked
+
+
+def stated(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    kept = {name: stated(item) for name, item in value.items() if item is not None}
+    return {name: item for name, item in kept.items() if item != {}}
+
+
+def test_what_is_not_set_is_left_to_the_server(loopback: FakeQdrant, tmp_path: Path) -> None:
+    asked = created(loopback, tmp_path, Server())
+    assert asked == {
+        "vectors": {"scripted%3Awords": {"size": 64, "distance": "Cosine", "on_disk": False}},
+        "sparse_vectors": {"bm25": {"modifier": "idf", "index": {"on_disk": False}}},
+        "hnsw_config": {"on_disk": False},
+        "on_disk_payload": True,
+    }
+    assert all(query.get("params") is None for query in loopback.queries)
+
+
+def test_the_settings_of_a_server_arrive(loopback: FakeQdrant, tmp_path: Path) -> None:
+    server = Server(
+        shard_number=6,
+        replication_factor=2,
+        write_consistency_factor=2,
+        vectors_on_disk=True,
+        lexical_on_disk=True,
+        payload_on_disk=False,
+        hnsw_on_disk=True,
+        hnsw_m=24,
+        hnsw_ef_construct=200,
+        quantization="int8",
+        oversampling=3.0,
+    )
+    asked = created(loopback, tmp_path, server)
+    assert (asked["shard_number"], asked["replication_factor"], asked["write_consistency_factor"]) == (6, 2, 2)
+    assert asked["hnsw_config"] == {"m": 24, "ef_construct": 200, "on_disk": True}
+    assert asked["quantization_config"] == {"scalar": {"type": "int8", "quantile": 0.99, "always_ram": True}}
+    assert asked["on_disk_payload"] is False
+    assert asked["vectors"]["scripted%3Awords"]["on_disk"] is True
+    assert asked["sparse_vectors"]["bm25"]["index"] == {"on_disk": True}
+    by_leg = {query["using"]: stated(query.get("params")) for query in loopback.queries}
+    assert by_leg == {
+        "scripted%3Awords": {"quantization": {"rescore": True, "oversampling": 3.0}},
+        "bm25": None,
+    }
+
+
+def test_binary_copies_may_stay_on_disk(loopback: FakeQdrant, tmp_path: Path) -> None:
+    asked = created(loopback, tmp_path, Server(quantization="binary", quantized_in_ram=False))
+    assert asked["quantization_config"] == {"binary": {"always_ram": False}}
+
+
+def test_settings_of_a_server_are_refused_for_the_embedded_store(tmp_path: Path) -> None:
+    settings = Settings(root=tmp_path, store=StoreSettings(server=Server(quantization="int8")))
+    with pytest.raises(ConfigError, match=r"store\.server\.quantization is set.*store\.kind is 'edge'"):
+        open_store(settings, version="v1", embedder=ScriptedEmbedder("scripted:words"))
 
 
 def test_a_switch_that_broke_off_is_ended_by_whoever_opens_the_folder_next(tmp_path: Path) -> None:
