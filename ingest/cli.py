@@ -52,20 +52,20 @@ def ingest(
     if watch:
         _watch(places, settings, engine, as_json=as_json)
         return
-    report = _filled(places, settings, engine)
+    report = filled(places, settings, engine)
     print_json(asdict(report)) if as_json else print_report(report)
     ship_detached(settings)
     if report.failed:
         raise typer.Exit(1)
 
 
-def _filled(places: Sequence[str], settings: Settings, engine: Engine) -> Report:
-    """Fill the index, drawing how it goes on."""
+def filled(places: Sequence[str], settings: Settings, engine: Engine, *, version: str = "") -> Report:
+    """Fill the index, or one of its versions, drawing how it goes on."""
     from ingest.pipeline import ingest as run
 
     # Ray tells of lost workers on the standard output, which is for the report.
     with redirect_stdout(sys.stderr):
-        return follow(run(places, settings=settings, engine=engine))
+        return follow(run(places, settings=settings, version=version, engine=engine))
 
 
 def _watch(places: Sequence[str], settings: Settings, engine: Engine, *, as_json: bool) -> None:
@@ -80,7 +80,7 @@ def _watch(places: Sequence[str], settings: Settings, engine: Engine, *, as_json
     try:
         for _ in changes(places, settings=settings, stop=stop):
             try:
-                report = _filled(places, settings, engine)
+                report = filled(places, settings, engine)
             except ConfigError:
                 raise
             except PlumbError as error:

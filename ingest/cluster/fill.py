@@ -16,8 +16,8 @@ from rag.settings import Settings
 
 # Documents that a worker takes at a time; should it be lost, they are read again.
 WORK_DOCUMENTS = 4
-# Parts that are embedded at a time: about as many chunks as on one machine.
-EMBED_PARTS = 8
+# Parts that go to an embedder at a time. Most documents are one: many short texts embed faster together.
+EMBED_PARTS = 64
 # So much of a long document goes on to the embedders before the rest is parsed.
 BLOCK_BYTES = 1_000_000
 

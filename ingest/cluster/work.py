@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from ingest.cluster.messages import Row, Staged, Work, from_row, from_work, table, to_row
@@ -18,6 +17,9 @@ from rag.index import Index, made_index
 from rag.settings import Settings
 from rag.store import open_server_store
 from rag.version import code_version
+
+# Chunks that are embedded together, as on one machine.
+GROUP_CHUNKS = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,24 +76,32 @@ class Stager:
     def __init__(self, order: Order) -> None:
         """Runs once a worker."""
         self._index = order.index()
-        self._order = order
+        self._store = open_server_store(order.settings, version=order.version, embedder=self._index.embedder)
 
     def __call__(self, batch: Any) -> Any:
         """Rows of messages -> rows of messages, with what was staged in place of the chunks."""
         rows: list[Row] = batch.to_pylist()
         messages = [from_row(row) for row in rows]
-        self._stage([message for message in messages if isinstance(message, Part)])
+        for group in grouped([message for message in messages if isinstance(message, Part)]):
+            self._stage(group)
         return table([to_row(_staged(message)) for message in messages])
 
     def _stage(self, parts: Sequence[Part]) -> None:
         texts = [chunk.indexed_text for part in parts for chunk in part.chunks]
-        if texts:
-            vectors = patiently(lambda: self._index.embedder.embed(texts), RETRY_AFTER_S)
-            self._store.restage(entries(parts, vectors, self._index.lexical))
+        vectors = patiently(lambda: self._index.embedder.embed(texts), RETRY_AFTER_S)
+        self._store.restage(entries(parts, vectors, self._index.lexical))
 
-    @cached_property
-    def _store(self) -> Any:
-        return open_server_store(self._order.settings, version=self._order.version, embedder=self._index.embedder)
+
+def grouped(parts: Sequence[Part]) -> Iterator[list[Part]]:
+    """The parts in groups of about GROUP_CHUNKS chunks."""
+    group: list[Part] = []
+    for part in parts:
+        group.append(part)
+        if sum(len(part.chunks) for part in group) >= GROUP_CHUNKS:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def _staged(message: Message | Staged) -> Message | Staged:

@@ -27,6 +27,7 @@ from rag.settings import Settings, load_settings
 
 LOOPBACK = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 COLLECTION = "plumbline-v1"
+NODE = {"num_cpus": 2, "node_ip_address": "127.0.0.1", "include_dashboard": False}
 CONFIG = """
 [roles]
 embed = "scripted:words"
@@ -48,8 +49,8 @@ def write(folder: Path, name: str, *, paragraphs: int, stamp: str = "first") -> 
 def write_documents(folder: Path) -> None:
     """Good ones, one that takes many parts, broken ones, and one that takes its parser down."""
     folder.mkdir(parents=True)
-    for number in range(8):
-        write(folder, f"{number}.md", paragraphs=5)
+    for number in range(90):
+        write(folder, f"{number}.md", paragraphs=3)
     write(folder, "long.md", paragraphs=400)
     (folder / "limits.csv").write_text("city,limit\nBerlin,140 EUR\n")
     (folder / "broken.pdf").write_bytes(b"%PDF-1.7 and nothing more")
@@ -118,18 +119,23 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    """The address of a cluster of two nodes on the loopback."""
+def nodes() -> Iterator[Any]:
+    """A cluster of two nodes on the loopback."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         patched.setenv("RAY_USAGE_STATS_ENABLED", "0")
         from ray.cluster_utils import Cluster
 
-        node = {"num_cpus": 2, "node_ip_address": "127.0.0.1", "include_dashboard": False}
-        nodes = Cluster(initialize_head=True, head_node_args=node)
-        nodes.add_node(**node)
-        yield nodes.address
-        nodes.shutdown()
+        made = Cluster(initialize_head=True, head_node_args=NODE)
+        made.add_node(**NODE)
+        yield made
+        made.shutdown()
+
+
+@pytest.fixture
+def cluster(nodes: Any) -> str:
+    """Its address."""
+    return str(nodes.address)
 
 
 Make = Callable[..., Project]
@@ -186,8 +192,8 @@ def test_two_nodes_make_what_one_machine_makes(make: Make, cluster: str, local: 
     assert (reports[0]["added"], reports[0]["replaced"], reports[0]["removed"], reports[0]["failed"]) == (2, 2, 1, 2)
     assert_same(far, local)
     # Either engine goes on with what the other made.
-    assert far.ingest("local")["unchanged"] == local.ingest("local")["unchanged"] == 10
-    assert far.ingest("ray")["unchanged"] == 10
+    assert far.ingest("local")["unchanged"] == local.ingest("local")["unchanged"] == 92
+    assert far.ingest("ray")["unchanged"] == 92
     assert_same(far, local)
 
 
@@ -216,6 +222,19 @@ def test_a_worker_that_is_lost_is_made_up_for(make: Make, cluster: str, local: P
     far.server.before_upsert = kill
     far.ingest("ray")
     assert killed
+    assert_same(far, local)
+
+
+def test_a_node_that_is_lost_is_made_up_for(make: Make, nodes: Any, local: Project) -> None:
+    far, lost = make("far", address=nodes.address), [nodes.add_node(**NODE)]
+
+    def remove(number: int) -> None:
+        if lost:
+            nodes.remove_node(lost.pop(), allow_graceful=False)
+
+    far.server.before_upsert = remove
+    far.ingest("ray")
+    assert not lost
     assert_same(far, local)
 
 
