@@ -24,7 +24,7 @@ GROUP_CHUNKS = 512
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What every worker needs to know: which index is filled, and by which code. Holds no secret."""
+    """What every worker needs to know: which index is filled, and by which code. The settings name variables that hold secrets."""
 
     settings: Settings
     version: str
