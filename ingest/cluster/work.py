@@ -24,7 +24,7 @@ GROUP_CHUNKS = 512
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What every worker needs to know: which index is filled, and by which code. The settings name variables that hold secrets."""
+    """Which index a worker fills, and by which code. Its settings name variables that hold secrets, not these."""
 
     settings: Settings
     version: str
