@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -37,10 +37,12 @@ def list_versions(as_json: Annotated[bool, typer.Option("--json", help="Print th
 
 
 @app.command()
-def build(name: Annotated[str, typer.Argument(help="Name of the version; default: the next number.")] = "") -> None:
+def build(
+    name: Annotated[str, typer.Argument(help="Name of the version; default: the next number.")] = "",
+    engine: Annotated[Literal["local", "ray"], typer.Option(help="As for 'plumb ingest'.")] = "local",
+) -> None:
     """Fill a version with the documents of the live one, made as the settings say now; questions don't notice."""
-    from ingest.cli import follow, print_report
-    from ingest.pipeline import ingest
+    from ingest.cli import filled, print_report
     from rag.settings import load_settings
     from rag.versions import Versions
 
@@ -48,7 +50,7 @@ def build(name: Annotated[str, typer.Argument(help="Name of the version; default
     versions = Versions(settings)
     _check_name(name)
     chosen = name or _next(settings, versions)
-    report = follow(ingest(_sources(settings), settings=settings, version=chosen))
+    report = filled(_sources(settings), settings, engine, version=chosen)
     print_report(report)
     if chosen != versions.live():
         console().print(f"Compare:  plumb index compare QUESTIONS {versions.live()} {chosen}", markup=False)

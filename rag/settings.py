@@ -21,7 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings.exceptions import SettingsError
 
 from rag.errors import ConfigError
-from rag.sections import Ingest, Section
+from rag.sections import Ingest, Section, Server
 
 CONFIG_NAME = "plumbline.toml"
 ENV_PREFIX = "PLUMB_"
@@ -95,6 +95,7 @@ class StoreSettings(Section):
         description="collection on the server, folder name in the embedded store",
     )
     timeout_s: float = Field(10.0, gt=0, description="longest wait for the server, or for another process")
+    server: Server = Server()
 
 
 class Retrieve(Section):

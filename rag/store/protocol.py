@@ -47,6 +47,9 @@ class Store(Protocol):
         error; so this also removes documents, and what was staged in vain.
         """
 
+    def discard(self) -> None:
+        """Forget whatever is staged and was not published."""
+
     def retrieve(self, ids: Sequence[str]) -> list[Chunk]:
         """Those of these chunks that searches find, in no particular order."""
 
