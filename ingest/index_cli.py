@@ -29,7 +29,8 @@ def list_versions(as_json: Annotated[bool, typer.Option("--json", help="Print th
         console().print("There is no index yet. Fill it: plumb ingest PATH")
     for row in rows:
         mark = "live" if row["live"] else ""
-        made = f"{row['embed']}, {row['chunk_tokens']} tokens a chunk, {row['language']}, parser {row['parser']}"
+        size = f"{row['chunk_tokens']} tokens a chunk by {row['chunking']}"
+        made = f"{row['embed']}, {size}, {row['language']}, parser {row['parser']}"
         console().print(
             f"{row['name']:8} {mark:5} {row['documents']} documents, {row['chunks']} chunks  {clean(made)}",
             markup=False,

@@ -72,6 +72,10 @@ class Ingest(Section):
     """How documents become chunks."""
 
     chunk_tokens: int = Field(160, ge=32, description="longest chunk, counted with the embedder's tokenizer")
+    chunking: Literal["title", "sentence", "semantic", "parent"] = Field(
+        "title", description="how documents are cut into chunks; docs/chunking.md compares them"
+    )
+    parent_tokens: int = Field(400, ge=32, description="longest parent of the chunking 'parent', which the model reads")
     max_file_mb: int = Field(500, ge=1, description="larger files are refused")
     max_unpacked_mb: int = Field(200, ge=1, description="office files and archives that unpack to more are refused")
     max_archive_files: int = Field(10_000, ge=1, description="archives with more files in them are refused")

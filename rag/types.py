@@ -29,7 +29,8 @@ class Chunk:
     """A passage of a document, small enough for the embedder's window.
 
     `id` is a UUID derived from document, revision and position (`chunk_id`). `page` counts from 1 and is None where the
-    format has no pages. `position` is the chunk's place in its document, from 0.
+    format has no pages. `position` is the chunk's place in its document, from 0. `parent` are the positions of the
+    first and the last chunk of the larger passage that this one was cut out of; None where there is none.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Chunk:
     position: int
     text: str
     revision: str
+    parent: tuple[int, int] | None = None
 
     @property
     def place(self) -> str:
@@ -55,6 +57,13 @@ class Chunk:
     def indexed_text(self) -> str:
         """The text that is embedded and searched: the label, then the passage."""
         return f"{self.label}\n{self.text}" if self.label else self.text
+
+
+def chunk_from(fields: Mapping[str, Any]) -> Chunk:
+    """A chunk whose tuples became lists on their way; raises KeyError or TypeError for anything else."""
+    parent = fields.get("parent")
+    given = {**fields, "headings": tuple(fields["headings"]), "parent": tuple(parent) if parent else None}
+    return Chunk(**given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
