@@ -203,7 +203,7 @@ def test_a_driver_that_is_killed_is_gone_on_from(make: Make, cluster: str, local
     far.server.before_upsert = lambda number: run.send_signal(signal.SIGKILL) if number == 2 else None
     run.communicate(timeout=170)
     assert run.returncode == -signal.SIGKILL
-    live = {payload["uri"] for payload, _ in far.points().values() if payload["state"] == "live"}
+    live = {payload["uri"] for payload, _ in far.points().values() if payload["mark"] == "live"}
     assert live != {payload["uri"] for payload, _ in local.points().values()}
     far.ingest("ray")
     assert_same(far, local)
