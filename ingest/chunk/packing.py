@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from ingest.chunk.pieces import Piece, taken_apart
-from rag.types import Chunk
+from ingest.parse.fragments import enclosing
+from rag.types import Box, Chunk
 
 Count = Callable[[str], int]
 
+_MOST_BOXES = 20  # of a chunk; more are told as one around them all
 _CHARS_A_TOKEN = 40  # text with more characters a token than this is taken apart without counting
 
 
@@ -43,7 +45,7 @@ def _is_long(text: str, room: int) -> bool:
 def fitting(pack: Sequence[Piece], frame: Chunk, max_tokens: int, count: Count) -> Iterator[Chunk]:
     """The pack as one chunk, or as several should the whole have more tokens than its parts together."""
     text = pack[0].text + "".join(piece.before + piece.text for piece in pack[1:])
-    whole = replace(frame, text=text, page=pack[0].page)
+    whole = replace(frame, text=text, page=pack[0].page, boxes=_boxes(pack))
     parts = pack if len(pack) > 1 else taken_apart(pack[0])
     if len(parts) == 1 or count(whole.indexed_text) <= max_tokens:
         yield whole
@@ -51,3 +53,8 @@ def fitting(pack: Sequence[Piece], frame: Chunk, max_tokens: int, count: Count) 
     middle = len(parts) // 2
     yield from fitting(parts[:middle], frame, max_tokens, count)
     yield from fitting(parts[middle:], frame, max_tokens, count)
+
+
+def _boxes(pack: Sequence[Piece]) -> tuple[Box, ...]:
+    boxes = tuple(dict.fromkeys(box for piece in pack for box in piece.boxes))
+    return boxes if len(boxes) <= _MOST_BOXES else (enclosing(boxes),)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 
 from ingest.parse import Element
+from ingest.parse.fragments import enclosing
 from rag.sentences import sentences
 
 
@@ -16,9 +17,11 @@ def apart(elements: Sequence[Element], cut: Callable[[str], Iterable[str]]) -> I
         if not is_text:
             yield group
             continue
+        boxes = [element.box for element in group if element.box]
+        box = enclosing(boxes) if boxes else None
         for text in cut("\n".join(element.text for element in group)):
             if text.strip():
-                yield (Element(kind="text", text=text, page=page),)
+                yield (Element(kind="text", text=text, page=page, box=box),)
 
 
 def in_sentences(text: str) -> list[str]:

@@ -12,9 +12,10 @@ from multiprocessing.connection import Connection
 
 from ingest.chunk import Cut, chunk, make_cut
 from ingest.content_hash import of_bytes
-from ingest.isolate.messages import READY, Job, Part, Refused, Setup, packed
+from ingest.isolate.messages import READY, Drawing, Job, Part, Refused, Setup, packed
 from ingest.parse import Options, parse
 from ingest.parse.ocr import NeedsOcr
+from ingest.parse.picture import page_picture
 from ingest.sources.content import read
 from rag.embed import make_counter
 from rag.errors import DocumentError, ModelError
@@ -41,9 +42,12 @@ def main() -> None:
             cut = make_cut(setup.settings, max_tokens=setup.max_tokens, count=make_counter(setup.settings))
             connection.send_bytes(READY)
             while True:
-                job: Job = connection.recv()
-                for message in _messages(job, setup, cut):
-                    connection.send_bytes(packed(message))
+                match connection.recv():
+                    case Drawing() as wanted:
+                        connection.send_bytes(_drawn(wanted, setup))
+                    case Job() as job:
+                        for message in _messages(job, setup, cut):
+                            connection.send_bytes(packed(message))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             return
 
@@ -74,6 +78,16 @@ def _messages(job: Job, setup: Setup, cut: Cut) -> Iterator[Part | Refused]:
     except ModelError as error:
         # The chunking 'semantic' asks the embedder.
         yield Refused(job=job, hash=content, reason=str(error), retryable=True)
+
+
+def _drawn(wanted: Drawing, setup: Setup) -> bytes:
+    """A PNG, or why there is none."""
+    limits = setup.settings.ingest
+    try:
+        data = read(wanted.path, wanted.uri, limits.max_file_mb * 1_000_000)
+        return page_picture(data, wanted.page, wanted.boxes, options=Options.from_settings(limits))
+    except DocumentError as error:
+        return str(error).encode()
 
 
 def _revision(content: str, known: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.settings import Settings
-from rag.types import Chunk, chunk_from
+from rag.types import Box, Chunk, chunk_from
 
 # The first message of a child.
 READY = b"ready"
@@ -34,6 +34,16 @@ class Job:
     uri: str
     source: str
     known_revision: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """A page of a document to be drawn, with places on it marked."""
+
+    path: Path
+    uri: str
+    page: int
+    boxes: tuple[Box, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

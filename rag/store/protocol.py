@@ -71,7 +71,8 @@ def to_payload(chunk: Chunk, *, mark: str) -> dict[str, Any]:
     payload = asdict(chunk)
     del payload["id"]
     parent = list(chunk.parent) if chunk.parent else None
-    return {**payload, "headings": list(chunk.headings), "parent": parent, MARK: mark}
+    boxes = [list(box) for box in chunk.boxes]
+    return {**payload, "headings": list(chunk.headings), "parent": parent, "boxes": boxes, MARK: mark}
 
 
 def to_chunk(point_id: object, payload: Mapping[str, Any]) -> Chunk:

@@ -87,4 +87,3 @@ def test_meaning_parts_the_text_where_it_turns() -> None:
 def test_a_short_section_needs_no_parent() -> None:
     found = chunks(Parsed(title="", elements=(heading("One", 1), text("Just this."))), "parent")
     assert [passage.parent for passage in found] == [None]
-
