@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
 from ingest.isolate.messages import Part, Refused
@@ -29,10 +29,11 @@ class Writer:
         self._records: dict[str, Record] = {}
         self._is_broken = False
 
-    def recover(self) -> None:
+    def recover(self, *, max_compared: int) -> None:
         """Learn what is in the index, and mend what a crash left; called with the turn held, before anything else.
 
-        Documents that were published are finished, those that were not are given up.
+        Documents that were published are finished, those that were not are given up. Then the store must hold the very
+        chunks that the manifest tells of: compared one by one up to so many, by their number above.
         """
         self._records = self._manifest.records()
         for record in self._manifest.begun():
@@ -44,7 +45,7 @@ class Writer:
                 self._manifest.abandon([record.uri])
         # What workers of a cluster staged is noted nowhere.
         self._store.discard()
-        if self._store.count() != sum(record.chunks for record in self._records.values()):
+        if not self._agree(max_compared):
             self._reconcile()
 
     def known(self, uri: str) -> Record | None:
@@ -121,6 +122,13 @@ class Writer:
         self._manifest.finish(records)
         self._records.update({record.uri: record for record in records})
 
+    def _agree(self, max_compared: int) -> bool:
+        expected, stored = sum(record.chunks for record in self._records.values()), self._store.count()
+        if expected != stored or stored > max_compared:
+            return expected == stored
+        made = (chunk for record in self._records.values() for chunk in record.made.chunk_ids)
+        return _sum(made) == _sum(self._store.ids())
+
     def _reconcile(self) -> None:
         """Make manifest and store agree again: chunks nobody knows go, documents that lack some are forgotten."""
         stored: dict[tuple[str, str], int] = {}
@@ -129,7 +137,8 @@ class Writer:
             key = (chunk.uri, chunk.revision)
             stored[key] = stored.get(key, 0) + 1
             highest[key] = max(highest.get(key, 0), chunk.position + 1)
-        whole = {(r.uri, r.revision) for r in self._records.values() if stored.get((r.uri, r.revision)) == r.chunks}
+        made = {(r.uri, r.revision): r.chunks for r in self._records.values()}
+        whole = {key for key, chunks in made.items() if stored.get(key) == highest.get(key) == chunks}
         lost = [uri for uri, record in self._records.items() if (uri, record.revision) not in whole]
         strange = [key for key in stored if key not in whole]
         self._store.publish([], retired=[Revision(uri=u, digest=d, chunks=highest[(u, d)]) for u, d in strange])
@@ -160,6 +169,11 @@ def entries(parts: Sequence[Part], vectors: Matrix, lexical: Lexical) -> list[En
 def _entry(chunk: Chunk, row: Sequence[float], lexical: Lexical) -> Entry:
     words = lexical.passage(chunk.indexed_text)
     return Entry(chunk=chunk, vectors=Vectors(dense=tuple(map(float, row)), lexical=words))
+
+
+def _sum(ids: Iterable[str]) -> int:
+    """Tells sets of as many UUIDs apart; two sets of a hundred thousand would take the memory of a group of chunks."""
+    return sum(int(chunk.replace("-", ""), 16) for chunk in ids)
 
 
 def _latest(parts: Sequence[Part]) -> list[Part]:

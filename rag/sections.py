@@ -90,6 +90,9 @@ class Ingest(Section):
     price_per_million_tokens: float = Field(0.0, ge=0, description="of a paid embedder, for 'plumb ingest --dry-run'")
     wait_s: float = Field(3600.0, ge=0, description="longest wait for another run that fills the same index")
     max_documents: int = Field(100_000, ge=1, description="a place with more documents is refused")
+    max_compared_chunks: int = Field(
+        1_000_000, ge=0, description="a run compares a larger index with its manifest by the number of chunks only"
+    )
     watch_quiet_s: float = Field(1.0, gt=0, le=60, description="while watching, changes are taken after such a pause")
     watch_interval_s: float = Field(
         300.0, gt=0, description="while watching, places are looked at after this time even without a sign of change"

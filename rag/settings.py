@@ -95,6 +95,9 @@ class StoreSettings(Section):
         description="collection on the server, folder name in the embedded store",
     )
     timeout_s: float = Field(10.0, gt=0, description="longest wait for the server, or for another process")
+    min_free_mb: int = Field(
+        100, ge=0, description="the embedded store writes nothing where its disk has less free space"
+    )
     server: Server = Server()
 
 

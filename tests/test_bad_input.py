@@ -140,7 +140,7 @@ def test_a_disk_that_became_read_only(plumb: Plumb, filled: Path) -> None:
 
 def test_a_full_disk(plumb: Plumb, project: Path, corpus: Path, small_disk: Path) -> None:
     line = failed(plumb("ingest", "docs", env={"PLUMB_DATA_DIR": str(small_disk / "data")}), code=1)
-    assert "has 0 MB free; expected at least 100 MB; free space there" in line
+    assert "has 0 MB free; expected at least store.min_free_mb = 100; free space there" in line
     assert not (small_disk / "data" / "index" / "plumbline" / "v1" / "store").exists()
 
 

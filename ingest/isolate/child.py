@@ -14,6 +14,7 @@ from ingest.chunk import Cut, chunk, make_cut
 from ingest.content_hash import of_bytes
 from ingest.isolate.messages import READY, Drawing, Job, Part, Refused, Setup, packed
 from ingest.parse import Options, parse
+from ingest.parse.encoding import storable
 from ingest.parse.ocr import NeedsOcr
 from ingest.parse.picture import page_picture
 from ingest.sources.content import read
@@ -109,9 +110,9 @@ def _in_parts(chunks: Iterator[Chunk]) -> Iterator[tuple[tuple[Chunk, ...], bool
 def _refused(job: Job, content: str, error: DocumentError) -> Refused:
     if isinstance(error, NeedsOcr):
         # How to install it is said once, at the end of the run; and it may be there the next time.
-        reason = f"{error.seen}; expected {error.expected}"
+        reason = storable(f"{error.seen}; expected {error.expected}")
         return Refused(job=job, hash=content, reason=reason, extra="ocr", retryable=True)
-    return Refused(job=job, hash=content, reason=str(error))
+    return Refused(job=job, hash=content, reason=storable(str(error)))
 
 
 if __name__ == "__main__":

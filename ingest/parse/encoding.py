@@ -132,3 +132,8 @@ def _pieces(file: io.TextIOWrapper) -> Iterator[str]:
         held = line[cut:]
     if held:
         yield held
+
+
+def storable(text: str) -> str:
+    """The text without halves of surrogate pairs, which come from JSON and from names on disk: no index takes them."""
+    return text.encode(errors="backslashreplace").decode()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 
 from ingest.parse.allowance import Allowance
 from ingest.parse.elements import Element, Parsed
+from ingest.parse.encoding import storable
 from ingest.parse.formats import parsed_as
 from ingest.parse.kind import true_extension
 from ingest.parse.options import DEFAULTS, Options
@@ -35,7 +36,7 @@ def parse(path: Path, data: bytes, *, options: Options = DEFAULTS) -> Parsed:
     Raises DocumentError for an unknown extension, an empty file, a file without text, one that its parser can't
     read, and one that holds more than the options allow; for damage further down while the elements are taken.
     """
-    return _Door(Allowance(options), depth=0).opened(path, data)
+    return _Door(Allowance(options), depth=0).opened(Path(storable(path.name)), data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class _Door:
         with _translated(path.name):
             extension = true_extension(path.suffix.lower(), data, self.allowance)
             parsed = parsed_as(extension, data, name=path.name, allowance=self.allowance, inner=self._inner)
-        found = _translating(path.name, (element for element in parsed.elements if element.text.strip()))
+        found = _translating(path.name, (_clean(element) for element in parsed.elements if element.text.strip()))
         first = tuple(islice(found, _PEEK_ELEMENTS))
         if not first:
             raise DocumentError(
@@ -97,10 +98,15 @@ def _translated(name: str) -> Iterator[None]:
         ) from error
 
 
+def _clean(element: Element) -> Element:
+    text = storable(element.text)
+    return element if text == element.text else replace(element, text=text)
+
+
 def _title(path: Path | PurePosixPath, stated: str, elements: Iterable[Element]) -> str:
     headings = (element.text for element in elements if element.kind == "title" and element.level == 1)
     own = stated if not _MEANINGLESS.fullmatch(stated.strip()[:_TITLE_CHARS]) else ""
-    title = " ".join((own or next(headings, "")).split()) or _readable(path.stem)
+    title = " ".join((storable(own) or next(headings, "")).split()) or _readable(path.stem)
     if len(title) <= _TITLE_CHARS:
         return title
     return title[:_TITLE_CHARS].rpartition(" ")[0] or title[:_TITLE_CHARS]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +22,8 @@ _SETTINGS = {
     "line_length_limit": sys.maxsize,
 }
 _LARGE_BYTES = 500_000  # docutils takes quadratic time for a table: half a minute for one of this size
+# In a long word without a break, it looks for names and addresses anew from every character on.
+_LONG_WORD = re.compile(r"\S{2000}")
 _NAMES = ("term", "field_name", "option_group")
 _BODIES = ("definition", "field_body", "description")
 _TEXTS = ("paragraph", "line", "caption", "attribution", "rubric", "term")
@@ -30,10 +33,11 @@ _ASIDE = ("comment", "system_message", "substitution_definition", "target", "pro
 
 
 def parse_rst(data: bytes) -> Parsed:
-    """Headings, paragraphs, lists, tables and code of a reStructuredText file; a very large one is read as text."""
-    if len(data) > _LARGE_BYTES:
+    """Headings, paragraphs, lists, tables and code of a reStructuredText file; one that takes long is read as text."""
+    source = decode(data)
+    if len(data) > _LARGE_BYTES or _LONG_WORD.search(source):
         return parse_text(data)
-    document = _document(decode(data))
+    document = _document(source)
     return Parsed(title="", elements=tuple(_elements(document, 0)))
 
 

@@ -33,7 +33,8 @@ def parse_xml(data: bytes) -> Parsed:
         return parse_html(data)
     if not any(map(_is_prose, root.iter())):
         return Parsed(title="", elements=tuple(data_elements({_name(root): _value(root)})))
-    return Parsed(title=_title(root), elements=tuple(_blocks(root, 1)))
+    elements = _block(root, _name(root), 1) if _is_prose(root) else _blocks(root, 1)
+    return Parsed(title=_title(root), elements=tuple(elements))
 
 
 def _name(node: Any) -> str:

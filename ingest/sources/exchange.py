@@ -60,7 +60,10 @@ def exchange(request: Request, *, network: CheckedNetwork, tls: ssl.SSLContext) 
             headers = httpx.Headers(response.headers)
             data = _body(response.iter_stream(), headers, request) if response.status == 200 else b""
             return Reply(status=response.status, headers=headers, data=data)
-    except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
+    except httpcore.TimeoutException:
+        limit = f"ingest.web.timeout_s = {request.timeout_s:g} for a part of it, or ingest.web.total_s in all"
+        raise Passing(f"{shown(request.url)} took longer than {limit}") from None
+    except (httpcore.NetworkError, httpcore.ProtocolError) as error:
         raise Passing(f"{shown(request.url)} can't be reached: {type(error).__name__} {error}") from None
 
 

@@ -32,6 +32,7 @@ def open_store(settings: Settings, *, version: str, embedder: Embedder) -> Store
                 embedder=embedder.name,
                 dimension=embedder.dimension,
                 lock_timeout_s=settings.store.timeout_s,
+                min_free_mb=settings.store.min_free_mb,
             )
         case "server":
             return open_server_store(settings, version=version, embedder=embedder)

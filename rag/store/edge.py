@@ -37,12 +37,12 @@ PAGE = 1000
 SLICE = 5000
 # Of the folder: another one is refused.
 FORMAT = 2
-# The engine writes through memory maps and grows its files by 32 MB: on a full disk the system ends the process.
-RESERVE_BYTES = 100_000_000
 # So many chunks are searched one by one before a graph over them is built, which takes some 3 s and holds the folder.
 # Each such segment stays as it is: merging them would build ever larger graphs anew.
 SEGMENT_POINTS = 10_000
 SEGMENTS = 10_000
+# What the engine says of a full disk.
+_NO_SPACE = ("Not enough space available", "No space left")
 
 
 @dataclass(slots=True)
@@ -65,9 +65,12 @@ class _Opened:
 class EdgeStore:
     """A Store in a folder. Each chunk is marked with its revision, and searches leave out those of hidden ones."""
 
-    def __init__(self, folder: Path, *, embedder: str, dimension: int, lock_timeout_s: float) -> None:
+    def __init__(
+        self, folder: Path, *, embedder: str, dimension: int, lock_timeout_s: float, min_free_mb: int = 100
+    ) -> None:
         """Name the folder; nothing is read or written yet."""
         self._folder = folder
+        self._min_free_mb = min_free_mb
         self._identity: dict[str, Any] = {"format": FORMAT, "embedder": embedder, "dimension": dimension}
         self._lease = Lease(folder, self._load, timeout_s=lock_timeout_s)
 
@@ -153,6 +156,18 @@ class EdgeStore:
             if offset is None:
                 return
 
+    def ids(self) -> Iterator[str]:
+        """The ids of all chunks, read many at a time: a tenth of the time of `chunks()`."""
+        offset: Any = None
+        while self._exists():
+            with self._turn() as opened:
+                records, offset = opened.shard.scroll(
+                    qdrant.ScrollRequest(limit=SLICE, offset=offset, filter=opened.visible, with_payload=False)
+                )
+            yield from (str(record.id) for record in records)
+            if offset is None:
+                return
+
     def count(self) -> int:
         """How many chunks can be found."""
         if not self._exists():
@@ -176,12 +191,14 @@ class EdgeStore:
         return self._folder / "hidden.json"
 
     def _require_space(self) -> None:
+        # The engine writes through memory maps and grows its files by 32 MB: on a full disk the system would end the
+        # process, with no other word than "Bus error".
         there = next(folder for folder in self._folder.parents if folder.is_dir())
         free = shutil.disk_usage(there).free
-        if free < RESERVE_BYTES:
+        if free < self._min_free_mb * 1_000_000:
             raise StoreError(
                 f"the disk of the index {self._folder} has {free / 1e6:,.0f} MB free",
-                expected=f"at least {RESERVE_BYTES / 1e6:,.0f} MB",
+                expected=f"at least store.min_free_mb = {self._min_free_mb:,}",
                 remedy="free space there, or set data_dir to another disk",
             )
 
@@ -299,6 +316,12 @@ def _within(ids: Sequence[str]) -> Any:
 
 
 def _unusable(folder: Path, error: Exception) -> StoreError:
+    if any(told in str(error) for told in _NO_SPACE):
+        return StoreError(
+            f"the disk of the index {folder} is full: {error}",
+            expected="free space",
+            remedy="free space there, or set data_dir to another disk",
+        )
     return StoreError(
         f"can't use the index {folder}: {error}",
         expected="a writable folder made by this version",

@@ -59,6 +59,9 @@ class Store(Protocol):
     def chunks(self) -> Iterator[Chunk]:
         """All chunks that searches find, in no particular order."""
 
+    def ids(self) -> Iterator[str]:
+        """The ids of all chunks that searches find, in no particular order."""
+
     def count(self) -> int:
         """How many chunks searches find."""
 

@@ -29,7 +29,7 @@ from rag.store.protocol import (
 )
 from rag.types import Chunk, Revision, Vectors
 
-PAGE = 1000
+PAGE, PAGE_IDS = 1000, 10_000
 # The marks of stored chunks: searches find live ones only.
 STAGED, LIVE = "staged", "live"
 # The server refuses a request of more than 32 MB, and a point of a wide embedder takes up to 70 kB as JSON.
@@ -183,6 +183,18 @@ class ServerStore:
                     self._collection, limit=PAGE, offset=offset, scroll_filter=_LIVE, with_payload=True
                 )
             yield from (to_chunk(record.id, record.payload or {}) for record in records)
+            if offset is None:
+                return
+
+    def ids(self) -> Iterator[str]:
+        """The ids of all chunks, read many at a time."""
+        offset: Any = None
+        while self.count():
+            with translated():
+                records, offset = self._client.scroll(
+                    self._collection, limit=PAGE_IDS, offset=offset, scroll_filter=_LIVE, with_payload=False
+                )
+            yield from (str(record.id) for record in records)
             if offset is None:
                 return
 

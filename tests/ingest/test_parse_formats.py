@@ -176,6 +176,11 @@ def test_rst_reads_no_other_file(tmp_path: Path) -> None:
     ]
 
 
+def test_a_word_that_would_take_docutils_long_makes_rst_text() -> None:
+    long = "0-" * 10_000
+    assert outline(parsed("a.rst", f"A\n=\n\nText {long}\n"))[-1] == ("text", 0, f"Text {long}")
+
+
 def test_org() -> None:
     source = (
         "#+TITLE: The plan\n# remark\n* TODO [#A] Trips  :work:\n:PROPERTIES:\n:ID: 1\n:END:\n"
@@ -253,6 +258,10 @@ def test_xml_expands_nothing_and_reads_no_other_file(tmp_path: Path) -> None:
     place = f"file://{tmp_path}/secret.txt"
     source = f'<!DOCTYPE r [<!ENTITY a SYSTEM "{place}"><!ENTITY b "boom">]><r><p>See &a;&b; here</p></r>'
     assert outline(parsed("a.xml", source)) == [("text", 0, "See here")]
+
+
+def test_xml_keeps_text_that_no_element_holds() -> None:
+    assert outline(parsed("a.xml", "<note>Bring <b>a</b> coat.</note>")) == [("text", 0, "Bring a coat.")]
 
 
 def test_tsv() -> None:

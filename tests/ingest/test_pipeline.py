@@ -8,10 +8,13 @@ import pytest
 
 from ingest.cli import print_report
 from ingest.library import Library
+from ingest.manifest import Record
 from ingest.pipeline import ingest, missing_extras
 from ingest.progress import Report
 from rag.index import open_index
 from rag.settings import Settings, StoreSettings, load_settings
+from rag.store import Entry, Store
+from rag.types import Chunk, Revision, Sparse, Vectors, chunk_id
 from rag.versions import Versions
 
 
@@ -51,20 +54,68 @@ def test_vectors_that_were_made_are_not_made_again(project: Path, corpus: Path) 
     assert (other.added, other.embedded) == (3, 0)
 
 
-@pytest.mark.parametrize("damage", ["chunks are lost", "chunks are unknown"])
+@pytest.mark.parametrize(
+    "damage", ["chunks are lost", "chunks are unknown", "as many are lost as are unknown", "other ones of a document"]
+)
 def test_a_store_and_a_manifest_that_differ_come_to_agree(project: Path, corpus: Path, damage: str) -> None:
     settings = load_settings(project / "plumbline.toml")
     whole = report(project, corpus)
     library, store = Library(settings), open_index(settings).store
     travel = library.manifest.records()["docs/travel.md"]
-    if damage == "chunks are lost":
+    before = chunks(store)
+    if damage != "chunks are unknown":
         store.publish([], retired=[travel.made])
-    else:
+    if damage == "chunks are unknown":
         library.manifest.remove([travel.uri])
+    if damage == "as many are lost as are unknown":
+        library.manifest.remove(["docs/limits.csv"])
+    if damage == "other ones of a document":
+        add_chunk(store, travel, position=1)
     store.close()
     mended = report(project, corpus)
-    assert (mended.added, mended.unchanged) == (1, 2)
+    lost = 2 if damage == "as many are lost as are unknown" else 1
+    assert (mended.added, mended.unchanged) == (lost, 3 - lost)
     assert mended.total_chunks == whole.total_chunks
+    assert chunks(store) == before
+
+
+def test_a_large_index_is_compared_by_its_number_of_chunks(project: Path, corpus: Path) -> None:
+    (project / "plumbline.toml").write_text('[roles]\nembed = "scripted:words"\n[ingest]\nmax_compared_chunks = 2\n')
+    report(project, corpus)
+    settings = load_settings(project / "plumbline.toml")
+    library, store = Library(settings), open_index(settings).store
+    travel = library.manifest.records()["docs/travel.md"]
+    store.publish([], retired=[travel.made])
+    store.close()
+    assert report(project, corpus).added == 1
+    store.publish([], retired=[travel.made])
+    library.manifest.remove(["docs/limits.csv"])
+    store.close()
+    assert report(project, corpus).added == 1, "an index of more chunks is not read"
+
+
+def chunks(store: Store) -> list[Chunk]:
+    found = sorted(store.chunks(), key=lambda chunk: chunk.id)
+    store.close()
+    assert sorted(store.ids()) == [chunk.id for chunk in found]
+    return found
+
+
+def add_chunk(store: Store, record: Record, *, position: int) -> None:
+    identifier = chunk_id(record.uri, record.revision, position)
+    strange = Chunk(
+        id=identifier,
+        uri=record.uri,
+        title="",
+        headings=(),
+        page=None,
+        position=position,
+        text="x",
+        revision=record.revision,
+    )
+    vectors = Vectors(dense=(1.0, *[0.0] * 63), lexical=Sparse(indices=(1,), values=(1.0,)))
+    store.stage([Entry(chunk=strange, vectors=vectors)])
+    store.publish([Revision(uri=record.uri, digest=record.revision, chunks=position + 1)])
 
 
 def test_a_document_that_becomes_unreadable_answers_as_it_was(project: Path, corpus: Path) -> None:

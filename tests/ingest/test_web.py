@@ -314,7 +314,7 @@ def test_redirects_are_followed_and_the_name_stays(site: Site) -> None:
 def test_a_page_that_never_ends_is_left(site: Site) -> None:
     site.answers["/a"] = Answer(body=b"so", drip=True)
     started = time.monotonic()
-    with pytest.raises(DocumentError, match="can't be reached: ReadTimeout"):
+    with pytest.raises(DocumentError, match=r"took longer than ingest\.web\.timeout_s"):
         listed(f"{site.url}/a", total_s=0.5)
     assert time.monotonic() - started < 2
 
@@ -323,7 +323,7 @@ def test_headers_that_never_end_are_left() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         place = f"http://127.0.0.1:{server.getsockname()[1]}/"
         started = time.monotonic()
-        with pytest.raises(DocumentError, match="can't be reached"):
+        with pytest.raises(DocumentError, match=r"ingest\.web\.total_s in all"):
             listed(place, timeout_s=0.3)
         assert time.monotonic() - started < 2
 
