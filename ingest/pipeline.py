@@ -66,7 +66,7 @@ def ingest(
         library = Library(settings, version)
         tally.index = library.name
         report = yield from _run([str(place) for place in places], library, anew, recorder, tally)
-    except (GeneratorExit, KeyboardInterrupt):
+    except (GeneratorExit, KeyboardInterrupt, SystemExit):
         _keep(settings, recorder, tally, "abandoned")
         raise
     except PlumbError as error:
