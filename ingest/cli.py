@@ -6,7 +6,7 @@ import sys
 import time
 from contextlib import redirect_stdout
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, TypeVar
 
 import typer
 
@@ -94,7 +94,24 @@ def _watch(places: Sequence[str], settings: Settings, engine: Engine, *, as_json
 
 
 def follow(events: Iterable[Event | End]) -> End:
-    """Draw a run as it goes on; what it ends with."""
+    """Draw a run as it goes on; what it ends with. SIGTERM ends it as Ctrl-C does, with a word."""
+    import signal
+
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        return _followed(events)
+    except SystemExit:
+        complain("ended by SIGTERM; what is finished stays, run it again to go on from there")
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(number: int, _frame: object) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+def _followed(events: Iterable[Event | End]) -> End:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 

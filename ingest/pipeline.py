@@ -76,7 +76,7 @@ def ingest(
         tally.index = library.name
         wish = _Wish(places=[str(place) for place in places], anew=anew, engine=engine)
         report = yield from _run(wish, library, recorder, tally)
-    except (GeneratorExit, KeyboardInterrupt):
+    except (GeneratorExit, KeyboardInterrupt, SystemExit):
         _keep(settings, recorder, tally, "abandoned")
         raise
     except PlumbError as error:
