@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from contextlib import redirect_stdout
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, TypeVar
 
 import typer
 
@@ -13,6 +15,7 @@ from rag.terminal import clean, complain, console, print_json
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from ingest.pipeline import Engine
     from ingest.plan import Plan
     from ingest.progress import Document, Report, Started, Waiting
     from rag.settings import Settings
@@ -31,10 +34,12 @@ def ingest(
         bool, typer.Option("--dry-run", help="Tell what would be done, how long it takes and what it costs.")
     ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Go on whenever something changes; Ctrl-C ends it.")] = False,
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option(help="'ray' spreads the work over a Ray cluster: see docs/scaling.md.")
+    ] = "local",
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Bring documents into the index: new, changed and vanished ones; the rest is skipped."""
-    from ingest.pipeline import ingest as run
     from ingest.plan import plan
     from rag.observe.ship import ship_detached
     from rag.settings import load_settings
@@ -45,20 +50,28 @@ def ingest(
         print_json(asdict(planned)) if as_json else _print_plan(planned)
         return
     if watch:
-        _watch(places, settings, as_json=as_json)
+        _watch(places, settings, engine, as_json=as_json)
         return
-    report = follow(run(places, settings=settings))
+    report = filled(places, settings, engine)
     print_json(asdict(report)) if as_json else print_report(report)
     ship_detached(settings)
     if report.failed:
         raise typer.Exit(1)
 
 
-def _watch(places: Sequence[str], settings: Settings, *, as_json: bool) -> None:
+def filled(places: Sequence[str], settings: Settings, engine: Engine, *, version: str = "") -> Report:
+    """Fill the index, or one of its versions, drawing how it goes on."""
+    from ingest.pipeline import ingest as run
+
+    # Ray tells of lost workers on the standard output, which is for the report.
+    with redirect_stdout(sys.stderr):
+        return follow(run(places, settings=settings, version=version, engine=engine))
+
+
+def _watch(places: Sequence[str], settings: Settings, engine: Engine, *, as_json: bool) -> None:
     """Fill the index at every change until Ctrl-C; what fails is told and tried again at the next one."""
     import threading
 
-    from ingest.pipeline import ingest as run
     from ingest.sources.watch import changes
     from rag.errors import ConfigError, PlumbError
     from rag.observe.ship import ship_detached
@@ -67,7 +80,7 @@ def _watch(places: Sequence[str], settings: Settings, *, as_json: bool) -> None:
     try:
         for _ in changes(places, settings=settings, stop=stop):
             try:
-                report = follow(run(places, settings=settings))
+                report = filled(places, settings, engine)
             except ConfigError:
                 raise
             except PlumbError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -29,7 +29,8 @@ def list_versions(as_json: Annotated[bool, typer.Option("--json", help="Print th
         console().print("There is no index yet. Fill it: plumb ingest PATH")
     for row in rows:
         mark = "live" if row["live"] else ""
-        made = f"{row['embed']}, {row['chunk_tokens']} tokens a chunk, {row['language']}, parser {row['parser']}"
+        size = f"{row['chunk_tokens']} tokens a chunk by {row['chunking']}"
+        made = f"{row['embed']}, {size}, {row['language']}, parser {row['parser']}"
         console().print(
             f"{row['name']:8} {mark:5} {row['documents']} documents, {row['chunks']} chunks  {clean(made)}",
             markup=False,
@@ -37,10 +38,12 @@ def list_versions(as_json: Annotated[bool, typer.Option("--json", help="Print th
 
 
 @app.command()
-def build(name: Annotated[str, typer.Argument(help="Name of the version; default: the next number.")] = "") -> None:
+def build(
+    name: Annotated[str, typer.Argument(help="Name of the version; default: the next number.")] = "",
+    engine: Annotated[Literal["local", "ray"], typer.Option(help="As for 'plumb ingest'.")] = "local",
+) -> None:
     """Fill a version with the documents of the live one, made as the settings say now; questions don't notice."""
-    from ingest.cli import follow, print_report
-    from ingest.pipeline import ingest
+    from ingest.cli import filled, print_report
     from rag.settings import load_settings
     from rag.versions import Versions
 
@@ -48,7 +51,7 @@ def build(name: Annotated[str, typer.Argument(help="Name of the version; default
     versions = Versions(settings)
     _check_name(name)
     chosen = name or _next(settings, versions)
-    report = follow(ingest(_sources(settings), settings=settings, version=chosen))
+    report = filled(_sources(settings), settings, engine, version=chosen)
     print_report(report)
     if chosen != versions.live():
         console().print(f"Compare:  plumb index compare QUESTIONS {versions.live()} {chosen}", markup=False)

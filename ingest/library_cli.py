@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -81,6 +83,25 @@ def chunks(uri: Uri, as_json: AsJson = False) -> None:
     for chunk in found:
         console().print(f"[{chunk.position}] {clean(chunk.place)}  {chunk.id}", markup=False, style="dim")
         console().print(clean(chunk.text) + "\n", markup=False)
+
+
+@app.command()
+def picture(
+    identifier: Annotated[str, typer.Argument(metavar="CHUNK", help="A chunk, by its id in 'plumb library chunks'.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The PNG file to write.")],
+) -> None:
+    """Draw the page of a chunk of a PDF or a picture, with the chunk marked."""
+    from ingest.picture import passage_picture
+    from rag.index import open_index
+
+    settings, _ = _opened()
+    store = open_index(settings).store
+    found = store.retrieve([identifier]) if _is_id(identifier) else []
+    store.close()
+    if not found:
+        raise _no_chunk(identifier)
+    output.write_bytes(passage_picture(found[0], settings=settings))
+    console().print(f"{clean(found[0].uri)}, {clean(found[0].place)} -> {clean(str(output))}", markup=False)
 
 
 @app.command()
@@ -182,6 +203,24 @@ def _unknown(uri: str) -> Exception:
         f"the index holds no document '{uri}'",
         expected="a name as 'plumb library list' shows it",
         remedy="check its spelling",
+    )
+
+
+def _is_id(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _no_chunk(identifier: str) -> Exception:
+    from rag.errors import InputError
+
+    return InputError(
+        f"the index holds no chunk '{identifier}'",
+        expected="an id as 'plumb library chunks' shows it",
+        remedy="copy it from there",
     )
 
 

@@ -7,7 +7,7 @@ the group before.
 from __future__ import annotations
 
 import logging
-import time
+import os
 from collections import Counter, deque
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,15 +17,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ingest.cache import VectorCache
+from ingest.cluster.gather import Complete, Done
 from ingest.isolate.messages import Part, Refused
 from ingest.library import Library
+from ingest.manifest import Failure
 from ingest.parse.formats import IMAGES
+from ingest.patience import RETRY_AFTER_S, patiently
 from ingest.progress import Document, Outcome, Progress, Report, Started, Waiting, counted
 from ingest.reading import Gone, Message, Reader, Same
 from ingest.sources import Item, Source, discover, ignored, open_sources, vanished
+from ingest.sources.places import KIND
 from ingest.writer import Writer
 from rag.embed import Matrix
-from rag.errors import ModelError, PlumbError, StoreError
+from rag.errors import PlumbError, StoreError
 from rag.index import Index, open_index
 from rag.observe.codec import without_content
 from rag.observe.record import Recorder
@@ -39,22 +43,27 @@ PIPELINE_VERSION = 6
 GROUP_CHUNKS = 512
 # Groups that wait to be written while the next is embedded.
 WAITING_GROUPS = 2
-# Pauses before an embedder that failed is asked again, where that can help.
-RETRY_AFTER_S = (1.0, 4.0)
 # Failures that a trace tells by name.
 TOLD_FAILURES = 100
+
+Engine = Literal["local", "ray"]
 
 log = logging.getLogger("plumbline")
 
 
 def ingest(
-    places: Sequence[str | Path], *, settings: Settings, version: str = "", anew: Collection[str] = ()
+    places: Sequence[str | Path],
+    *,
+    settings: Settings,
+    version: str = "",
+    anew: Collection[str] = (),
+    engine: Engine = "local",
 ) -> Iterator[Progress]:
     """Bring the documents of some places into the index: new, changed and vanished ones; the rest is left alone.
 
     A place is a file, a folder, a pattern of paths, a web page, a sitemap or a bucket. The index is its live version,
     or the one named, which need not be there yet. Documents named in `anew` are parsed and written again though they
-    did not change.
+    did not change. The engine 'ray' reads, cuts, embeds and stores on a Ray cluster, into a Qdrant server.
 
     A document that can't be read is reported and the run goes on. A changed one answers as it was until it is written
     whole. What was finished stays when the run is interrupted, and the next one goes on from there. One run at a time
@@ -65,7 +74,8 @@ def ingest(
     try:
         library = Library(settings, version)
         tally.index = library.name
-        report = yield from _run([str(place) for place in places], library, anew, recorder, tally)
+        wish = _Wish(places=[str(place) for place in places], anew=anew, engine=engine)
+        report = yield from _run(wish, library, recorder, tally)
     except (GeneratorExit, KeyboardInterrupt, SystemExit):
         _keep(settings, recorder, tally, "abandoned")
         raise
@@ -75,6 +85,23 @@ def ingest(
     # Here nothing is locked any more, and a caller who leaves with the report leaves nothing unfinished.
     _keep(settings, recorder, tally, "ok")
     yield report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wish:
+    """What a run is asked for."""
+
+    places: Sequence[str]
+    anew: Collection[str]
+    engine: Engine
+
+    @property
+    def there(self) -> list[str]:
+        """The places as they are called wherever they are read: a worker of a cluster stands in another folder."""
+        if self.engine == "local":
+            return list(self.places)
+        # abspath and not resolve(), which would follow links.
+        return [place if KIND.match(place) else os.path.abspath(place) for place in self.places]  # noqa: PTH100
 
 
 @dataclass(slots=True)
@@ -99,14 +126,16 @@ class _Tally:
         return {**counted(self.outcomes, self.chunks), "failures": failed}
 
 
-def _run(
-    places: Sequence[str], library: Library, anew: Collection[str], recorder: Recorder, tally: _Tally
-) -> Generator[Progress, None, Report]:
+def _run(wish: _Wish, library: Library, recorder: Recorder, tally: _Tally) -> Generator[Progress, None, Report]:
     settings = library.settings
-    sources = open_sources(places, settings=settings)
+    sources = open_sources(wish.there, settings=settings)
     with recorder.step("discover", "span"):
         items = discover(sources, known=library.places(), max_documents=settings.ingest.max_documents)
-    run = _Run(open_index(settings, version=library.version), library, recorder, anew)
+    if wish.engine == "ray":
+        from ingest.cluster.fill import require_shareable
+
+        require_shareable(settings, items)
+    run = _Run(open_index(settings, version=library.version), library, recorder, wish)
     yield Started(documents=len(items), version=library.version, differs=library.differs(PIPELINE_VERSION))
     if not library.turn.is_free():
         yield Waiting(at_most_s=settings.ingest.wait_s)
@@ -135,11 +164,11 @@ def missing_extras(failed: Mapping[str, int], left_out: Mapping[str, int]) -> di
 
 
 class _Run:
-    def __init__(self, index: Index, library: Library, recorder: Recorder, anew: Collection[str]) -> None:
+    def __init__(self, index: Index, library: Library, recorder: Recorder, wish: _Wish) -> None:
         self.index = index
         self.library = library
         self.recorder = recorder
-        self.anew = anew
+        self.wish = wish
         self.gone: list[str] = []
         self.embedded = 0
         self.cache = VectorCache.of(index.settings)
@@ -150,9 +179,12 @@ class _Run:
         with self.recorder.step("recover", "span"):
             self.writer.recover(max_compared=self.index.settings.ingest.max_compared_chunks)
         records, failures = dict(self.writer.records), self.library.manifest.failures()
-        reader = Reader(self.index, records=records, failures=failures, anew=self.anew)
+        reader = Reader(self.index, records=records, failures=failures, anew=self.wish.anew)
         with self.recorder.step("fill", "span") as step:
-            yield from self._filled(reader, items)
+            if self.wish.engine == "ray":
+                yield from self._filled_by_cluster(items, failures)
+            else:
+                yield from self._filled(reader, items)
             step.note({"embedded": self.embedded, "model": self.index.embedder.name})
         with self.recorder.step("remove", "span"):
             gone = [*vanished(sources, items, known=self.library.places()), *self.gone]
@@ -179,6 +211,44 @@ class _Run:
             for last in written:
                 yield from last.result()
 
+    def _filled_by_cluster(self, items: Sequence[Item], failures: Mapping[str, Failure]) -> Iterator[Document]:
+        """Workers stage the chunks; here documents are published when they are complete."""
+        from ingest.cluster.fill import fill
+        from ingest.cluster.messages import Work
+        from ingest.cluster.work import Order
+
+        known, anew = dict(self.writer.records), self.wish.anew
+        works = [
+            Work(item=i, known=known.get(i.uri), failure=failures.get(i.uri), is_anew=i.uri in anew) for i in items
+        ]
+        order = Order(
+            settings=self.index.settings, version=self.index.version, parser=PIPELINE_VERSION, code=code_version()
+        )
+        if works:
+            # Before the workers come: they would all make the collection.
+            self._make_version()
+            with closing(fill(order, works)) as filled:
+                for some in filled:
+                    yield from self._taken(some)
+        # Of refused documents parts may have been staged.
+        self.index.store.discard()
+
+    def _taken(self, some: Sequence[Done]) -> Iterator[Document]:
+        """What came from the cluster, into manifest and store."""
+        complete = [done for done in some if isinstance(done, Complete)]
+        self.embedded += sum(done.record.chunks for done in complete)
+        warnings = {done.record.uri: done.warnings for done in complete}
+        if complete:
+            yield from self.writer.publish([done.record for done in complete], warnings)
+        for done in some:
+            match done:
+                case Same(record=record):
+                    yield Document(uri=record.uri, outcome="unchanged", chunks=record.chunks)
+                case Gone(uri=uri):
+                    self.gone.append(uri)
+                case Refused():
+                    yield from self.writer.refuse(done)
+
     def _make_version(self) -> None:
         """Before the first chunk is written: a run that fails before leaves no empty version behind."""
         self.index.store.prepare()
@@ -186,14 +256,7 @@ class _Run:
 
     def _embed(self, group: Sequence[Part]) -> Matrix:
         texts = [chunk.indexed_text for part in group for chunk in part.chunks]
-        for pause_s in RETRY_AFTER_S:
-            try:
-                return self._vectors(texts)
-            except ModelError as error:
-                if not error.retryable:
-                    raise
-                time.sleep(pause_s)
-        return self._vectors(texts)
+        return patiently(lambda: self._vectors(texts), RETRY_AFTER_S)
 
     def _vectors(self, texts: Sequence[str]) -> Matrix:
         vectors, made = self.cache.embed(texts, self.index.embedder)

@@ -49,17 +49,17 @@ class Reader:
     ) -> None:
         """Nothing is read yet."""
         self._settings = index.settings
-        self._setup = Setup(settings=index.settings, max_tokens=chunk_limit(index))
+        self._setup = setup_of(index)
         self._records = records
         self._failures = failures
         self._anew = anew
 
     def messages(self, items: Sequence[Item]) -> Generator[Message, None, None]:
         """What comes of the documents, in no particular order; the parts of one come in order."""
-        return Feed(items, self._read, setup=self._setup, threads=self._settings.ingest.workers).messages()
+        return Feed(items, self.read, setup=self._setup, threads=self._settings.ingest.workers).messages()
 
-    def _read(self, item: Item, process: ParsingProcess) -> Iterator[Message]:
-        """Runs in a thread of the feed."""
+    def read(self, item: Item, process: ParsingProcess) -> Iterator[Message]:
+        """What comes of one document; called in the threads of a feed, or by a worker of a cluster."""
         job = Job(path=Path(), uri=item.uri, source=item.source)
         try:
             with item.fetch(self._settings.ingest.max_file_mb * 1_000_000) as path:
@@ -91,6 +91,11 @@ class Reader:
         if failure and failure.hash == content and not failure.retryable:
             return Refused(job=job, hash=content, reason=failure.reason)
         return Same(record=known) if known and known.hash == content else None
+
+
+def setup_of(index: Index) -> Setup:
+    """What a parsing process needs to know of an index."""
+    return Setup(settings=index.settings, max_tokens=chunk_limit(index))
 
 
 def chunk_limit(index: Index) -> int:

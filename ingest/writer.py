@@ -43,6 +43,8 @@ class Writer:
             else:
                 self._store.publish([], retired=[record.made])
                 self._manifest.abandon([record.uri])
+        # What workers of a cluster staged is noted nowhere.
+        self._store.discard()
         if not self._agree(max_compared):
             self._reconcile()
 
@@ -68,15 +70,22 @@ class Writer:
         return documents
 
     def _written(self, parts: Sequence[Part], vectors: Matrix) -> list[Document]:
-        chunks = [chunk for part in parts for chunk in part.chunks]
-        self._manifest.begin([self._record(part) for part in _latest(parts)])
-        self._store.stage([self._entry(chunk, row) for chunk, row in zip(chunks, vectors, strict=True)])
-        complete = [self._record(part) for part in parts if part.is_last]
+        self._manifest.begin([record_of(part) for part in _latest(parts)])
+        self._store.stage(entries(parts, vectors, self._lexical))
+        complete = [part for part in parts if part.is_last]
+        warnings = {part.job.uri: part.warnings for part in complete}
+        return self._published([record_of(part) for part in complete], warnings)
+
+    def publish(self, complete: Sequence[Record], warnings: Mapping[str, tuple[str, ...]]) -> list[Document]:
+        """Let documents answer that were staged by others, with the warnings of each."""
+        self._manifest.begin(complete)
+        return self._published(complete, warnings)
+
+    def _published(self, complete: Sequence[Record], warnings: Mapping[str, tuple[str, ...]]) -> list[Document]:
         old = [known for record in complete if (known := self.known(record.uri))]
         self._store.publish([record.made for record in complete], retired=[record.made for record in old])
         self._finish(complete)
         replaced = {record.uri for record in old}
-        warnings = {part.job.uri: part.warnings for part in parts if part.is_last}
         return [
             Document(
                 uri=record.uri,
@@ -113,22 +122,6 @@ class Writer:
         self._manifest.finish(records)
         self._records.update({record.uri: record for record in records})
 
-    def _record(self, part: Part) -> Record:
-        last = part.chunks[-1]
-        return Record(
-            uri=part.job.uri,
-            source=part.job.source,
-            title=last.title,
-            hash=part.hash,
-            revision=part.revision,
-            chunks=last.position + 1,
-            bytes=part.bytes,
-        )
-
-    def _entry(self, chunk: Chunk, row: Sequence[float]) -> Entry:
-        lexical = self._lexical.passage(chunk.indexed_text)
-        return Entry(chunk=chunk, vectors=Vectors(dense=tuple(map(float, row)), lexical=lexical))
-
     def _agree(self, max_compared: int) -> bool:
         expected, stored = sum(record.chunks for record in self._records.values()), self._store.count()
         if expected != stored or stored > max_compared:
@@ -151,6 +144,31 @@ class Writer:
         self._store.publish([], retired=[Revision(uri=u, digest=d, chunks=highest[(u, d)]) for u, d in strange])
         self._manifest.remove(lost)
         self._records = {uri: record for uri, record in self._records.items() if uri not in set(lost)}
+
+
+def record_of(part: Part) -> Record:
+    """The document as far as it goes with this part."""
+    last = part.chunks[-1]
+    return Record(
+        uri=part.job.uri,
+        source=part.job.source,
+        title=last.title,
+        hash=part.hash,
+        revision=part.revision,
+        chunks=last.position + 1,
+        bytes=part.bytes,
+    )
+
+
+def entries(parts: Sequence[Part], vectors: Matrix, lexical: Lexical) -> list[Entry]:
+    """The chunks of some parts as they are stored, `vectors` holding a row a chunk."""
+    chunks = [chunk for part in parts for chunk in part.chunks]
+    return [_entry(chunk, row, lexical) for chunk, row in zip(chunks, vectors, strict=True)]
+
+
+def _entry(chunk: Chunk, row: Sequence[float], lexical: Lexical) -> Entry:
+    words = lexical.passage(chunk.indexed_text)
+    return Entry(chunk=chunk, vectors=Vectors(dense=tuple(map(float, row)), lexical=words))
 
 
 def _sum(ids: Iterable[str]) -> int:

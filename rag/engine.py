@@ -19,6 +19,7 @@ from rag.llm.protocol import Sampling, complete
 from rag.observe.codec import without_content
 from rag.observe.record import Recorder
 from rag.observe.spool import open_spool
+from rag.parents import widened
 from rag.prompts import Prompt, load_prompt
 from rag.reply import YES_NO, Reply, answerable
 from rag.search import Searcher, check_question, standing_alone
@@ -202,6 +203,7 @@ class Engine:
         """What of the hits the model gets to read."""
         options, embedder = self.settings.context, self.searcher.index.embedder
         with recorder.step("context", "span") as step:
+            hits = widened(hits, self.searcher.index.store)
             if options.passages == "whole":
                 passages = whole(hits, budget_tokens=options.budget_tokens, count=embedder.count)
             else:

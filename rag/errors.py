@@ -6,6 +6,7 @@ PlumbError
 ├── InputError         a question, file or dataset can't be used     the user mends it; exit code 2
 ├── DocumentError      one document can't be read                    the run goes on without it
 ├── StoreError         the vector store refused or can't be reached
+├── ClusterError       the Ray cluster failed or can't be reached
 ├── WeightsError       a model file is missing or not the one meant
 ├── DeliveryError      a trace could not be delivered                `permanent` says if trying again is in vain
 └── ModelError         a model server failed                         `retryable` says if trying again can help
@@ -47,6 +48,10 @@ class DocumentError(PlumbError):
 
 class StoreError(PlumbError):
     """The vector store refused the operation or can't be reached."""
+
+
+class ClusterError(PlumbError):
+    """The Ray cluster that fills an index failed or can't be reached."""
 
 
 class WeightsError(PlumbError):

@@ -36,7 +36,12 @@ def open_index(settings: Settings, *, version: str = "") -> Index:
     versions = Versions(settings)
     name = version or versions.live() or FIRST
     recipe = versions.recipe(name)
-    made = recipe.applied(settings) if recipe else settings
-    embedder = make_embedder(made)
-    store = open_store(made, version=name, embedder=embedder)
-    return Index(version=name, settings=made, store=store, embedder=embedder, lexical=Lexical(made.retrieve.language))
+    return made_index(recipe.applied(settings) if recipe else settings, version=name)
+
+
+def made_index(settings: Settings, *, version: str) -> Index:
+    """The version of this name, `settings` being those it was made with."""
+    embedder = make_embedder(settings)
+    store = open_store(settings, version=version, embedder=embedder)
+    lexical = Lexical(settings.retrieve.language)
+    return Index(version=version, settings=settings, store=store, embedder=embedder, lexical=lexical)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -28,10 +30,52 @@ class Web(Section):
     retry_after_s: float = Field(30.0, ge=0, description="longest wait that a server may ask for before a retry")
 
 
+class Server(Section):
+    """How a Qdrant server keeps a collection.
+
+    The two of searching, `rescore` and `oversampling`, hold at once; the others when a version of the index is made.
+    """
+
+    shard_number: int = Field(0, ge=0, description="shards of a collection; 0 leaves it to the server")
+    replication_factor: int = Field(0, ge=0, description="copies of each shard; 0 leaves it to the server")
+    write_consistency_factor: int = Field(
+        0, ge=0, description="copies that must have a write before it counts as done; 0 leaves it to the server"
+    )
+    vectors_on_disk: bool = Field(False, description="dense vectors on disk, the system's cache in front of them")
+    lexical_on_disk: bool = Field(False, description="the index of the words on disk")
+    payload_on_disk: bool = Field(True, description="texts and names of the chunks on disk")
+    hnsw_on_disk: bool = Field(False, description="the search graph on disk")
+    hnsw_m: int = Field(0, ge=0, description="links of a chunk in the search graph; 0 leaves it to the server")
+    hnsw_ef_construct: int = Field(0, ge=0, description="care in building the graph; 0 leaves it to the server")
+    quantization: Literal["none", "int8", "binary"] = Field(
+        "none", description="small copies of the vectors to search in: 'int8' a quarter, 'binary' a 32nd of their size"
+    )
+    quantized_in_ram: bool = Field(True, description="these copies stay in memory, whatever else is on disk")
+    rescore: bool = Field(True, description="what the copies find is scored anew with the full vectors")
+    oversampling: float = Field(2.0, ge=1, description="so many times the wanted chunks are scored anew")
+
+
+class Ray(Section):
+    """The cluster of 'plumb ingest --engine ray'."""
+
+    address: str = Field(
+        "", description="address of the cluster's head; default: RAY_ADDRESS, else a Ray of its own on this machine"
+    )
+    timeout_s: float = Field(10.0, gt=0, description="longest wait for the head to take a connection")
+    parsers: int = Field(
+        0, ge=0, description="most processes that parse and cut; 0 takes the CPUs that embedders leave"
+    )
+    embedders: int = Field(0, ge=0, description="processes that embed and store; 0 means one a node")
+
+
 class Ingest(Section):
     """How documents become chunks."""
 
     chunk_tokens: int = Field(160, ge=32, description="longest chunk, counted with the embedder's tokenizer")
+    chunking: Literal["title", "sentence", "semantic", "parent"] = Field(
+        "title", description="how documents are cut into chunks; docs/chunking.md compares them"
+    )
+    parent_tokens: int = Field(400, ge=32, description="longest parent of the chunking 'parent', which the model reads")
     max_file_mb: int = Field(500, ge=1, description="larger files are refused")
     max_unpacked_mb: int = Field(200, ge=1, description="office files and archives that unpack to more are refused")
     max_archive_files: int = Field(10_000, ge=1, description="archives with more files in them are refused")
@@ -54,3 +98,4 @@ class Ingest(Section):
         300.0, gt=0, description="while watching, places are looked at after this time even without a sign of change"
     )
     web: Web = Web()
+    ray: Ray = Ray()

@@ -21,7 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings.exceptions import SettingsError
 
 from rag.errors import ConfigError
-from rag.sections import Ingest, Section
+from rag.sections import Ingest, Section, Server
 
 CONFIG_NAME = "plumbline.toml"
 ENV_PREFIX = "PLUMB_"
@@ -98,6 +98,7 @@ class StoreSettings(Section):
     min_free_mb: int = Field(
         100, ge=0, description="the embedded store writes nothing where its disk has less free space"
     )
+    server: Server = Server()
 
 
 class Retrieve(Section):

@@ -10,6 +10,8 @@ from typing import Any, Literal
 Role = Literal["system", "user", "assistant"]
 StepKind = Literal["chain", "retriever", "embedding", "generation", "evaluator", "span"]
 Support = Literal["supported", "partly", "unsupported"]
+# A place on a page as it is shown: left, bottom, right, top, in points from its lower left corner.
+Box = tuple[float, float, float, float]
 
 _CHUNKS = uuid.UUID("6f0c1a52-9c1e-5d0b-8f57-3d4f2a1b7c90")
 
@@ -29,7 +31,9 @@ class Chunk:
     """A passage of a document, small enough for the embedder's window.
 
     `id` is a UUID derived from document, revision and position (`chunk_id`). `page` counts from 1 and is None where the
-    format has no pages. `position` is the chunk's place in its document, from 0.
+    format has no pages. `position` is the chunk's place in its document, from 0. `parent` are the positions of the
+    first and the last chunk of the larger passage that this one was cut out of; None where there is none. `boxes` are
+    the places of its text on the page, where the format has places.
     """
 
     id: str
@@ -40,6 +44,8 @@ class Chunk:
     position: int
     text: str
     revision: str
+    parent: tuple[int, int] | None = None
+    boxes: tuple[Box, ...] = ()
 
     @property
     def place(self) -> str:
@@ -55,6 +61,14 @@ class Chunk:
     def indexed_text(self) -> str:
         """The text that is embedded and searched: the label, then the passage."""
         return f"{self.label}\n{self.text}" if self.label else self.text
+
+
+def chunk_from(fields: Mapping[str, Any]) -> Chunk:
+    """A chunk whose tuples became lists on their way; raises KeyError or TypeError for anything else."""
+    parent = fields.get("parent")
+    boxes = tuple(tuple(box) for box in fields.get("boxes", ()))
+    headings, parent = tuple(fields["headings"]), tuple(parent) if parent else None
+    return Chunk(**{**fields, "headings": headings, "parent": parent, "boxes": boxes})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,13 @@ from rag.settings import Settings, secret
 
 FIRST = "v1"
 # The settings that a recipe fixes, and the tables they stand in: one of each.
-_SECTIONS = {"embed": "roles", "chunk_tokens": "ingest", "language": "retrieve"}
+_SECTIONS = {
+    "embed": "roles",
+    "chunking": "ingest",
+    "chunk_tokens": "ingest",
+    "parent_tokens": "ingest",
+    "language": "retrieve",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +37,9 @@ class Recipe:
     """What a version was made with; `parser` is the number of the parsing and cutting code."""
 
     embed: str
+    chunking: str = "title"
     chunk_tokens: int
+    parent_tokens: int = 400
     language: str
     parser: int
     made_at: float
@@ -52,9 +60,8 @@ class Recipe:
 
     def differences(self, wanted: Recipe) -> tuple[str, ...]:
         """What another recipe makes otherwise, in words."""
-        pairs = [
-            (f"{section}.{name}", getattr(self, name), getattr(wanted, name)) for name, section in _SECTIONS.items()
-        ]
+        matters = [n for n in _SECTIONS if n != "parent_tokens" or "parent" in (self.chunking, wanted.chunking)]
+        pairs = [(f"{_SECTIONS[n]}.{n}", getattr(self, n), getattr(wanted, n)) for n in matters]
         told = [f"{key} {old}, now {new}" for key, old, new in pairs if old != new]
         return (*told, *(["an older parser"] if self.parser < wanted.parser else []))
 

@@ -17,6 +17,7 @@ from ui.conversation import Exchange, exchanges, keep, session_id, turns
 from ui.details import draw_details, steps_of
 from ui.evidence import anchor, closest_html, sources_html, verdict_html
 from ui.markup import answer_html, literal
+from ui.page_picture import draw_page_pictures
 from ui.rating import draw_rating
 
 STAGES = {
@@ -103,6 +104,7 @@ def _draw_answer(engine: Engine, exchange: Exchange, answer: Answer) -> None:
         markers = {citation.marker for citation in answer.citations}
         st.html(answer_html(answer.text, markers=markers, anchor=anchor(answer)))
         st.html(verdict_html(answer) + sources_html(answer))
+        draw_page_pictures(answer, engine.settings)
     if engine.settings.trace.enabled:
         draw_rating(engine, answer.trace_id)
     draw_details(answer, exchange.steps)

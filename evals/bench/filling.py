@@ -14,8 +14,9 @@ from pathlib import Path
 
 from evals.bench.cold import run_plumb
 from evals.bench.figures import Line, Measured, Note
+from evals.bench.packs import found_pack, skipped
 from evals.bench.project import new_project
-from evals.bench.scifact import PACK, data_folder, unpack
+from evals.bench.scifact import PACK, unpack
 from rag.index import open_index
 from rag.settings import Settings
 
@@ -28,9 +29,9 @@ PEER_DOCUMENTS = 300
 
 def measure(*, limit: int | None = None) -> Iterator[Line]:
     """The whole run over embedding the same chunks alone; documents a second over LlamaIndex; the second run."""
-    pack = data_folder() / PACK
-    if not pack.is_file():
-        yield Note(text=f"skipped: no {PACK} in the folder of PLUMB_TEST_DATA (default ../shared/data)")
+    pack = found_pack(PACK)
+    if pack is None:
+        yield skipped(PACK)
         return
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "project"

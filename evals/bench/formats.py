@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from evals.bench.figures import Line, Measured, Note
-from evals.bench.scifact import data_folder
+from evals.bench.packs import found_pack, skipped
 from ingest.isolate.messages import Job, Part, Refused, Setup
 from ingest.isolate.process import ParsingProcess
 from rag.sections import Ingest
@@ -38,9 +38,9 @@ _LICENCE = "LICENSE"
 
 def measure(*, limit: int | None = None) -> Iterator[Line]:
     """What became of the documents of each format, at most `limit` a format; the mean word recall against the bars."""
-    pack = data_folder() / PACK
-    if not pack.is_file():
-        yield Note(text=f"skipped: no {PACK} in the folder of PLUMB_TEST_DATA (default ../shared/data)")
+    pack = found_pack(PACK)
+    if pack is None:
+        yield skipped(PACK)
         return
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(pack) as archive:

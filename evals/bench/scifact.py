@@ -11,7 +11,6 @@ import gzip
 import hashlib
 import io
 import math
-import os
 import shutil
 import tarfile
 import tempfile
@@ -23,6 +22,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from evals.bench.figures import Line, Measured, Note
+from evals.bench.packs import found_pack, skipped
 from evals.bench.project import REPOSITORY, new_project
 from ingest.pipeline import ingest
 from ingest.progress import Report
@@ -51,9 +51,9 @@ class Collection:
 
 def measure(*, limit: int | None = None) -> Iterator[Line]:
     """nDCG@10 of `Searcher.search` against the bar, and against each leg alone; a document counts by its best chunk."""
-    pack = data_folder() / PACK
-    if not pack.is_file():
-        yield Note(text=f"skipped: no {PACK} in the folder of PLUMB_TEST_DATA (default ../shared/data)")
+    pack = found_pack(PACK)
+    if pack is None:
+        yield skipped(PACK)
         return
     yield Note(text="embeds 5,183 abstracts the first time, and again when the code that fills an index has changed")
     settings = new_project(_cache(pack))
@@ -63,11 +63,6 @@ def measure(*, limit: int | None = None) -> Iterator[Line]:
     report = next(event for event in filled if isinstance(event, Report))
     yield Note(text=f"{report.total_chunks} chunks; {report.chunks} embedded now, the others kept from an earlier run")
     yield from _compare(Searcher.from_settings(settings), collection, limit=limit)
-
-
-def data_folder() -> Path:
-    """Where the test collections are: PLUMB_TEST_DATA, or ../shared/data beside the repository."""
-    return Path(os.environ.get("PLUMB_TEST_DATA") or REPOSITORY.parent / "shared" / "data")
 
 
 def ndcg(ranked: Sequence[str], relevant: Relevance, *, depth: int = DEPTH) -> float:

@@ -1,5 +1,28 @@
 """Elements become chunks that fit the embedder's window."""
 
-from ingest.chunk.title import chunk
+from __future__ import annotations
 
-__all__ = ["chunk"]
+from collections.abc import Callable
+
+from ingest.chunk.chunk import Cut, chunk
+from rag.embed import make_embedder
+from rag.settings import Settings
+
+__all__ = ["Cut", "chunk", "make_cut"]
+
+
+def make_cut(settings: Settings, *, max_tokens: int, count: Callable[[str], int]) -> Cut:
+    """How `ingest.chunking` says documents are cut. Raises what `make_embedder` raises, for 'semantic'."""
+    match settings.ingest.chunking:
+        case "title":
+            return Cut(max_tokens=max_tokens, count=count)
+        case "sentence":
+            from ingest.chunk import sentence
+
+            return Cut(max_tokens=max_tokens, count=count, split=sentence.split(count))
+        case "semantic":
+            from ingest.chunk import semantic
+
+            return Cut(max_tokens=max_tokens, count=count, split=semantic.split(make_embedder(settings)))
+        case "parent":
+            return Cut(max_tokens=max_tokens, count=count, parent_tokens=settings.ingest.parent_tokens)

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from ingest.parse import Element
 from rag.sentences import sentences
+from rag.types import Box
 
 _LEAD_CHARS = 200
 _WORDS_IN_A_RUN = 8  # counted together, for speed
@@ -18,13 +19,15 @@ _WORDS_IN_A_RUN = 8  # counted together, for speed
 class Piece:
     """Text that stays together where it fits; `before` stands between it and a piece before it.
 
-    `parts` are the elements of a group; a piece without parts is taken apart by its own text.
+    `parts` are the elements of a group; a piece without parts is taken apart by its own text. `boxes` are the places of
+    the elements it comes from.
     """
 
     text: str
     page: int | None
     before: str = "\n"
     parts: tuple[Piece, ...] = ()
+    boxes: tuple[Box, ...] = ()
 
 
 def grouped(elements: Sequence[Element]) -> Iterator[Piece]:
@@ -34,7 +37,8 @@ def grouped(elements: Sequence[Element]) -> Iterator[Piece]:
         if leads and leads[-1].page != element.page:
             yield _group(leads)
             leads = []
-        leads.append(Piece(text=element.text.strip(), page=element.page))
+        boxes = (element.box,) if element.box else ()
+        leads.append(Piece(text=element.text.strip(), page=element.page, boxes=boxes))
         if not _leads_in(element):
             yield _group(leads)
             leads = []
@@ -62,7 +66,8 @@ def _group(pieces: Sequence[Piece]) -> Piece:
     if len(pieces) == 1:
         return pieces[0]
     text = "\n".join(piece.text for piece in pieces)
-    return Piece(text=text, page=pieces[0].page, parts=tuple(pieces))
+    boxes = tuple(box for piece in pieces for box in piece.boxes)
+    return Piece(text=text, page=pieces[0].page, parts=tuple(pieces), boxes=boxes)
 
 
 def _ungrouped(parts: tuple[Piece, ...]) -> tuple[Piece, ...]:
@@ -78,7 +83,7 @@ def _cut(piece: Piece, spans: Sequence[tuple[int, int]]) -> tuple[Piece, ...]:
     betweens = (piece.text[end:begin] for (_, end), (begin, _) in pairwise(spans))
     befores = [piece.before, *("\n" if "\n" in between else " " if between else "" for between in betweens)]
     return tuple(
-        Piece(text=piece.text[begin:end], page=piece.page, before=before)
+        replace(piece, text=piece.text[begin:end], before=before)
         for (begin, end), before in zip(spans, befores, strict=True)
     )
 

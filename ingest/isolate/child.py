@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 
-from ingest.chunk import chunk
+from ingest.chunk import Cut, chunk, make_cut
 from ingest.content_hash import of_bytes
-from ingest.isolate.messages import READY, Job, Part, Refused, Setup, packed
+from ingest.isolate.messages import READY, Drawing, Job, Part, Refused, Setup, packed
 from ingest.parse import Options, parse
 from ingest.parse.encoding import storable
 from ingest.parse.ocr import NeedsOcr
+from ingest.parse.picture import page_picture
 from ingest.sources.content import read
 from rag.embed import make_counter
-from rag.errors import DocumentError
+from rag.errors import DocumentError, ModelError
 from rag.types import Chunk
 
 PART_CHUNKS = 64
@@ -39,17 +40,20 @@ def main() -> None:
     with Connection(int(sys.argv[1])) as connection:
         try:
             setup: Setup = connection.recv()
-            count = make_counter(setup.settings)
+            cut = make_cut(setup.settings, max_tokens=setup.max_tokens, count=make_counter(setup.settings))
             connection.send_bytes(READY)
             while True:
-                job: Job = connection.recv()
-                for message in _messages(job, setup, count):
-                    connection.send_bytes(packed(message))
+                match connection.recv():
+                    case Drawing() as wanted:
+                        connection.send_bytes(_drawn(wanted, setup))
+                    case Job() as job:
+                        for message in _messages(job, setup, cut):
+                            connection.send_bytes(packed(message))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             return
 
 
-def _messages(job: Job, setup: Setup, count: Callable[[str], int]) -> Iterator[Part | Refused]:
+def _messages(job: Job, setup: Setup, cut: Cut) -> Iterator[Part | Refused]:
     content = ""
     _WARNINGS.clear()
     try:
@@ -57,7 +61,7 @@ def _messages(job: Job, setup: Setup, count: Callable[[str], int]) -> Iterator[P
         content = of_bytes(data)
         revision = _revision(content, job.known_revision)
         parsed = parse(job.path, data, options=Options.from_settings(setup.settings.ingest))
-        chunks = chunk(parsed, uri=job.uri, revision=revision, max_tokens=setup.max_tokens, count=count)
+        chunks = chunk(parsed, uri=job.uri, revision=revision, cut=cut)
         for some, is_last in _in_parts(chunks):
             if not some:
                 raise DocumentError(f"{job.uri} holds no text", expected="a document with text", remedy="remove it")
@@ -72,6 +76,19 @@ def _messages(job: Job, setup: Setup, count: Callable[[str], int]) -> Iterator[P
             )
     except DocumentError as error:
         yield _refused(job, content, error)
+    except ModelError as error:
+        # The chunking 'semantic' asks the embedder.
+        yield Refused(job=job, hash=content, reason=str(error), retryable=True)
+
+
+def _drawn(wanted: Drawing, setup: Setup) -> bytes:
+    """A PNG, or why there is none."""
+    limits = setup.settings.ingest
+    try:
+        data = read(wanted.path, wanted.uri, limits.max_file_mb * 1_000_000)
+        return page_picture(data, wanted.page, wanted.boxes, options=Options.from_settings(limits))
+    except DocumentError as error:
+        return str(error).encode()
 
 
 def _revision(content: str, known: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.settings import Settings
-from rag.types import Chunk
+from rag.types import Box, Chunk, chunk_from
 
 # The first message of a child.
 READY = b"ready"
@@ -34,6 +34,16 @@ class Job:
     uri: str
     source: str
     known_revision: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """A page of a document to be drawn, with places on it marked."""
+
+    path: Path
+    uri: str
+    page: int
+    boxes: tuple[Box, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,5 +95,5 @@ def unpacked(data: bytes, job: Job) -> Part | Refused:
     told = json.loads(data)
     if "reason" in told:
         return Refused(job=job, **told)
-    chunks = tuple(Chunk(**{**chunk, "headings": tuple(chunk["headings"])}) for chunk in told.pop("chunks"))
+    chunks = tuple(map(chunk_from, told.pop("chunks")))
     return Part(job=job, chunks=chunks, warnings=tuple(told.pop("warnings")), **told)

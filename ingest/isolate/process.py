@@ -13,8 +13,10 @@ from multiprocessing.connection import Connection
 import psutil
 
 from ingest import content_hash
-from ingest.isolate.messages import READY, Job, Part, Refused, Setup, unpacked
+from ingest.isolate.messages import READY, Drawing, Job, Part, Refused, Setup, unpacked
+from rag.errors import DocumentError
 
+_PNG = b"\x89PNG"
 _MESSAGE_BYTES = 50_000_000
 _LOOK_S = 0.05  # how often the memory of the process is looked at
 _START_S = 120.0  # a busy machine takes its time to load the modules
@@ -36,7 +38,8 @@ class ParsingProcess:
             connection = self._started()
             connection.send(job)
             while True:
-                message = self._received(connection, job)
+                answer = self._awaited(connection, job)
+                message = answer if isinstance(answer, Refused) else unpacked(answer, job)
                 yield message
                 if isinstance(message, Refused) or message.is_last:
                     self._retire()
@@ -46,6 +49,21 @@ class ParsingProcess:
         except GeneratorExit:
             self.close()
             raise
+
+    def drawn(self, wanted: Drawing) -> bytes:
+        """A page of a document as a PNG. Raises DocumentError for what can't be drawn, and for what breaks a limit."""
+        job = Job(path=wanted.path, uri=wanted.uri, source="")
+        try:
+            connection = self._started()
+            connection.send(wanted)
+            answer = self._awaited(connection, job)
+        except (EOFError, OSError):
+            answer = self._crashed(job)
+        if isinstance(answer, Refused):
+            raise DocumentError(answer.reason)
+        if not answer.startswith(_PNG):
+            raise DocumentError(answer.decode(errors="replace"))
+        return answer
 
     def start(self) -> None:
         """Start the process before the first document; raises OSError when that fails."""
@@ -65,11 +83,11 @@ class ParsingProcess:
             self._process.wait()
         self._process = self._connection = None
 
-    def _received(self, connection: Connection, job: Job) -> Part | Refused:
+    def _awaited(self, connection: Connection, job: Job) -> bytes | Refused:
         end = time.monotonic() + self._limits.parse_timeout_s
         while time.monotonic() < end:
             if connection.poll(_LOOK_S):
-                return unpacked(connection.recv_bytes(_MESSAGE_BYTES), job)
+                return connection.recv_bytes(_MESSAGE_BYTES)
             if self._memory_mb() > self._limits.parse_memory_mb:
                 limit = f"ingest.parse_memory_mb = {self._limits.parse_memory_mb}"
                 return self._broken(job, f"needs more memory than {limit}; split it, or raise the limit")

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from ingest.parse.elements import Box
 from ingest.parse.fragments import MOST_PIECES, Fragment, box_of, joined_lines, side_by_side
+from rag.types import Box
 
 # The lines of a cell, from top to bottom, and the cells of a row, from left to right.
 Cell = tuple[Fragment, ...]

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from rag.types import Box
+
 Kind = Literal["title", "text", "list", "table", "code"]
-# Left, bottom, right, top.
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

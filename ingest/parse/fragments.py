@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ingest.parse.elements import Box
+from rag.types import Box
 
 # On a page with more of them no tables and columns are looked for: that takes the square of their number.
 MOST_PIECES = 4000

@@ -12,11 +12,12 @@ from itertools import chain, groupby, islice, pairwise
 from typing import Literal
 
 from ingest.parse.columns import Grid, with_grids
-from ingest.parse.elements import Box, Element
+from ingest.parse.elements import Element
 from ingest.parse.fragments import Fragment, box_of, joined_lines
 from ingest.parse.style import LARGER, Running, body_height, heading_sizes, running_lines, usual_gap
 from ingest.parse.tables import table_text
 from ingest.parse.text import BULLET
+from rag.types import Box
 
 _HEADING_CHARS = 200
 _BOLD_CHARS = 100  # a longer bold line is part of a paragraph

@@ -28,9 +28,9 @@ def shown(name: str) -> str:
 
 
 def below(elements: Iterable[Element], *, levels: int = _LEVEL) -> Iterator[Element]:
-    """The elements with their headings so many levels down."""
+    """The elements with their headings so many levels down, without places: those are on pages of the packed file."""
     for element in elements:
-        yield replace(element, level=element.level + levels) if element.kind == "title" else element
+        yield replace(element, level=element.level + levels * (element.kind == "title"), box=None)
 
 
 def packed_elements(name: str, data: bytes, inner: Inner) -> Iterator[Element]:

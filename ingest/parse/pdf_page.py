@@ -11,10 +11,10 @@ from itertools import accumulate, groupby, islice, pairwise
 from statistics import median
 from typing import Any
 
-from ingest.parse.elements import Box
 from ingest.parse.fragments import Fragment, enclosing, side_by_side
 from ingest.parse.reading import in_reading_order
 from rag.errors import DocumentError
+from rag.types import Box
 
 _SPACES = frozenset(map(ord, "\0\t\n\r\v\f \u00a0\u2002\u2003\u2009\u202f"))
 _LINE_ENDS = frozenset(map(ord, "\n\r"))

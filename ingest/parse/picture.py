@@ -6,11 +6,11 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ingest.parse.elements import Box
 from ingest.parse.image import frame, opened_image, pages_of
 from ingest.parse.options import DEFAULTS, Options
 from ingest.parse.pdf import PDFIUM, opened, rendered
 from rag.errors import DocumentError
+from rag.types import Box
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _LONGEST_SIDE = 2000  # pixels
 _SCALE = 2.0  # pixels a point
 _MARK = (255, 200, 0, 70)
+_EDGE = (190, 190, 190, 255)
 _RIM = (220, 120, 0, 255)
 
 
@@ -64,6 +65,8 @@ def _marked(picture: Image, boxes: Sequence[Box], scale: float) -> Image:
 
     marks = Image.new("RGBA", picture.size)
     draw = ImageDraw.Draw(marks)
+    # A white page on a white background would have no edge.
+    draw.rectangle((0, 0, picture.width - 1, picture.height - 1), outline=_EDGE)
     for left, bottom, right, top in boxes:
         corners = (left * scale, picture.height - top * scale, right * scale, picture.height - bottom * scale)
         draw.rectangle(corners, fill=_MARK, outline=_RIM, width=2)

@@ -9,7 +9,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -108,6 +108,18 @@ class EdgeStore:
         with self._turn() as opened:
             self._hide(opened, opened.hidden.switched(new, retired))
         self._delete_retired()
+
+    def discard(self) -> None:
+        """Forget what is staged."""
+        if not self._exists():
+            return
+        with self._turn() as opened:
+            if opened.hidden.staged:
+                staged = qdrant.MatchAny(any=sorted(opened.hidden.staged))
+                chosen = qdrant.Filter(must=[qdrant.FieldCondition(key=MARK, match=staged)])
+                opened.shard.update(qdrant.UpdateOperation.delete_points_by_filter(chosen))
+                opened.shard.flush()
+                self._hide(opened, replace(opened.hidden, staged=frozenset()))
 
     def retrieve(self, ids: Sequence[str]) -> list[Chunk]:
         """Those of these chunks that searches find."""

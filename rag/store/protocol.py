@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from rag.errors import StoreError
-from rag.types import Chunk, Revision, Vectors
+from rag.types import Chunk, Revision, Vectors, chunk_from
 
 LEXICAL = "bm25"
 # The field of a stored chunk that is the store's own: what searches find is decided by it.
@@ -47,6 +47,9 @@ class Store(Protocol):
         error; so this also removes documents, and what was staged in vain.
         """
 
+    def discard(self) -> None:
+        """Forget whatever is staged and was not published."""
+
     def retrieve(self, ids: Sequence[str]) -> list[Chunk]:
         """Those of these chunks that searches find, in no particular order."""
 
@@ -70,14 +73,16 @@ def to_payload(chunk: Chunk, *, mark: str) -> dict[str, Any]:
     """The chunk as a payload with the store's mark; its id is the point's id and not repeated."""
     payload = asdict(chunk)
     del payload["id"]
-    return {**payload, "headings": list(chunk.headings), MARK: mark}
+    parent = list(chunk.parent) if chunk.parent else None
+    boxes = [list(box) for box in chunk.boxes]
+    return {**payload, "headings": list(chunk.headings), "parent": parent, "boxes": boxes, MARK: mark}
 
 
 def to_chunk(point_id: object, payload: Mapping[str, Any]) -> Chunk:
     """The chunk that `to_payload` stored; raises StoreError for anything else."""
     try:
         fields = {name: value for name, value in payload.items() if name != MARK}
-        return Chunk(id=str(point_id), **{**fields, "headings": tuple(fields["headings"])})
+        return chunk_from({**fields, "id": str(point_id)})
     except (KeyError, TypeError) as error:
         raise StoreError(
             f"the stored chunk {point_id} can't be read: {error}",

@@ -13,7 +13,9 @@ from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ApiException
 
 from rag.errors import ConfigError, StoreError
+from rag.sections import Server
 from rag.settings import redact_url
+from rag.store.collection import create, search_params
 from rag.store.protocol import (
     LEXICAL,
     MARK,
@@ -32,6 +34,7 @@ PAGE, PAGE_IDS = 1000, 10_000
 STAGED, LIVE = "staged", "live"
 # The server refuses a request of more than 32 MB, and a point of a wide embedder takes up to 70 kB as JSON.
 WRITE_POINTS = 256
+DEFAULTS = Server()
 
 
 def connect(url: str, *, api_key: str, timeout_s: float) -> QdrantClient:
@@ -97,14 +100,17 @@ class Alias:
 class ServerStore:
     """A Store in a collection of a Qdrant server. The dense vector bears its embedder's name."""
 
-    def __init__(self, client: QdrantClient, collection: str, *, embedder: str, dimension: int) -> None:
-        """Name the collection; it is made at the first write."""
+    def __init__(
+        self, client: QdrantClient, collection: str, *, embedder: str, dimension: int, options: Server = DEFAULTS
+    ) -> None:
+        """Name the collection; it is made at the first write, as `options` say."""
         self._client = client
         self._collection = collection
         self._embedder = embedder
         # The server takes no colon and no slash in the name of a vector.
         self._dense = quote(embedder, safe="")
         self._dimension = dimension
+        self._options = options
         self._known = False
 
     def prepare(self) -> None:
@@ -114,13 +120,23 @@ class ServerStore:
 
     def stage(self, entries: Sequence[Entry]) -> None:
         """Write chunks that no search finds yet, durable on return."""
+        self._stage(entries, replace=None)
+
+    def restage(self, entries: Sequence[Entry]) -> None:
+        """As `stage`, but a chunk that searches find stays as it is: an earlier try, given up for lost, may come late.
+
+        Needs Qdrant 1.16; an older server replaces the chunk.
+        """
+        self._stage(entries, replace=_STAGED)
+
+    def _stage(self, entries: Sequence[Entry], *, replace: models.Filter | None) -> None:
         if not entries:
             return
         with translated():
             self._ensure()
             for start in range(0, len(entries), WRITE_POINTS):
                 points = [self._point(entry) for entry in entries[start : start + WRITE_POINTS]]
-                self._client.upsert(self._collection, points, wait=True)
+                self._client.upsert(self._collection, points, wait=True, update_filter=replace)
 
     def publish(self, new: Sequence[Revision], *, retired: Sequence[Revision] = ()) -> None:
         """Let searches find `new` and forget `retired`: one request, which the server carries out in a row."""
@@ -128,6 +144,12 @@ class ServerStore:
         with translated():
             if switch and self._exists():
                 self._client.batch_update_points(self._collection, switch, wait=True)
+
+    def discard(self) -> None:
+        """Forget what is staged."""
+        with translated():
+            if self._exists():
+                self._client.delete(self._collection, models.FilterSelector(filter=_STAGED), wait=True)
 
     def retrieve(self, ids: Sequence[str]) -> list[Chunk]:
         """Those of these chunks that searches find."""
@@ -197,7 +219,13 @@ class ServerStore:
             return []
         chosen = models.Filter(must=[models.HasIdCondition(has_id=list(within))]) if within else _LIVE
         found = self._client.query_points(
-            self._collection, query=vector, using=leg, limit=limit, query_filter=chosen, with_payload=False
+            self._collection,
+            query=vector,
+            using=leg,
+            limit=limit,
+            query_filter=chosen,
+            search_params=search_params(self._options) if leg == self._dense else None,
+            with_payload=False,
         )
         return [(str(point.id), point.score) for point in found.points]
 
@@ -213,15 +241,12 @@ class ServerStore:
     def _ensure(self) -> None:
         if self._exists():
             return
-        self._client.create_collection(
-            self._collection,
-            vectors_config={self._dense: models.VectorParams(size=self._dimension, distance=models.Distance.COSINE)},
-            sparse_vectors_config={LEXICAL: models.SparseVectorParams(modifier=models.Modifier.IDF)},
-        )
+        create(self._client, self._collection, {self._dense: self._dimension}, self._options)
         self._client.create_payload_index(self._collection, MARK, models.PayloadSchemaType.KEYWORD, wait=True)
 
 
 _LIVE = models.Filter(must=[models.FieldCondition(key=MARK, match=models.MatchValue(value=LIVE))])
+_STAGED = models.Filter(must=[models.FieldCondition(key=MARK, match=models.MatchValue(value=STAGED))])
 
 
 def _published(revisions: Sequence[Revision]) -> Iterator[models.SetPayloadOperation]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.chunk import chunk
+from ingest.chunk import Cut, chunk
 from ingest.parse import Element, Parsed
 from rag.sentences import sentences
 from rag.types import Chunk
@@ -30,7 +30,7 @@ def words(text: str) -> int:
 
 
 def chunks(parsed: Parsed, *, max_tokens: int = 40, count: Callable[[str], int] = words) -> tuple[Chunk, ...]:
-    return tuple(chunk(parsed, uri="file:///a.md", revision="abc", max_tokens=max_tokens, count=count))
+    return tuple(chunk(parsed, uri="file:///a.md", revision="abc", cut=Cut(max_tokens=max_tokens, count=count)))
 
 
 def text(content: str) -> Element:

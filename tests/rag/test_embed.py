@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from chat_server import KEY, FakeChat, running
 
-from ingest.chunk import chunk
+from ingest.chunk import Cut, chunk
 from ingest.parse import parse
 from rag.embed import Embedder, make_embedder
 from rag.embed.lexical import Lexical
@@ -215,6 +215,6 @@ def test_no_chunk_is_longer_than_the_window(local: Embedder, limit: int) -> None
     for file in ("hr/leave.md", "it/it-security.md"):
         path = HANDBOOK / file
         parsed = parse(path, path.read_bytes())
-        chunks = list(chunk(parsed, uri=file, revision="x", max_tokens=limit, count=local.count))
+        chunks = list(chunk(parsed, uri=file, revision="x", cut=Cut(max_tokens=limit, count=local.count)))
         assert chunks
         assert max(local.count(item.indexed_text) for item in chunks) <= limit <= local.max_tokens

@@ -12,19 +12,19 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+import qdrant_edge
+import qdrant_server
 from qdrant_client import QdrantClient
 
 from rag.embed.lexical import Lexical
-from rag.embed.scripted import ScriptedEmbedder
-from rag.errors import ConfigError, StoreError
-from rag.settings import Settings, StoreSettings
-from rag.store import Entry, Store, open_store
+from rag.errors import StoreError
+from rag.store import Entry, Store
 from rag.store.edge import EdgeStore
 from rag.store.protocol import Candidate
 from rag.store.server import ServerStore, connect
@@ -40,14 +40,16 @@ WORDS = (
 Make = Callable[..., Store]
 
 
-@pytest.fixture(params=["edge", "memory", "server"])
+@pytest.fixture(params=["edge", "memory", "loopback", "server"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     """Opens the same index again and again, by default as the embedder 'a:b'."""
     url = os.environ.get("PLUMB_TEST_QDRANT_URL", "")
     if request.param == "server" and not url:
         pytest.skip("PLUMB_TEST_QDRANT_URL names no server")
     client = QdrantClient(":memory:") if request.param == "memory" else None
-    client = connect(url, api_key="", timeout_s=10) if request.param == "server" else client
+    stack = ExitStack()
+    url = stack.enter_context(qdrant_server.running()).url if request.param == "loopback" else url
+    client = connect(url, api_key="", timeout_s=10) if request.param in ("loopback", "server") else client
     collection = f"test-{uuid.uuid4().hex}"
 
     def opened(embedder: str = "a:b", *, dimension: int = DIMENSION) -> Store:
@@ -59,6 +61,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     if client is not None:
         client.delete_collection(collection)
         client.close()
+    stack.close()
 
 
 def revision(number: int, digest: str = "abc") -> Revision:
@@ -150,20 +153,6 @@ def test_more_chunks_than_a_page(make: Make) -> None:
     assert store.count() == 2100
 
 
-def test_many_chunks_go_to_the_server_in_several_requests() -> None:
-    sizes: list[int] = []
-
-    class Watched(QdrantClient):
-        def upsert(self, collection_name: str, points: Any, **options: Any) -> Any:
-            sizes.append(len(points))
-            return super().upsert(collection_name, points, **options)
-
-    store = ServerStore(Watched(":memory:"), "many", embedder="a:b", dimension=DIMENSION)
-    write(store, [entry(i, "leave") for i in range(600)])
-    assert store.count() == 600
-    assert sizes == [256, 256, 88]
-
-
 def test_the_same_id_replaces(make: Make) -> None:
     store = make()
     write(store, [entry(1, "hotel hotel"), entry(2, "train")])
@@ -248,7 +237,7 @@ def edge(folder: Path, *, lock_timeout_s: float = 5) -> EdgeStore:
 WRITER = """
 import sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[3])
+sys.path[:0] = sys.argv[3:]
 from test_store import edge, entry, write
 for i in range(5):
     write(edge(Path(sys.argv[1]), lock_timeout_s=30), [entry(int(sys.argv[2]) + i, "leave")])
@@ -256,9 +245,9 @@ for i in range(5):
 
 
 def test_two_processes_take_turns(tmp_path: Path) -> None:
-    here = str(Path(__file__).parent)
+    here = Path(__file__).parent
     command = [sys.executable, "-c", WRITER, str(tmp_path / "index")]
-    writers = [subprocess.Popen([*command, start, here]) for start in ("1000", "2000")]
+    writers = [subprocess.Popen([*command, start, str(here), str(here.parent)]) for start in ("1000", "2000")]
     assert [writer.wait(timeout=60) for writer in writers] == [0, 0]
     assert edge(tmp_path / "index").count() == 10
 
@@ -367,29 +356,6 @@ def test_a_folder_of_another_version_is_refused(tmp_path: Path) -> None:
         edge(tmp_path / "index").count()
 
 
-# The server.
-
-
-def server_settings(url: str, tmp_path: Path) -> Settings:
-    return Settings(root=tmp_path, store=StoreSettings(kind="server", url=url, timeout_s=0.5))
-
-
-@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://user:pa55@127.0.0.1:9"])
-def test_a_server_that_is_down_is_one_clear_line(tmp_path: Path, url: str) -> None:
-    store = open_store(server_settings(url, tmp_path), version="v1", embedder=ScriptedEmbedder("scripted:words"))
-    for use in (store.count, lambda: write(store, corpus(1)), lambda: list(store.chunks())):
-        with pytest.raises(StoreError, match="can't be reached") as failed:
-            use()
-        assert "pa55" not in str(failed.value)
-        assert "docker compose" in failed.value.remedy
-
-
-@pytest.mark.parametrize("url", ["not a url", "http://[", "http://127.0.0.1:port"])
-def test_something_that_is_no_url_is_a_config_error(tmp_path: Path, url: str) -> None:
-    with pytest.raises(ConfigError, match=r"store\.url is"):
-        open_store(server_settings(url, tmp_path), version="v1", embedder=ScriptedEmbedder("scripted:words"))
-
-
 def test_entries_are_not_changed_by_writing(make: Make) -> None:
     entries = corpus(3)
     copies = [replace(e) for e in entries]
@@ -425,3 +391,23 @@ def test_the_old_revision_answers_until_the_new_one_is_published(make: Make) -> 
     assert texts(store) == {"old hotel", "train"}
     store.publish([revision(1, "new")], retired=[revision(1)])
     assert texts(make()) == {"new hotel", "train"}
+
+
+def test_what_is_staged_can_be_discarded(make: Make) -> None:
+    store = make()
+    store.discard()
+    write(store, [entry(1, "hotel")])
+    store.stage([entry(2, "train"), entry(1, "new hotel", digest="new")])
+    assert points(store) == 3
+    store.discard()
+    assert points(store) == 1
+    assert texts(store) == {"hotel"}
+
+
+def points(store: Store) -> int:
+    """How many chunks there are, staged ones too."""
+    if isinstance(store, EdgeStore):
+        with store._turn() as opened:
+            return int(opened.shard.count(qdrant_edge.CountRequest(exact=True)))
+    assert isinstance(store, ServerStore)
+    return store._client.count(store._collection).count

@@ -18,6 +18,7 @@ import httpx
 import pytest
 from pages import fill, write_project
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from reportlab.pdfgen import canvas
 
 from rag.observe.spool import Spool, open_spool
 from rag.settings import load_settings
@@ -153,6 +154,28 @@ def test_a_question_is_answered_rated_and_commented(chromium: Browser, quoting: 
         expect(page.get_by_text("Saved, with your comment")).to_be_visible()
     rated = quoting.spool.traces(name="ask", rated=True)
     assert [(row.question, row.rating, row.comment) for row in rated] == [(QUESTION, False, "out of date")]
+
+
+def test_a_cited_passage_is_shown_on_its_page(chromium: Browser, tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "placed", documents={})
+    page_of = canvas.Canvas(str(folder / "docs" / "boat.pdf"), pagesize=(600, 400))
+    page_of.drawString(72, 300, "The anchor of the boat weighs 12 kilograms.")
+    page_of.save()
+    fill(folder)
+    with serve(folder) as served, visit(chromium, served) as page:
+        ask(page, "How much does the anchor of the boat weigh?")
+        shown = page.get_by_text("Show [1] on page 1")
+        expect(shown).to_be_visible()
+        assert page.locator(".stChatMessage img").count() == 0
+        shown.click()
+        picture = page.locator(".stChatMessage img")
+        expect(picture).to_be_visible()
+        assert picture.evaluate("image => image.naturalWidth") == 1200
+        if folder_of_pictures := os.environ.get("PLUMB_TEST_SCREENSHOTS"):
+            page.screenshot(path=Path(folder_of_pictures) / "page-picture.png", full_page=True)
+        (folder / "docs" / "boat.pdf").write_bytes(b"another")
+        shown.click()
+        expect(picture).to_have_count(0)
 
 
 def test_details_tell_the_steps_and_the_trace(chromium: Browser, quoting: Served) -> None:
