@@ -16,6 +16,11 @@ import docx
 from docx.opc.constants import RELATIONSHIP_TYPE
 
 MEMO = b"# Memo\n\nBring a coat.\n"
+ODF = "urn:oasis:names:tc:opendocument:xmlns"
+ODT = (
+    f'<o:document-content xmlns:o="{ODF}:office:1.0" xmlns:t="{ODF}:text:1.0"><o:body><o:text>'
+    "<t:p>A text. &file; &net;</t:p></o:text></o:body></o:document-content>"
+)
 # The limits of a run over such files, small enough to be met soon.
 LIMITS = """
 [ingest]
@@ -83,6 +88,19 @@ def pointing(canary: Path, url: str) -> dict[str, bytes]:
         "page.html": page.encode(),
         "entity.docx": word(f"{entity}{{}}", "A text. &file; &net;"),
         "linked.docx": word("{}", "A text.", picture=f"{url}/picture.png"),
+        "entity.odt": zipped(
+            {
+                "mimetype": b"application/vnd.oasis.opendocument.text",
+                "content.xml": f"{entity}{ODT}".encode(),
+            }
+        ),
+        "entity.epub": zipped(
+            {
+                "mimetype": b"application/epub+zip",
+                "META-INF/container.xml": f"{entity}<c><rootfile full-path='&file;'/></c>".encode(),
+                "a.xhtml": f"{entity}<html><body><p>&file; &net;</p></body></html>".encode(),
+            }
+        ),
         "include.rst": directives.encode(),
         "include.org": f"* Title\n#+INCLUDE: {canary}\n#+SETUPFILE: {url}/setup\nText.\n".encode(),
         "image.md": f"# A\n\n![a]({url}/a.png) [b]({canary.as_uri()}) <iframe src='{url}/f'></iframe> Text.".encode(),
@@ -106,7 +124,7 @@ def word(xml: str, text: str, *, picture: str = "") -> bytes:
 
 
 def archives_with_paths(canary: Path) -> dict[str, bytes]:
-    """Archives whose members name places outside of them; one is a symbolic link."""
+    """Archives and a mail with files that name places outside of them; one is a symbolic link."""
     buffer = io.BytesIO()
     with ZipFile(buffer, "w") as archive:
         link = ZipInfo("link.md")
@@ -114,7 +132,12 @@ def archives_with_paths(canary: Path) -> dict[str, bytes]:
         archive.writestr(link, str(canary))
         archive.writestr("memo.md", MEMO)
     names = ("../escaped.md", "../../../../../../tmp/escaped.md", str(canary), "C:\\escaped.md", "a/../../escaped.md")
-    return {"traversal.zip": zipped(dict.fromkeys(names, MEMO)), "link.zip": buffer.getvalue()}
+    mail = EmailMessage()
+    mail["Subject"] = "Names"
+    for name in names:
+        mail.add_attachment(MEMO, maintype="text", subtype="markdown", filename=name)
+    traversal = zipped(dict.fromkeys(names, MEMO))
+    return {"traversal.zip": traversal, "traversal.eml": bytes(mail), "link.zip": buffer.getvalue()}
 
 
 def lying() -> dict[str, bytes]:

@@ -98,15 +98,31 @@ def read(extension: str, data: bytes) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of libraries, about damaged files
         try:
-            return all(element.text.strip() for element in parse(Path(f"a{extension}"), data).elements)
+            # What is no UTF-8 can't be stored, nor told.
+            return all(element.text.strip().encode() for element in parse(Path(f"a{extension}"), data).elements)
         except DocumentError as error:
-            return bool(str(error))
+            return bool(str(error).encode())
 
 
 @pytest.mark.parametrize("extension", sorted(VALID))
 def test_the_files_to_be_damaged_are_intact(extension: str) -> None:
     source, pack = VALID[extension]
     assert list(parse(Path(f"a{extension}"), pack(source)).elements)
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.ndjson"])
+def test_half_a_surrogate_pair_is_made_text(name: str) -> None:
+    (element,) = parse(Path(name), b'{"a": "\\ud800 x"}\n').elements
+    assert element.text == "a: \\ud800 x"
+
+
+@pytest.mark.parametrize("data", [b"", b"Text."])
+def test_names_that_are_no_text_are_made_text(data: bytes) -> None:
+    try:
+        told = parse(Path("name-\udcff.txt"), data).title
+    except DocumentError as error:
+        told = str(error)
+    assert "ame-\\udcff" in told or "ame \\udcff" in told
 
 
 @pytest.mark.parametrize(

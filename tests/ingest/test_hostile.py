@@ -55,6 +55,7 @@ REFUSED = {
     "program.pdf": "no PDF",
     "program.xlsx": "not a zip file",
     "sparse.txt": "ingest.max_file_mb = 3",
+    "entity.epub": "can't be read",
     "form-in-itself.pdf": "holds no text",
     "zeros.txt": "holds zero bytes",
 }
