@@ -52,10 +52,10 @@ class Recipe:
 
     def applied(self, settings: Settings) -> Settings:
         """The settings with what the recipe fixes in place of what they say now."""
-        changed = {
-            section: getattr(settings, section).model_copy(update={name: getattr(self, name)})
-            for name, section in _SECTIONS.items()
-        }
+        fixed: dict[str, dict[str, Any]] = {}
+        for name, section in _SECTIONS.items():
+            fixed.setdefault(section, {})[name] = getattr(self, name)
+        changed = {section: getattr(settings, section).model_copy(update=values) for section, values in fixed.items()}
         return settings.model_copy(update=changed)
 
     def differences(self, wanted: Recipe) -> tuple[str, ...]:

@@ -93,3 +93,18 @@ def test_on_a_server_the_alias_says_what_is_live(tmp_path: Path, monkeypatch: py
     assert not client.collection_exists("kb-v1")
     assert versions.before() == ""
     client.close()
+
+
+def test_a_recipe_fixes_all_of_its_settings_at_once() -> None:
+    recipe = Recipe(
+        embed="scripted:words",
+        chunking="parent",
+        chunk_tokens=40,
+        parent_tokens=99,
+        language="german",
+        parser=1,
+        made_at=0,
+    )
+    made = recipe.applied(Settings(root=Path()))
+    assert Recipe.of(made, parser=1).differences(recipe) == ()
+    assert (made.ingest.chunking, made.ingest.chunk_tokens, made.ingest.parent_tokens) == ("parent", 40, 99)
