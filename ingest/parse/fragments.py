@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -38,9 +39,12 @@ def enclosing(boxes: Sequence[Box]) -> Box:
 
 
 def box_of(fragments: Iterable[Fragment]) -> Box | None:
-    """The box around fragments of one page, in tenths of a point; None without fragments."""
+    """The box around fragments of one page, in tenths of a point; None without fragments.
+
+    None too where a damaged page puts them nowhere: no store takes such a number.
+    """
     boxes = [part.box for part in fragments]
-    if not boxes:
+    if not boxes or not all(math.isfinite(side) for box in boxes for side in box):
         return None
     left, bottom, right, top = enclosing(boxes)
     return round(left, 1), round(bottom, 1), round(right, 1), round(top, 1)

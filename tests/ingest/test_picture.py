@@ -103,3 +103,14 @@ def test_text_has_no_place_on_a_page(told: Settings, project: Path) -> None:
     assert placed == {"docs/manual.pdf"}
     with pytest.raises(DocumentError, match="has no place on a page"):
         passage_picture(found(told, "the sea is blue"), settings=told)
+
+
+@pytest.mark.parametrize("side", [float("inf"), float("-inf"), float("nan")])
+def test_text_that_a_damaged_page_puts_nowhere_has_no_place(side: float) -> None:
+    def fragment(right: float) -> Fragment:
+        return Fragment(
+            text="a", page=1, left=0, right=9, bottom=0, top=9, size=9, bold=False, box=(0.0, 0.0, right, 9.0)
+        )
+
+    assert box_of([fragment(8.04)]) == (0.0, 0.0, 8.0, 9.0)
+    assert box_of([fragment(8.0), fragment(side)]) is None
