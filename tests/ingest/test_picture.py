@@ -12,6 +12,7 @@ from command_line import Plumb, fine, parsed
 from PIL import Image
 from test_pdf import chapter, pdf
 
+from ingest.parse.fragments import Fragment, box_of
 from ingest.picture import passage_picture
 from ingest.pipeline import ingest
 from rag.errors import DocumentError
