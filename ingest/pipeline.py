@@ -38,7 +38,7 @@ from rag.settings import Settings, redact_url
 from rag.version import code_version
 
 # Raised whenever parsing or chunking changes what a document becomes: an index version records its own.
-PIPELINE_VERSION = 6
+PIPELINE_VERSION = 7
 # Documents are embedded and written in groups of about so many chunks.
 GROUP_CHUNKS = 512
 # Groups that wait to be written while the next is embedded.

@@ -89,6 +89,7 @@ class Ingest(Section):
     parse_memory_mb: int = Field(2000, ge=100, description="most memory of a process that parses documents")
     price_per_million_tokens: float = Field(0.0, ge=0, description="of a paid embedder, for 'plumb ingest --dry-run'")
     wait_s: float = Field(3600.0, ge=0, description="longest wait for another run that fills the same index")
+    max_chunks: int = Field(1_000_000, ge=1, description="a document of more chunks is refused")
     max_documents: int = Field(100_000, ge=1, description="a place with more documents is refused")
     max_compared_chunks: int = Field(
         1_000_000, ge=0, description="a run compares a larger index with its manifest by the number of chunks only"

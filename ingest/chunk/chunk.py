@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from ingest.chunk.packing import Count, fitting, packs
 from ingest.chunk.pieces import Piece, grouped
@@ -11,6 +12,8 @@ from ingest.chunk.sections import Section, sections
 from ingest.parse import Element, Parsed
 from rag.types import Chunk, chunk_id
 
+# A longer heading is no context, whatever its tokens.
+_HEADING_CHARS = 2_000
 # The elements of a section in groups that share no chunk; the number is the room of a chunk in tokens.
 Split = Callable[[Sequence[Element], int], Iterable[Sequence[Element]]]
 
@@ -44,8 +47,13 @@ def chunk(parsed: Parsed, *, uri: str, revision: str, cut: Cut) -> Iterator[Chun
     blank = Chunk(id="", uri=uri, title=title, headings=(), page=None, position=0, text="", revision=revision)
     elements = (element for element in parsed.elements if element.text.strip())
     position = 0
+    told: tuple[str, ...] = ()
     for section in sections(elements, title):
-        for family in _families(section, blank, cut):
+        frame, outer = _framed(section, blank, cut)
+        # Told once: a long heading above many short sections would make text of many times the document's size.
+        told = _shared(told, section.headings)
+        untold, told = outer[len(told) :], max(told, outer, key=len)
+        for family in _families(section, frame, untold, cut):
             parent = (position, position + len(family) - 1) if len(family) > 1 else None
             for passage in family:
                 yield replace(passage, position=position, id=chunk_id(uri, revision, position), parent=parent)
@@ -60,13 +68,22 @@ def _shortened(text: str, *, limit: int, count: Count) -> str:
     return " ".join(words)
 
 
-def _families(section: Section, blank: Chunk, cut: Cut) -> Iterator[list[Chunk]]:
-    """The chunks of a section, those of one parent together; without parents each is alone."""
-    frame, before = _framed(section, blank, cut)
+def _shared(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    """The headings that two paths have in common, outermost first."""
+    return tuple(here for here, _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+def _families(section: Section, frame: Chunk, before: Sequence[str], cut: Cut) -> Iterator[list[Chunk]]:
+    """The chunks of a section, those of one parent together; without parents each is alone.
+
+    The headings `before` stand in front of the first.
+    """
+    page = section.elements[0].page
+    first = tuple(Piece(text=heading, page=page) for heading in before)
     framed = cut.count(replace(frame, text="\n").indexed_text)
     room = cut.max_tokens - framed
     for group in cut.split(section.elements, room):
-        pieces, before = (*before, *grouped(group)), ()
+        pieces, first = (*first, *grouped(group)), ()
         if cut.parent_tokens is None:
             yield from ([passage] for passage in _passages(pieces, frame, room, cut))
             continue
@@ -85,12 +102,14 @@ def _bare(count: Count) -> Count:
     return lambda text: count(text) - frame
 
 
-def _framed(section: Section, blank: Chunk, cut: Cut) -> tuple[Chunk, tuple[Piece, ...]]:
-    """An empty chunk with the headings that fit half of the tokens, innermost first, and the others as text."""
-    headings = section.headings
+def _framed(section: Section, blank: Chunk, cut: Cut) -> tuple[Chunk, tuple[str, ...]]:
+    """An empty chunk with the headings that fit half of the tokens, innermost first, and the others."""
+    headings: tuple[str, ...] = ()
     limit = cut.count("") + cut.max_tokens // 2
-    while headings and cut.count(replace(blank, headings=headings).indexed_text) > limit:
-        headings = headings[1:]
-    outer = section.headings[: len(section.headings) - len(headings)]
-    page = section.elements[0].page
-    return replace(blank, headings=headings), tuple(Piece(text=heading, page=page) for heading in outer)
+    for heading in reversed(section.headings):
+        wider = (heading, *headings)
+        # The length first: to count the tokens of a very long heading below each of many sections would take hours.
+        if len(heading) > _HEADING_CHARS or cut.count(replace(blank, headings=wider).indexed_text) > limit:
+            break
+        headings = wider
+    return replace(blank, headings=headings), section.headings[: len(section.headings) - len(headings)]

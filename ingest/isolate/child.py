@@ -63,8 +63,7 @@ def _messages(job: Job, setup: Setup, cut: Cut) -> Iterator[Part | Refused]:
         parsed = parse(job.path, data, options=Options.from_settings(setup.settings.ingest))
         chunks = chunk(parsed, uri=job.uri, revision=revision, cut=cut)
         for some, is_last in _in_parts(chunks):
-            if not some:
-                raise DocumentError(f"{job.uri} holds no text", expected="a document with text", remedy="remove it")
+            _refuse_number(some, job.uri, setup.settings.ingest.max_chunks)
             yield Part(
                 job=job,
                 hash=content,
@@ -89,6 +88,17 @@ def _drawn(wanted: Drawing, setup: Setup) -> bytes:
         return page_picture(data, wanted.page, wanted.boxes, options=Options.from_settings(limits))
     except DocumentError as error:
         return str(error).encode()
+
+
+def _refuse_number(some: tuple[Chunk, ...], uri: str, most: int) -> None:
+    if not some:
+        raise DocumentError(f"{uri} holds no text", expected="a document with text", remedy="remove it")
+    if some[-1].position >= most:
+        raise DocumentError(
+            f"{uri} becomes more chunks than {most:,}",
+            expected=f"at most ingest.max_chunks = {most:,}",
+            remedy="split it, or raise the limit",
+        )
 
 
 def _revision(content: str, known: str) -> str:

@@ -183,3 +183,12 @@ def test_sentences_of_hostile_text_take_linear_time() -> None:
     for hostile in ("." * 200_000, ". [1" * 50_000, "a" * 200_000 + ".", "\n" * 200_000, '."' * 100_000):
         sentences(hostile)
     assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize("long", ["word " * 2_000, "x" * 3_000])
+def test_a_long_heading_above_many_sections_is_told_once(long: str) -> None:
+    below = [element for n in range(50) for element in (heading(f"Part {n}", 2), text(f"Text {n}."))]
+    parsed = Parsed(title="A", elements=(heading(long, 1), *below))
+    found = chunks(parsed, max_tokens=60)
+    assert sum(words(passage.text) for passage in found) < 2_500
+    assert [passage.headings for passage in found[-50:]] == [(f"Part {n}",) for n in range(50)]

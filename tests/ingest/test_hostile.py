@@ -141,6 +141,13 @@ def test_work_that_would_not_end_is_ended(project: Path, corpus: Path) -> None:
     assert len(texts(project)) == 3
 
 
+def test_a_document_of_too_many_chunks_is_refused(project: Path, corpus: Path) -> None:
+    configure(project, "[ingest]\nmax_chunks = 100\n")
+    (corpus / "long.md").write_text("\n\n".join("word " * 150 for _ in range(101)))
+    assert "at most ingest.max_chunks = 100" in refusals(project, corpus)["long.md"]
+    assert len(texts(project)) == 3
+
+
 def test_hostile_names_do_not_reach_the_terminal(plumb: Plumb, project: Path, corpus: Path) -> None:
     empty = {f"empty-{os.fsdecode(name)}": b"" for name in hostile.NAMES}
     write(corpus, {os.fsdecode(name): b"Bring a coat.\n" for name in hostile.NAMES} | empty)
