@@ -25,7 +25,7 @@ SAMPLE = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The documents by what would become of them, and the chunks to be written.
+    """The documents by what would become of them, and the chunks to be written; those of 'semantic' as by 'title'.
 
     `chunks_to_embed` of them have no known vector and hold `tokens_to_embed` tokens. `seconds` is a guess from the
     speed of a sample, None for a model on a server; `price` is tokens times ingest.price_per_million_tokens.
@@ -53,7 +53,7 @@ def plan(places: Sequence[str | Path], *, settings: Settings) -> Iterator[Starte
     records, failures = library.manifest.records(), library.manifest.failures()
     unknown = VectorCache.of(settings).unknown(index.embedder.name)
     outcomes, made, sample = Counter[Outcome](), Plan(), list[str]()
-    with closing(Reader(index, records=records, failures=failures).messages(items)) as messages:
+    with closing(Reader(_asking_nobody(index), records=records, failures=failures).messages(items)) as messages:
         for message in messages:
             if isinstance(message, Part):
                 texts = unknown([chunk.indexed_text for chunk in message.chunks])
@@ -73,6 +73,14 @@ def plan(places: Sequence[str | Path], *, settings: Settings) -> Iterator[Starte
         seconds=_seconds(made, sample, index),
         price=made.tokens_to_embed * settings.ingest.price_per_million_tokens / 1e6,
     )
+
+
+def _asking_nobody(index: Index) -> Index:
+    """The index as if cut by 'title' where 'semantic' would ask the embedder, which may cost money."""
+    if index.settings.ingest.chunking != "semantic":
+        return index
+    by_title = index.settings.ingest.model_copy(update={"chunking": "title"})
+    return replace(index, settings=index.settings.model_copy(update={"ingest": by_title}))
 
 
 def _uri(message: Message) -> str:

@@ -34,4 +34,7 @@ def _widened(hit: Hit, texts: dict[str, str]) -> Hit:
     parts = [texts[identifier] for identifier in _siblings(hit.chunk) if identifier in texts]
     if hit.chunk.parent is None or len(parts) <= hit.chunk.parent[1] - hit.chunk.parent[0]:
         return hit
+    # Another index version has passages of the same ids: a switch may have come between search and reading.
+    if texts[hit.chunk.id] != hit.chunk.text:
+        return hit
     return replace(hit, chunk=replace(hit.chunk, text="\n".join(parts)))

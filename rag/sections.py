@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 
 class Section(BaseModel):
@@ -75,7 +75,9 @@ class Ingest(Section):
     chunking: Literal["title", "sentence", "semantic", "parent"] = Field(
         "title", description="how documents are cut into chunks; docs/chunking.md compares them"
     )
-    parent_tokens: int = Field(400, ge=32, description="longest parent of the chunking 'parent', which the model reads")
+    parent_tokens: int = Field(
+        400, ge=32, validate_default=True, description="longest parent of the chunking 'parent', which the model reads"
+    )
     max_file_mb: int = Field(500, ge=1, description="larger files are refused")
     max_unpacked_mb: int = Field(200, ge=1, description="office files and archives that unpack to more are refused")
     max_archive_files: int = Field(10_000, ge=1, description="archives with more files in them are refused")
@@ -100,3 +102,11 @@ class Ingest(Section):
     )
     web: Web = Web()
     ray: Ray = Ray()
+
+    @field_validator("parent_tokens")
+    @classmethod
+    def _is_larger(cls, value: int, info: ValidationInfo) -> int:
+        found = info.data.get("chunk_tokens", 0)
+        if info.data.get("chunking") == "parent" and value <= found:
+            raise ValueError(f"must be more than ingest.chunk_tokens = {found}, which are found")
+        return value

@@ -23,6 +23,6 @@ def make_cut(settings: Settings, *, max_tokens: int, count: Callable[[str], int]
         case "semantic":
             from ingest.chunk import semantic
 
-            return Cut(max_tokens=max_tokens, count=count, split=semantic.split(make_embedder(settings)))
+            return Cut(max_tokens=max_tokens, count=count, split=semantic.split(make_embedder(settings), count))
         case "parent":
             return Cut(max_tokens=max_tokens, count=count, parent_tokens=settings.ingest.parent_tokens)

@@ -9,6 +9,11 @@ from ingest.parse import Element
 from ingest.parse.fragments import enclosing
 from rag.sentences import sentences
 
+# A splitter takes a whole text into its hands, so that it gets no more than this at once.
+_PORTION_CHARS = 20_000
+# It counts what has no spaces one character after the other, so that it does not get such text at all.
+_LONGEST_WORD_CHARS = 1_000
+
 
 def apart(elements: Sequence[Element], cut: Callable[[str], Iterable[str]]) -> Iterator[tuple[Element, ...]]:
     """The elements in groups: what `cut` makes of the text of a page, each piece alone, and all else as it stands."""
@@ -19,9 +24,29 @@ def apart(elements: Sequence[Element], cut: Callable[[str], Iterable[str]]) -> I
             continue
         boxes = [element.box for element in group if element.box]
         box = enclosing(boxes) if boxes else None
-        for text in cut("\n".join(element.text for element in group)):
+        for text in _pieces("\n".join(element.text for element in group), cut):
             if text.strip():
                 yield (Element(kind="text", text=text, page=page, box=box),)
+
+
+def _pieces(text: str, cut: Callable[[str], Iterable[str]]) -> Iterator[str]:
+    for portion in _portions(text):
+        if len(portion) > _PORTION_CHARS or max(map(len, portion.split()), default=0) > _LONGEST_WORD_CHARS:
+            yield portion
+        else:
+            yield from cut(portion)
+
+
+def _portions(text: str) -> Iterator[str]:
+    """The text in whole sentences, gathered up to what a splitter gets at once."""
+    portion, chars = list[str](), 0
+    for sentence in in_sentences(text):
+        if portion and chars + len(sentence) > _PORTION_CHARS:
+            yield "".join(portion)
+            portion, chars = [], 0
+        portion.append(sentence)
+        chars += len(sentence)
+    yield "".join(portion)
 
 
 def in_sentences(text: str) -> list[str]:

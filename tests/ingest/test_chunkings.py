@@ -22,7 +22,7 @@ def cut(kind: str, max_tokens: int) -> Cut:
         {
             "root": Path(),
             "roles": {"embed": "scripted:words"},
-            "ingest": {"chunking": kind, "parent_tokens": 90},
+            "ingest": {"chunking": kind, "chunk_tokens": 60, "parent_tokens": 90},
         }
     )
     return make_cut(told, max_tokens=max_tokens, count=words)
@@ -79,9 +79,23 @@ def test_a_table_is_cut_between_rows_only(kind: str) -> None:
 def test_meaning_parts_the_text_where_it_turns() -> None:
     about_cats = "Cats purr. Cats purr when cats sleep. Cats sleep and purr. "
     about_tax = "Tax is due in May. Tax forms are due. Pay tax when due."
-    found = chunks(Parsed(title="", elements=(text(about_cats + about_tax),)), "semantic", 60)
+    found = chunks(Parsed(title="", elements=(text(about_cats + about_tax),)), "semantic", 18)
     assert len(found) > 1
     assert any("purr" in passage.text and "Tax" not in passage.text for passage in found)
+
+
+def test_text_that_fits_is_not_parted() -> None:
+    found = chunks(Parsed(title="", elements=(text("Cats purr. Tax is due."), text("Doors close."))), "semantic", 60)
+    assert [passage.text for passage in found] == ["Cats purr. Tax is due.\nDoors close."]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("hostile", ["a" * 300_000, "no end " * 10_000, "One. " * 20_000])
+def test_text_that_no_splitter_takes_at_once_is_cut_all_the_same(kind: str, hostile: str) -> None:
+    found = chunks(Parsed(title="", elements=(text("Before."), text(hostile), text("After."))), kind, 60)
+    assert all(words(passage.indexed_text) <= 60 for passage in found)
+    told = "".join(passage.text for passage in found)
+    assert "".join(told.split()) == f"Before.{''.join(hostile.split())}After."
 
 
 def test_a_short_section_needs_no_parent() -> None:

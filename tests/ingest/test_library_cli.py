@@ -94,6 +94,16 @@ def test_a_dry_run_tells_and_does_nothing(plumb: Plumb, project: Path, corpus: P
     )
 
 
+def test_a_dry_run_cuts_by_title_where_the_embedder_would_be_asked(plumb: Plumb, corpus: Path) -> None:
+    talk = [f"Cats purr {n}. " for n in range(9)] + [f"The tax is due in May of year {n}. " for n in range(9)]
+    (corpus / "talk.md").write_text("".join(talk))
+    env = {"PLUMB_INGEST__CHUNK_TOKENS": "32"}
+    by_title = parsed(plumb("ingest", "--dry-run", "docs", "--json", env=env))
+    env["PLUMB_INGEST__CHUNKING"] = "semantic"
+    assert parsed(plumb("ingest", "--dry-run", "docs", "--json", env=env))["chunks"] == by_title["chunks"]
+    assert parsed(plumb("ingest", "docs", "--json", env=env))["chunks"] != by_title["chunks"]
+
+
 def test_a_watched_folder_is_followed(project: Path, corpus: Path) -> None:
     command = [sys.executable, "-m", "rag.cli", "ingest", "--watch", "docs"]
     env = {**os.environ, "PLUMB_INGEST__WATCH_QUIET_S": "0.2"}

@@ -51,6 +51,13 @@ def test_a_hit_whose_siblings_are_gone_stays_as_it_was_found(told: Settings) -> 
     assert widened([gone], searcher.index.store) == [gone]
 
 
+def test_a_hit_of_another_index_version_stays_as_it_was_found(told: Settings) -> None:
+    searcher = Searcher.from_settings(told)
+    hit = searcher.search("crew of the pump of hall 7")[0]
+    other = replace(hit, chunk=replace(hit.chunk, text="The same id, cut in another way."))
+    assert widened([other], searcher.index.store) == [other]
+
+
 def test_the_model_reads_the_parent_and_the_check_sees_it(told: Settings) -> None:
     engine = Engine.from_settings(told)
     answer = engine.ask("Which crew looks after the pump of hall 7?")

@@ -134,6 +134,14 @@ def test_every_setting_is_described() -> None:
         ("[store]\nkid = 1\n", r"unknown setting 'store\.kid' in .*did you mean store\.kind\?"),
         ("[stoer]\nkind = 1\n", "unknown setting 'stoer'"),
         ("nothing_like_it = 1\n", "unknown setting 'nothing_like_it'"),
+        (
+            '[ingest]\nchunking = "parent"\nparent_tokens = 160\n',
+            r"ingest\.parent_tokens' .* more than ingest\.chunk_tokens = 160",
+        ),
+        (
+            '[ingest]\nchunking = "parent"\nchunk_tokens = 500\n',
+            r"ingest\.parent_tokens' .* more than ingest\.chunk_tokens = 500",
+        ),
         ('root = "/x"\n', "unknown setting 'root'"),
         ('[roles]\ncritic = "openai:x"\n', r"unknown setting 'roles\.critic'"),
         ('[providers.x]\nbase_url = "127.0.0.1:9"\n', r"providers\.x\.base_url' .* is '127\.0\.0\.1:9'"),
