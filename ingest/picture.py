@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from ingest import content_hash
+from ingest.chunk import asking_nobody
 from ingest.isolate.messages import Drawing, Setup
 from ingest.isolate.process import ParsingProcess
 from ingest.library import Library
@@ -33,8 +33,7 @@ def passage_picture(chunk: Chunk, *, settings: Settings) -> bytes:
             expected="the same file on this machine",
             remedy="ingest it again",
         )
-    # Only what was ingested is read: the name alone could have been made to lead elsewhere since.
-    if content_hash.of_file(path) != record.hash:
-        raise DocumentError(f"{chunk.uri} changed since it was read", remedy="ingest it again")
-    with closing(ParsingProcess(Setup(settings=settings, max_tokens=settings.ingest.chunk_tokens))) as process:
-        return process.drawn(Drawing(path=path, uri=chunk.uri, page=chunk.page or 1, boxes=chunk.boxes))
+    setup = Setup(settings=asking_nobody(settings), max_tokens=settings.ingest.chunk_tokens)
+    wanted = Drawing(path=path, uri=chunk.uri, hash=record.hash, page=chunk.page or 1, boxes=chunk.boxes)
+    with closing(ParsingProcess(setup)) as process:
+        return process.drawn(wanted)

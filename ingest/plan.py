@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ingest.cache import VectorCache
+from ingest.chunk import asking_nobody
 from ingest.isolate.messages import Part, Refused
 from ingest.library import Library
 from ingest.pipeline import PIPELINE_VERSION
@@ -53,7 +54,8 @@ def plan(places: Sequence[str | Path], *, settings: Settings) -> Iterator[Starte
     records, failures = library.manifest.records(), library.manifest.failures()
     unknown = VectorCache.of(settings).unknown(index.embedder.name)
     outcomes, made, sample = Counter[Outcome](), Plan(), list[str]()
-    with closing(Reader(_asking_nobody(index), records=records, failures=failures).messages(items)) as messages:
+    reader = Reader(replace(index, settings=asking_nobody(index.settings)), records=records, failures=failures)
+    with closing(reader.messages(items)) as messages:
         for message in messages:
             if isinstance(message, Part):
                 texts = unknown([chunk.indexed_text for chunk in message.chunks])
@@ -73,14 +75,6 @@ def plan(places: Sequence[str | Path], *, settings: Settings) -> Iterator[Starte
         seconds=_seconds(made, sample, index),
         price=made.tokens_to_embed * settings.ingest.price_per_million_tokens / 1e6,
     )
-
-
-def _asking_nobody(index: Index) -> Index:
-    """The index as if cut by 'title' where 'semantic' would ask the embedder, which may cost money."""
-    if index.settings.ingest.chunking != "semantic":
-        return index
-    by_title = index.settings.ingest.model_copy(update={"chunking": "title"})
-    return replace(index, settings=index.settings.model_copy(update={"ingest": by_title}))
 
 
 def _uri(message: Message) -> str:

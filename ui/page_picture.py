@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import streamlit as st
 
 from ingest.picture import passage_picture
@@ -9,6 +11,9 @@ from rag.errors import PlumbError
 from rag.settings import Settings
 from rag.types import Answer, Chunk
 from ui.markup import literal
+
+# Each drawing takes a process of its own: one at a time, however many people ask.
+_TURN = threading.Lock()
 
 
 def draw_page_pictures(answer: Answer, settings: Settings) -> None:
@@ -37,4 +42,5 @@ def _picture(
     _chunk: Chunk,
     _settings: Settings,
 ) -> bytes:
-    return passage_picture(_chunk, settings=_settings)
+    with _TURN:
+        return passage_picture(_chunk, settings=_settings)

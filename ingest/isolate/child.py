@@ -85,6 +85,9 @@ def _drawn(wanted: Drawing, setup: Setup) -> bytes:
     limits = setup.settings.ingest
     try:
         data = read(wanted.path, wanted.uri, limits.max_file_mb * 1_000_000)
+        # Nothing but what was ingested is shown: the name could have been made to lead elsewhere since.
+        if of_bytes(data) != wanted.hash:
+            raise DocumentError(f"{wanted.uri} changed since it was read", remedy="ingest it again")
         return page_picture(data, wanted.page, wanted.boxes, options=Options.from_settings(limits))
     except DocumentError as error:
         return str(error).encode()

@@ -38,10 +38,11 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """A page of a document to be drawn, with places on it marked."""
+    """A page of a document to be drawn, with places on it marked, if its content still has this hash."""
 
     path: Path
     uri: str
+    hash: str
     page: int
     boxes: tuple[Box, ...]
 

@@ -14,9 +14,11 @@ import psutil
 
 from ingest import content_hash
 from ingest.isolate.messages import READY, Drawing, Job, Part, Refused, Setup, unpacked
+from ingest.parse.options import PICTURE_SIDE
 from rag.errors import DocumentError
 
-_PNG = b"\x89PNG"
+# A PNG's first bytes; its width and height follow, of four bytes each.
+_PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 _MESSAGE_BYTES = 50_000_000
 _LOOK_S = 0.05  # how often the memory of the process is looked at
 _START_S = 120.0  # a busy machine takes its time to load the modules
@@ -63,6 +65,8 @@ class ParsingProcess:
             raise DocumentError(answer.reason)
         if not answer.startswith(_PNG):
             raise DocumentError(answer.decode(errors="replace"))
+        if not _is_small(answer):
+            raise DocumentError(self._crashed(job).reason)
         return answer
 
     def start(self) -> None:
@@ -138,3 +142,9 @@ class ParsingProcess:
             if not (ours.poll(_START_S) and ours.recv_bytes(_MESSAGE_BYTES) == READY):
                 raise OSError("the parsing process did not start")
         return self._connection
+
+
+def _is_small(picture: bytes) -> bool:
+    """False for a picture that would unpack to more than we draw: a child has read foreign documents."""
+    sides = (int.from_bytes(picture[at : at + 4]) for at in (len(_PNG), len(_PNG) + 4))
+    return all(0 < side <= PICTURE_SIDE for side in sides)

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from rag.sections import Ingest
 from rag.settings import secret
 
+# The longest side of the picture of a page, in pixels.
+PICTURE_SIDE = 2000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ingest.parse.image import frame, opened_image, pages_of
-from ingest.parse.options import DEFAULTS, Options
+from ingest.parse.options import DEFAULTS, PICTURE_SIDE, Options
 from ingest.parse.pdf import PDFIUM, opened, rendered
 from rag.errors import DocumentError
 from rag.types import Box
@@ -15,8 +15,8 @@ from rag.types import Box
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_LONGEST_SIDE = 2000  # pixels
 _SCALE = 2.0  # pixels a point
+_MARGIN = 2  # points around what is marked
 _MARK = (255, 200, 0, 70)
 _EDGE = (190, 190, 190, 255)
 _RIM = (220, 120, 0, 255)
@@ -40,7 +40,7 @@ def _pdf_page(data: bytes, number: int, options: Options) -> tuple[Image, float]
         try:
             _refuse_absent(number, len(document))
             page = document[number - 1]
-            scale = min(_SCALE, _LONGEST_SIDE / max(*page.get_size(), 1.0))
+            scale = min(_SCALE, PICTURE_SIDE / max(*page.get_size(), 1.0))
             return rendered(page, scale), scale
         finally:
             document.close()
@@ -51,7 +51,7 @@ def _image_page(data: bytes, number: int, options: Options) -> tuple[Image, floa
         _refuse_absent(number, pages_of(image))
         picture: Image = frame(image, number, options)
     width = picture.width
-    picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+    picture.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
     return picture, picture.width / width
 
 
@@ -68,6 +68,7 @@ def _marked(picture: Image, boxes: Sequence[Box], scale: float) -> Image:
     # A white page on a white background would have no edge.
     draw.rectangle((0, 0, picture.width - 1, picture.height - 1), outline=_EDGE)
     for left, bottom, right, top in boxes:
-        corners = (left * scale, picture.height - top * scale, right * scale, picture.height - bottom * scale)
+        x0, y0, x1, y1 = (scale * side for side in (left - _MARGIN, top + _MARGIN, right + _MARGIN, bottom - _MARGIN))
+        corners = (x0, picture.height - y0, x1, picture.height - y1)
         draw.rectangle(corners, fill=_MARK, outline=_RIM, width=2)
     return Image.alpha_composite(picture.convert("RGBA"), marks).convert("RGB")

@@ -12,6 +12,7 @@ from command_line import Plumb, fine, parsed
 from PIL import Image
 from test_pdf import chapter, pdf
 
+from ingest.isolate.process import ParsingProcess
 from ingest.parse.fragments import Fragment, box_of
 from ingest.picture import passage_picture
 from ingest.pipeline import ingest
@@ -92,6 +93,17 @@ def test_a_page_that_hangs_or_is_not_there_is_told(told: Settings) -> None:
     hasty = told.model_copy(update={"ingest": told.ingest.model_copy(update={"parse_timeout_s": 1e-9})})
     with pytest.raises(DocumentError, match=r"took longer than ingest\.parse_timeout_s"):
         passage_picture(chunk, settings=hasty)
+
+
+@pytest.mark.parametrize("sides", [(0, 9), (9, 2**31 - 1)])
+def test_a_picture_that_would_unpack_to_more_is_refused(
+    told: Settings, monkeypatch: pytest.MonkeyPatch, sides: tuple[int, int]
+) -> None:
+    chunk = found(told, "chapter 2 sea manuals")
+    lie = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + b"".join(side.to_bytes(4) for side in sides)
+    monkeypatch.setattr(ParsingProcess, "_awaited", lambda *_: lie)
+    with pytest.raises(DocumentError, match="broke its parser"):
+        passage_picture(chunk, settings=told)
 
 
 def test_text_has_no_place_on_a_page(told: Settings, project: Path) -> None:
