@@ -82,7 +82,11 @@ class Ingest(Section):
     max_unpacked_mb: int = Field(200, ge=1, description="office files and archives that unpack to more are refused")
     max_archive_files: int = Field(10_000, ge=1, description="archives with more files in them are refused")
     max_archive_depth: int = Field(3, ge=1, description="archives and attachments in one another are read so deep")
+    max_mail_header_kb: int = Field(
+        64, ge=1, description="mails with a longer header are refused: it takes long to read"
+    )
     max_pages: int = Field(10_000, ge=1, description="PDFs with more pages are refused")
+    max_page_chars: int = Field(500_000, ge=1, description="PDFs with more characters on a page are refused")
     max_ocr_pages: int = Field(500, ge=1, description="documents with more pages to recognise the text of are refused")
     max_image_megapixels: int = Field(50, ge=1, le=170, description="larger pictures are refused")
     password_env: str = Field("PDF_PASSWORDS", description="variable with passwords of encrypted PDFs, one a line")

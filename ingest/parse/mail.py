@@ -15,7 +15,6 @@ from ingest.parse.packed import Inner, below, readable
 from ingest.parse.text import unwrap
 from rag.errors import DocumentError
 
-_HEADER_BYTES = 64_000
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")  # of UTF-16, in which some programs save a mail
 _SHOWN = ("From", "To", "Cc", "Date", "Subject")
 
@@ -27,7 +26,7 @@ def parse_mail(data: bytes, inner: Inner, allowance: Allowance) -> Parsed:
     """
     if data.startswith(_WIDE_MARKS) or b"\0" in data[:2]:
         data = decode(data).encode()
-    _refuse_long_header(data)
+    _refuse_long_header(data, allowance.options.header_bytes)
     message = message_from_bytes(data, policy=policy.default)
     if not any(message[name] for name in _SHOWN):
         raise DocumentError(
@@ -43,13 +42,15 @@ def parse_mail(data: bytes, inner: Inner, allowance: Allowance) -> Parsed:
     return Parsed(title=subject, elements=(*opening, *below(elements_of(body), levels=1), *attached))
 
 
-def _refuse_long_header(data: bytes) -> None:
+def _refuse_long_header(data: bytes, most: int) -> None:
     # The standard library's address parser takes quadratic time: minutes for a megabyte of recipients.
     end = re.search(rb"\r?\n\r?\n", data)
     size = end.start() if end else len(data)
-    if size > _HEADER_BYTES:
+    if size > most:
         raise DocumentError(
-            f"the header takes {size:,} bytes", expected=f"at most {_HEADER_BYTES:,}", remedy="save the text without it"
+            f"the header takes {size:,} bytes",
+            expected=f"at most ingest.max_mail_header_kb = {most // 1000:,}",
+            remedy="save the text without it, or raise the limit",
         )
 
 

@@ -19,7 +19,9 @@ class Options:
     unpacked_bytes: int = 200_000_000
     archive_files: int = 10_000
     archive_depth: int = 3
+    header_bytes: int = 64_000
     max_pages: int = 10_000
+    max_page_chars: int = 500_000
     max_ocr_pages: int = 500
     max_image_megapixels: int = 50
 
@@ -31,7 +33,9 @@ class Options:
             unpacked_bytes=settings.max_unpacked_mb * 1_000_000,
             archive_files=settings.max_archive_files,
             archive_depth=settings.max_archive_depth,
+            header_bytes=settings.max_mail_header_kb * 1000,
             max_pages=settings.max_pages,
+            max_page_chars=settings.max_page_chars,
             max_ocr_pages=settings.max_ocr_pages,
             max_image_megapixels=settings.max_image_megapixels,
         )

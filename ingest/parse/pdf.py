@@ -127,7 +127,7 @@ def _page(document: Any, index: int, options: Options) -> _Page:
     except pypdfium2.PdfiumError as error:
         raise _damaged(error, where=f" at page {index + 1}") from None
     try:
-        fragments, scan = fragments_of(page, text, index + 1), is_scan(page, text)
+        fragments, scan = fragments_of(page, text, index + 1, most=options.max_page_chars), is_scan(page, text)
         scale = scale_within(page.get_size(), _OCR_SCALE, options.max_image_megapixels)
         picture = rendered(page, scale) if scan and is_installed() else None
     finally:

@@ -20,7 +20,6 @@ _SPACES = frozenset(map(ord, "\0\t\n\r\v\f \u00a0\u2002\u2003\u2009\u202f"))
 _LINE_ENDS = frozenset(map(ord, "\n\r"))
 _HYPHEN = 2  # pdfium's sign for a hyphen that parts a word at the end of a line; no line end follows
 _WIDE_GAP = 0.9  # of the line's height: wider than any space between words, so a new column begins
-_CHARS = 500_000  # of a page: a book has about a million
 _FEW_CHARS = 40  # on a page that pictures cover: a stamp or a page number, not its text
 _COVERED = 0.5  # of the page
 _PICTURES = 200  # a scan may come in strips
@@ -68,13 +67,13 @@ class _Source:
     view: _View
 
 
-def fragments_of(page: Any, text: Any, number: int) -> list[Fragment]:
-    """The pieces of lines of a page in reading order; raises DocumentError for a page with too much text."""
-    if text.count_chars() > _CHARS:
+def fragments_of(page: Any, text: Any, number: int, *, most: int) -> list[Fragment]:
+    """The pieces of lines of a page in reading order; raises DocumentError for one of more than `most` characters."""
+    if text.count_chars() > most:
         raise DocumentError(
             f"page {number} holds {text.count_chars():,} characters",
-            expected=f"at most {_CHARS:,}",
-            remedy="split it into pages",
+            expected=f"at most ingest.max_page_chars = {most:,}",
+            remedy="split it into pages, or raise the limit",
         )
     view = _View(area=page.get_bbox(), turns=page.get_rotation() // 90 % 4)
     words = list(_words(_Source(text=text, codes=_codes(text), number=number, view=view)))

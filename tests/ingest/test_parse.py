@@ -298,7 +298,11 @@ def test_damaged_files_are_document_errors(extension: str, data: bytes) -> None:
         ("README", b"data", "README: the name has no extension"),
         ("a.md", b" \n ", "a.md is empty"),
         ("a.html", b"<html><body></body></html>", "a.html holds no text"),
-        ("a.eml", b"Subject: a\nTo: " + b"a@b.example, " * 20_000, "a.eml: the header takes 260,015 bytes"),
+        (
+            "a.eml",
+            b"Subject: a\nTo: " + b"a@b.example, " * 20_000,
+            "a.eml: the header takes 260,015 bytes; expected at most ingest.max_mail_header_kb = 64",
+        ),
         ("a.txt", b"MZ\0\0\1", "a.txt: the file holds zero bytes; expected text"),
     ],
 )

@@ -77,6 +77,13 @@ def test_too_many_pages_are_refused() -> None:
         elements(pdf(chapter, pages=3), Options(max_pages=2))
 
 
+def test_a_page_with_too_much_text_is_refused() -> None:
+    with pytest.raises(
+        DocumentError, match=r"page 1 holds \d+ characters; expected at most ingest.max_page_chars = 50"
+    ):
+        elements(pdf(chapter), Options(max_page_chars=50))
+
+
 @pytest.mark.parametrize("turned", [0, 90, 180, 270])
 @pytest.mark.parametrize("upright", [True, False])
 def test_text_is_read_whichever_way_page_and_text_are_turned(turned: int, upright: bool) -> None:
