@@ -10,7 +10,7 @@ from evals.bench.figures import Line, Measured, about
 from evals.machine import this_machine
 from rag.errors import PlumbError
 
-NAMES = ("cold", "formats", "scifact", "filling", "latency", "handbook")
+NAMES = ("cold", "formats", "scifact", "filling", "memory", "latency", "handbook")
 
 
 def bench(name: str, *, limit: int | None) -> Iterator[Line]:
@@ -24,6 +24,8 @@ def bench(name: str, *, limit: int | None) -> Iterator[Line]:
             from evals.bench.scifact import measure
         case "filling":
             from evals.bench.filling import measure
+        case "memory":
+            from evals.bench.memory import measure
         case "latency":
             from evals.bench.latency import measure
         case _:

@@ -44,10 +44,14 @@ def _timed(arguments: Sequence[str], project: Path, *, name: str, bar_s: float, 
 
 def run_plumb(arguments: Sequence[str], project: Path) -> float:
     """Seconds of one process; raises PlumbError when it fails."""
-    environment = {name: value for name, value in os.environ.items() if name != "PLUMB_CONFIG"}
     started = time.perf_counter()
     done = subprocess.run(
-        [*_plumb(), *arguments], cwd=project, env=environment, capture_output=True, timeout=TIMEOUT_S, check=False
+        [*plumb_command(), *arguments],
+        cwd=project,
+        env=environment(),
+        capture_output=True,
+        timeout=TIMEOUT_S,
+        check=False,
     )
     took = time.perf_counter() - started
     if done.returncode:
@@ -58,6 +62,12 @@ def run_plumb(arguments: Sequence[str], project: Path) -> float:
     return took
 
 
-def _plumb() -> list[str]:
+def environment() -> dict[str, str]:
+    """The variables of a process that is to find the project it runs in."""
+    return {name: value for name, value in os.environ.items() if name != "PLUMB_CONFIG"}
+
+
+def plumb_command() -> list[str]:
+    """What starts `plumb`."""
     script = Path(sys.executable).with_name("plumb")
     return [str(script)] if script.is_file() else [sys.executable, "-m", "rag.cli"]

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import math
+import re
 import tarfile
 from pathlib import Path
 
@@ -94,6 +95,15 @@ def test_the_handbook_s_questions_are_asked_in_a_fresh_project(capsys: pytest.Ca
     assert "examples: recall@5:" in printed
     assert "held out: answerable, right:" in printed
     assert "held out: time to first token, p95:" in printed
+
+
+def test_memory_is_that_of_all_processes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["memory", "--limit", "1"]) == 0
+    printed = capsys.readouterr().out
+    peaks = [float(mb) for mb in re.findall(r": ([\d.e+]+) MB = ", printed)]
+    assert len(peaks) == 3
+    # Python with the modules of the run, and the parser's.
+    assert all(60 < mb < 1500 for mb in peaks)
 
 
 def test_an_unknown_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
