@@ -38,7 +38,8 @@ class Hidden:
 
     def without(self, deleted: Collection[Revision]) -> Hidden:
         """Of these nothing is left."""
-        return replace(self, retired=tuple(made for made in self.retired if made not in deleted))
+        gone = frozenset(deleted)
+        return replace(self, retired=tuple(made for made in self.retired if made not in gone))
 
     def write(self, path: Path) -> None:
         """Replace the file; durable on return."""
