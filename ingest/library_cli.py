@@ -109,13 +109,14 @@ def remove(uris: Uris) -> None:
     """Take documents out of the index; the next ingest of their folder brings back those that are still there."""
     from contextlib import closing
 
+    from ingest.cli import turn
     from ingest.writer import Writer
     from rag.index import open_index
 
     settings, library = _opened()
     index = open_index(settings, version=library.version)
     writer = Writer(index.store, library.manifest, index.lexical)
-    with library.turn.taken(wait_s=settings.ingest.wait_s), closing(index.store):
+    with turn(library), closing(index.store):
         # What a run changed until now, or left when it crashed, is known only from here on.
         writer.recover(max_compared=settings.ingest.max_compared_chunks)
         records = _required(library, uris)

@@ -76,7 +76,7 @@ class Versions:
 
     def names(self) -> list[str]:
         """All versions, oldest first."""
-        found = self.folder.glob("*/recipe.json") if self.folder.is_dir() else ()
+        found = self.folder.glob("[!.]*/recipe.json") if self.folder.is_dir() else ()
         return sorted((file.parent.name for file in found), key=_natural)
 
     def live(self) -> str:
@@ -124,7 +124,10 @@ class Versions:
         return name if name and self.recipe(name) else ""
 
     def delete(self, name: str) -> None:
-        """Remove a version with all its chunks. Raises InputError for the live one and for an unknown one."""
+        """Remove a version with all its chunks; called while nobody fills it.
+
+        Raises InputError for the live one and for an unknown one.
+        """
         self.require(name)
         if name == self.live():
             raise InputError(
@@ -134,8 +137,12 @@ class Versions:
             )
         if self._settings.store.kind == "server":
             self._alias.delete(name)
+        # Renamed first: half a version, as a crash would leave it, must not pass for a whole one.
+        gone = self.folder / f".{name}.gone"
         try:
-            shutil.rmtree(self.folder / name)
+            shutil.rmtree(gone, ignore_errors=True)
+            (self.folder / name).rename(gone)
+            shutil.rmtree(gone)
         except OSError as error:
             raise _unusable(self.folder / name, error) from None
 
