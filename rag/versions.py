@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from rag.durable import replace_text
 from rag.errors import InputError, StoreError
 from rag.settings import Settings, secret
 
@@ -157,11 +158,9 @@ class Versions:
         return state if isinstance(state, dict) else {}
 
     def _write(self, file: Path, content: Mapping[str, Any]) -> None:
-        draft = file.with_suffix(".new")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_text(json.dumps(content))
-            draft.replace(file)
+            replace_text(file, json.dumps(content))
         except OSError as error:
             raise _unusable(file, error) from None
 

@@ -112,6 +112,15 @@ def test_a_damaged_list_is_a_store_error(opened: Callable[[], EdgeStore], tmp_pa
         opened().count()
 
 
+def test_a_list_that_is_gone_lets_nothing_half_written_be_found(
+    opened: Callable[[], EdgeStore], tmp_path: Path
+) -> None:
+    opened().stage(entries(NEW)[:1])
+    (tmp_path / "index" / "hidden.json").unlink()
+    with pytest.raises(StoreError, match=r"hidden\.json"):
+        opened().count()
+
+
 def test_very_many_documents_are_removed_at_once(opened: Callable[[], EdgeStore], tmp_path: Path) -> None:
     # Time that grows with the square of their number would be minutes.
     gone = [Revision(uri=f"{number}.md", digest="a", chunks=1) for number in range(30_000)]
