@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -18,16 +19,18 @@ _ASKED_AT_ONCE = 500
 
 
 class VectorCache:
-    """One SQLite file for all indexes of a data folder."""
+    """One SQLite file for all indexes of a data folder. When it is full, the oldest vectors are forgotten."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, max_bytes: int) -> None:
         """Name the file; it is made at the first use."""
         self._path = path
+        self._max_bytes = max_bytes
 
     @classmethod
     def of(cls, settings: Settings) -> VectorCache:
         """The cache of the data folder that the settings name."""
-        return cls(settings.data_path / "index" / "vectors.db")
+        path = settings.data_path / "index" / "vectors.db"
+        return cls(path, max_bytes=settings.ingest.max_cache_mb * 1_000_000)
 
     def unknown(self, model: str) -> Callable[[Sequence[str]], list[str]]:
         """A function that gives those of some texts that would have to be embedded, each only once over all calls."""
@@ -44,7 +47,8 @@ class VectorCache:
     def embed(self, texts: Sequence[str], embedder: Embedder) -> tuple[Matrix, int]:
         """The vectors of the texts in order, and how many of them were made now. Raises ModelError, StoreError."""
         keys = [_key(embedder.name, text) for text in texts]
-        known = self._known(keys)
+        # Another model of the same name may have been put on a server.
+        known = {key: vector for key, vector in self._known(keys).items() if len(vector) == embedder.dimension}
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
         made = dict(zip(missing, embedder.embed(list(missing.values())), strict=True)) if missing else {}
         self._keep(made)
@@ -66,6 +70,15 @@ class VectorCache:
         if rows:
             with opened(self._path, SCHEMA) as db:
                 db.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)
+                if _used(db) > self._max_bytes:
+                    oldest = "SELECT rowid FROM vectors ORDER BY rowid LIMIT ?"
+                    db.execute(f"DELETE FROM vectors WHERE rowid IN ({oldest})", [2 * len(rows)])  # noqa: S608
+
+
+def _used(db: sqlite3.Connection) -> int:
+    """The bytes of the file that hold something."""
+    pages, free, size = (db.execute(f"PRAGMA {n}").fetchone()[0] for n in ("page_count", "freelist_count", "page_size"))
+    return int((pages - free) * size)
 
 
 def _key(model: str, text: str) -> bytes:

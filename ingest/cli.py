@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, TypeVar
 
@@ -13,8 +13,9 @@ import typer
 from rag.terminal import clean, complain, console, print_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from ingest.library import Library
     from ingest.pipeline import Engine
     from ingest.plan import Plan
     from ingest.progress import Document, Report, Started, Waiting
@@ -125,7 +126,7 @@ def _followed(events: Iterable[Event | End]) -> End:
         for event in events:
             match event:
                 case Waiting(at_most_s=seconds):
-                    complain(f"another run fills this index; waiting for it, {seconds:g} s at most")
+                    _tell_waiting(seconds)
                 case Started():
                     _tell_difference(event)
                     bar.update(task, total=event.documents)
@@ -139,6 +140,20 @@ def _followed(events: Iterable[Event | End]) -> End:
                 case end:
                     return end
     raise RuntimeError("the run ended without a report")
+
+
+@contextmanager
+def turn(library: Library) -> Iterator[None]:
+    """The right to change a version of the index; says so when it has to wait for it."""
+    wait_s = library.settings.ingest.wait_s
+    if not library.turn.is_free():
+        _tell_waiting(wait_s)
+    with library.turn.taken(wait_s=wait_s):
+        yield
+
+
+def _tell_waiting(seconds: float) -> None:
+    complain(f"another run fills this index; waiting for it, {seconds:g} s at most")
 
 
 class _Counts:

@@ -96,10 +96,17 @@ def rollback() -> None:
 @app.command()
 def delete(name: Annotated[str, typer.Argument(help="A version that is not live.")]) -> None:
     """Remove a version with its chunks; vectors that were paid for stay in the cache."""
+    from ingest.cli import turn
+    from ingest.library import Library
     from rag.settings import load_settings
     from rag.versions import Versions
 
-    Versions(load_settings()).delete(name)
+    settings = load_settings()
+    versions = Versions(settings)
+    _check_name(name)
+    versions.require(name)
+    with turn(Library(settings, name)):
+        versions.delete(name)
     console().print(f"{name} is gone", markup=False)
 
 

@@ -29,9 +29,10 @@ class Library:
         return f"{self.settings.store.collection} {self.version}"
 
     def places(self) -> dict[str, str]:
-        """The documents it holds and those it could not take: name -> place they came from."""
+        """The documents it holds, those being written, and those it could not take: name -> place they came from."""
         failed = {failure.uri: failure.source for failure in self.manifest.failures().values()}
-        return failed | {record.uri: record.source for record in self.manifest.records().values()}
+        held = (*self.manifest.begun(), *self.manifest.records().values())
+        return failed | {record.uri: record.source for record in held}
 
     def make(self, index: Index, *, parser: int) -> None:
         """Note what the version is made with, unless that is known already."""

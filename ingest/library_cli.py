@@ -76,7 +76,7 @@ def chunks(uri: Uri, as_json: AsJson = False) -> None:
     record = library.manifest.records().get(uri)
     if record is None:
         raise _unknown(uri)
-    found = _chunks(settings, record)
+    found = _chunks(settings, library, record)
     if as_json:
         print_json([{**asdict(chunk), "model": _embedder(settings, library)} for chunk in found])
         return
@@ -94,8 +94,8 @@ def picture(
     from ingest.picture import passage_picture
     from rag.index import open_index
 
-    settings, _ = _opened()
-    store = open_index(settings).store
+    settings, library = _opened()
+    store = open_index(settings, version=library.version).store
     found = store.retrieve([identifier]) if _is_id(identifier) else []
     store.close()
     if not found:
@@ -109,14 +109,18 @@ def remove(uris: Uris) -> None:
     """Take documents out of the index; the next ingest of their folder brings back those that are still there."""
     from contextlib import closing
 
+    from ingest.cli import turn
     from ingest.writer import Writer
     from rag.index import open_index
 
     settings, library = _opened()
-    records = _required(library, uris)
-    index = open_index(settings)
-    with library.turn.taken(wait_s=settings.ingest.wait_s), closing(index.store):
-        Writer(index.store, library.manifest, index.lexical).remove(records)
+    index = open_index(settings, version=library.version)
+    writer = Writer(index.store, library.manifest, index.lexical)
+    with turn(library), closing(index.store):
+        # What a run changed until now, or left when it crashed, is known only from here on.
+        writer.recover(max_compared=settings.ingest.max_compared_chunks)
+        records = _required(library, uris)
+        writer.remove(records)
     console().print(f"{len(records)} removed", markup=False)
 
 
@@ -180,10 +184,10 @@ def _required(library: Library, uris: Iterable[str]) -> list[Record]:
     return [records[uri] for uri in uris]
 
 
-def _chunks(settings: Settings, record: Record) -> list[Chunk]:
+def _chunks(settings: Settings, library: Library, record: Record) -> list[Chunk]:
     from rag.index import open_index
 
-    store = open_index(settings).store
+    store = open_index(settings, version=library.version).store
     found = store.retrieve(list(record.made.chunk_ids))
     store.close()
     return sorted(found, key=lambda chunk: chunk.position)

@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS failures (
     at REAL NOT NULL
 );
 """
+_BUSY_S = 10.0
 _COLUMNS = "uri, source, title, hash, revision, chunks, bytes, at"
 
 
@@ -156,9 +157,9 @@ def opened(path: Path, schema: str) -> Iterator[sqlite3.Connection]:
     db = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(path, timeout=10)
+        db = sqlite3.connect(path, timeout=_BUSY_S)
         with db:
-            db.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; {schema}")
+            _prepare(db, schema)
             yield db
     except (sqlite3.Error, OSError) as error:
         raise StoreError(
@@ -169,3 +170,17 @@ def opened(path: Path, schema: str) -> Iterator[sqlite3.Connection]:
     finally:
         if db is not None:
             db.close()
+
+
+def _prepare(db: sqlite3.Connection, schema: str) -> None:
+    end = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            db.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; {schema}")
+        except sqlite3.OperationalError as error:
+            # SQLite itself does not wait for others that make the same file a WAL one at this moment.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(0.02)
+        else:
+            return

@@ -25,7 +25,7 @@ from ingest.parse.formats import IMAGES
 from ingest.patience import RETRY_AFTER_S, patiently
 from ingest.progress import Document, Outcome, Progress, Report, Started, Waiting, counted
 from ingest.reading import Gone, Message, Reader, Same
-from ingest.sources import Item, Source, discover, ignored, open_sources, vanished
+from ingest.sources import Item, discover, ignored, open_sources, vanished
 from ingest.sources.places import KIND
 from ingest.writer import Writer
 from rag.embed import Matrix
@@ -129,8 +129,10 @@ class _Tally:
 def _run(wish: _Wish, library: Library, recorder: Recorder, tally: _Tally) -> Generator[Progress, None, Report]:
     settings = library.settings
     sources = open_sources(wish.there, settings=settings)
+    # Known before they are listed: what another run adds later is not in the list and has not vanished.
+    known = library.places()
     with recorder.step("discover", "span"):
-        items = discover(sources, known=library.places(), max_documents=settings.ingest.max_documents)
+        items = discover(sources, known=known, max_documents=settings.ingest.max_documents)
     if wish.engine == "ray":
         from ingest.cluster.fill import require_shareable
 
@@ -140,7 +142,7 @@ def _run(wish: _Wish, library: Library, recorder: Recorder, tally: _Tally) -> Ge
     if not library.turn.is_free():
         yield Waiting(at_most_s=settings.ingest.wait_s)
     with library.turn.taken(wait_s=settings.ingest.wait_s), closing(run.index.store):
-        for document in run.documents(sources, items):
+        for document in run.documents(items, vanished(sources, items, known=known)):
             tally.add(document)
             yield document
         left_out = ignored(sources)
@@ -174,7 +176,7 @@ class _Run:
         self.cache = VectorCache.of(index.settings)
         self.writer = Writer(index.store, library.manifest, index.lexical)
 
-    def documents(self, sources: Sequence[Source], items: Sequence[Item]) -> Iterator[Document]:
+    def documents(self, items: Sequence[Item], vanished: Sequence[str]) -> Iterator[Document]:
         """Every document as it is done; those that vanished come last."""
         with self.recorder.step("recover", "span"):
             self.writer.recover(max_compared=self.index.settings.ingest.max_compared_chunks)
@@ -187,7 +189,7 @@ class _Run:
                 yield from self._filled(reader, items)
             step.note({"embedded": self.embedded, "model": self.index.embedder.name})
         with self.recorder.step("remove", "span"):
-            gone = [*vanished(sources, items, known=self.library.places()), *self.gone]
+            gone = [*vanished, *self.gone]
             self.library.manifest.remove([uri for uri in gone if uri not in records])
             yield from self.writer.remove([records[uri] for uri in gone if uri in records])
 

@@ -139,11 +139,11 @@ class Writer:
             highest[key] = max(highest.get(key, 0), chunk.position + 1)
         made = {(r.uri, r.revision): r.chunks for r in self._records.values()}
         whole = {key for key, chunks in made.items() if stored.get(key) == highest.get(key) == chunks}
-        lost = [uri for uri, record in self._records.items() if (uri, record.revision) not in whole]
+        lost = {uri for uri, record in self._records.items() if (uri, record.revision) not in whole}
         strange = [key for key in stored if key not in whole]
         self._store.publish([], retired=[Revision(uri=u, digest=d, chunks=highest[(u, d)]) for u, d in strange])
-        self._manifest.remove(lost)
-        self._records = {uri: record for uri, record in self._records.items() if uri not in set(lost)}
+        self._manifest.remove(sorted(lost))
+        self._records = {uri: record for uri, record in self._records.items() if uri not in lost}
 
 
 def record_of(part: Part) -> Record:

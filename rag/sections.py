@@ -94,6 +94,9 @@ class Ingest(Section):
     parse_timeout_s: float = Field(120.0, gt=0, description="longest time without progress in parsing a document")
     parse_memory_mb: int = Field(2000, ge=100, description="most memory of a process that parses documents")
     price_per_million_tokens: float = Field(0.0, ge=0, description="of a paid embedder, for 'plumb ingest --dry-run'")
+    max_cache_mb: int = Field(
+        10_000, ge=1, description="vectors kept so that the same text is not embedded again; the oldest go first"
+    )
     wait_s: float = Field(3600.0, ge=0, description="longest wait for another run that fills the same index")
     max_chunks: int = Field(1_000_000, ge=1, description="a document of more chunks is refused")
     max_documents: int = Field(100_000, ge=1, description="a place with more documents is refused")

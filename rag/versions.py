@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from rag.durable import replace_text
 from rag.errors import InputError, StoreError
 from rag.settings import Settings, secret
 
@@ -76,7 +77,7 @@ class Versions:
 
     def names(self) -> list[str]:
         """All versions, oldest first."""
-        found = self.folder.glob("*/recipe.json") if self.folder.is_dir() else ()
+        found = self.folder.glob("[!.]*/recipe.json") if self.folder.is_dir() else ()
         return sorted((file.parent.name for file in found), key=_natural)
 
     def live(self) -> str:
@@ -124,7 +125,10 @@ class Versions:
         return name if name and self.recipe(name) else ""
 
     def delete(self, name: str) -> None:
-        """Remove a version with all its chunks. Raises InputError for the live one and for an unknown one."""
+        """Remove a version with all its chunks; called while nobody fills it.
+
+        Raises InputError for the live one and for an unknown one.
+        """
         self.require(name)
         if name == self.live():
             raise InputError(
@@ -134,8 +138,12 @@ class Versions:
             )
         if self._settings.store.kind == "server":
             self._alias.delete(name)
+        # Renamed first: half a version, as a crash would leave it, must not pass for a whole one.
+        gone = self.folder / f".{name}.gone"
         try:
-            shutil.rmtree(self.folder / name)
+            shutil.rmtree(gone, ignore_errors=True)
+            (self.folder / name).rename(gone)
+            shutil.rmtree(gone)
         except OSError as error:
             raise _unusable(self.folder / name, error) from None
 
@@ -150,11 +158,9 @@ class Versions:
         return state if isinstance(state, dict) else {}
 
     def _write(self, file: Path, content: Mapping[str, Any]) -> None:
-        draft = file.with_suffix(".new")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_text(json.dumps(content))
-            draft.replace(file)
+            replace_text(file, json.dumps(content))
         except OSError as error:
             raise _unusable(file, error) from None
 

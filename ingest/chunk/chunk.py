@@ -12,7 +12,7 @@ from ingest.chunk.sections import Section, sections
 from ingest.parse import Element, Parsed
 from rag.types import Chunk, chunk_id
 
-# A longer heading is no context, whatever its tokens.
+# A longer heading is no context, whatever its tokens, and no more of a title is looked at: counting is dear.
 _HEADING_CHARS = 2_000
 # The elements of a section in groups that share no chunk; the number is the room of a chunk in tokens.
 Split = Callable[[Sequence[Element], int], Iterable[Sequence[Element]]]
@@ -62,7 +62,7 @@ def chunk(parsed: Parsed, *, uri: str, revision: str, cut: Cut) -> Iterator[Chun
 
 def _shortened(text: str, *, limit: int, count: Count) -> str:
     """The first words of `text` that fit `limit` tokens; '' when not even one does."""
-    words = text.split()
+    words = text[:_HEADING_CHARS].split()
     while words and count(" ".join(words)) > limit:
         words = words[: len(words) * 3 // 4]
     return " ".join(words)

@@ -32,7 +32,8 @@ def packs(pieces: Sequence[Piece], room: int, tokens: Count) -> Iterator[list[Pi
             yield pack
             pack, used = [piece], size
         else:
-            pack, used = [*pack, piece], used + size + (gap if pack else 0)
+            used += size + (gap if pack else 0)
+            pack.append(piece)
     if pack:
         yield pack
 

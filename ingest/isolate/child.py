@@ -6,13 +6,14 @@ A document that makes a parser hang, crash or eat memory takes this process with
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 
 from ingest.chunk import Cut, chunk, make_cut
 from ingest.content_hash import of_bytes
-from ingest.isolate.messages import READY, Drawing, Job, Part, Refused, Setup, packed
+from ingest.isolate.messages import READY, Drawing, Job, Part, Refused, Setup, packed, revision_of
 from ingest.parse import Options, parse
 from ingest.parse.encoding import storable
 from ingest.parse.ocr import NeedsOcr
@@ -23,6 +24,8 @@ from rag.errors import DocumentError, ModelError
 from rag.types import Chunk
 
 PART_CHUNKS = 64
+# The run is to see first that a document takes too long.
+_GRACE_S = 10.0
 # Of the document that is being read.
 _WARNINGS: list[str] = []
 
@@ -47,7 +50,7 @@ def main() -> None:
                     case Drawing() as wanted:
                         connection.send_bytes(_drawn(wanted, setup))
                     case Job() as job:
-                        for message in _messages(job, setup, cut):
+                        for message in _in_time(_messages(job, setup, cut), setup.settings.ingest.parse_timeout_s):
                             connection.send_bytes(packed(message))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             return
@@ -59,7 +62,7 @@ def _messages(job: Job, setup: Setup, cut: Cut) -> Iterator[Part | Refused]:
     try:
         data = read(job.path, job.uri, setup.settings.ingest.max_file_mb * 1_000_000)
         content = of_bytes(data)
-        revision = _revision(content, job.known_revision)
+        revision = revision_of(content, job.known_revision)
         parsed = parse(job.path, data, options=Options.from_settings(setup.settings.ingest))
         chunks = chunk(parsed, uri=job.uri, revision=revision, cut=cut)
         for some, is_last in _in_parts(chunks):
@@ -78,6 +81,17 @@ def _messages(job: Job, setup: Setup, cut: Cut) -> Iterator[Part | Refused]:
     except ModelError as error:
         # The chunking 'semantic' asks the embedder.
         yield Refused(job=job, hash=content, reason=str(error), retryable=True)
+
+
+def _in_time(messages: Iterator[Part | Refused], seconds: float) -> Iterator[Part | Refused]:
+    """End this process when the next message takes too long: the run that watches it may have been killed."""
+    while True:
+        signal.setitimer(signal.ITIMER_REAL, seconds + _GRACE_S)
+        message = next(messages, None)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        if message is None:
+            return
+        yield message
 
 
 def _drawn(wanted: Drawing, setup: Setup) -> bytes:
@@ -102,11 +116,6 @@ def _refuse_number(some: tuple[Chunk, ...], uri: str, most: int) -> None:
             expected=f"at most ingest.max_chunks = {most:,}",
             remedy="split it, or raise the limit",
         )
-
-
-def _revision(content: str, known: str) -> str:
-    """A name for what is made of the content now: another one than the index has, should it be made anew."""
-    return f"{content}-again" if content == known else content
 
 
 def _in_parts(chunks: Iterator[Chunk]) -> Iterator[tuple[tuple[Chunk, ...], bool]]:

@@ -11,8 +11,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+from pydantic_core import from_json
+
 from rag.settings import Settings
-from rag.types import Box, Chunk, chunk_from
+from rag.types import Box, Chunk
 
 # The first message of a child.
 READY = b"ready"
@@ -79,6 +82,9 @@ class Refused:
     is_broken: bool = False
 
 
+_MESSAGE: TypeAdapter[Part | Refused] = TypeAdapter(Part | Refused)
+
+
 def packed(message: Part | Refused) -> bytes:
     """The message without its job, as the child sends it."""
     told = _fields(message)
@@ -93,8 +99,9 @@ def _fields(record: Any) -> dict[str, Any]:
 
 def unpacked(data: bytes, job: Job) -> Part | Refused:
     """The message about `job`; raises ValueError or TypeError for anything else."""
-    told = json.loads(data)
-    if "reason" in told:
-        return Refused(job=job, **told)
-    chunks = tuple(map(chunk_from, told.pop("chunks")))
-    return Part(job=job, chunks=chunks, warnings=tuple(told.pop("warnings")), **told)
+    return _MESSAGE.validate_python({**from_json(data, allow_inf_nan=False), "job": job})
+
+
+def revision_of(content: str, known: str) -> str:
+    """A name for what is made of the content now: another one than the index has, should it be made anew."""
+    return f"{content}-again" if content == known else content

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+import socket
+import struct
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from math import ceil
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
 import psutil
 
 from ingest import content_hash
+from ingest.isolate.check import require_own
 from ingest.isolate.messages import READY, Drawing, Job, Part, Refused, Setup, unpacked
 from ingest.parse.options import PICTURE_SIDE
-from rag.errors import DocumentError
+from rag.errors import DocumentError, PlumbError
 
 # A PNG's first bytes; its width and height follow, of four bytes each.
 _PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
@@ -35,18 +39,24 @@ class ParsingProcess:
         self._connection: Connection | None = None
 
     def messages(self, job: Job) -> Iterator[Part | Refused]:
-        """The chunks of a document in parts; the last message is a last part, or a refusal."""
+        """The chunks of a document in parts; the last message is a last part, or a refusal.
+
+        Raises PlumbError when no process can be started.
+        """
         try:
-            connection = self._started()
+            connection, before = self._started(), None
             connection.send(job)
             while True:
                 answer = self._awaited(connection, job)
                 message = answer if isinstance(answer, Refused) else unpacked(answer, job)
+                if isinstance(message, Part):
+                    require_own(message, before, limits=self._limits)
+                    before = message
                 yield message
                 if isinstance(message, Refused) or message.is_last:
                     self._retire()
                     return
-        except (EOFError, OSError, ValueError, TypeError, KeyError):
+        except (EOFError, OSError, ValueError, TypeError):
             yield self._crashed(job)
         except GeneratorExit:
             self.close()
@@ -70,13 +80,13 @@ class ParsingProcess:
         return answer
 
     def start(self) -> None:
-        """Start the process before the first document; raises OSError when that fails."""
+        """Start the process before the first document; raises PlumbError when that fails."""
         self._started()
 
     def kill(self) -> None:
         """Stop the process at once; callable from another thread, whose wait for a message then ends."""
-        if self._process:
-            self._process.kill()
+        if process := self._process:
+            process.kill()
 
     def close(self) -> None:
         """End the process."""
@@ -125,23 +135,42 @@ class ParsingProcess:
 
     def _started(self) -> Connection:
         if self._connection is None:
-            ours, theirs = Pipe()
-            with theirs:
-                # A session of its own: Ctrl-C is for the run, which then ends the child.
-                self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "ingest.isolate.child", str(theirs.fileno())],
-                    env={**os.environ, "PYTHONPATH": os.pathsep.join(path or str(os.getcwd()) for path in sys.path)},  # noqa: PTH109
-                    pass_fds=[theirs.fileno()],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=None if os.environ.get("PLUMB_DEBUG") else subprocess.DEVNULL,
-                    start_new_session=True,
-                )
-            self._connection = ours
-            ours.send(self._setup)
-            if not (ours.poll(_START_S) and ours.recv_bytes(_MESSAGE_BYTES) == READY):
-                raise OSError("the parsing process did not start")
+            try:
+                self._connection = self._new()
+                self._connection.send(self._setup)
+                if not (self._connection.poll(_START_S) and self._connection.recv_bytes(_MESSAGE_BYTES) == READY):
+                    raise OSError(f"no answer in {_START_S:g} s")
+            except (OSError, EOFError) as error:
+                self.close()
+                # Of the machine, not of a document: none may be noted as one that can't be read.
+                raise PlumbError(
+                    f"the parsing process did not start: {error or 'it ended at once'}",
+                    expected="free memory and processes",
+                    remedy="run it again; PLUMB_DEBUG=1 shows what the process says",
+                ) from None
         return self._connection
+
+    def _new(self) -> Connection:
+        ours, theirs = Pipe()
+        with theirs:
+            # A session of its own: Ctrl-C is for the run, which then ends the child.
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "ingest.isolate.child", str(theirs.fileno())],
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(path or str(os.getcwd()) for path in sys.path)},  # noqa: PTH109
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=None if os.environ.get("PLUMB_DEBUG") else subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        _limit_reads(ours, self._limits.parse_timeout_s)
+        return ours
+
+
+def _limit_reads(connection: Connection, seconds: float) -> None:
+    """Have a child that stops in the middle of a message fail like one that closed the connection."""
+    with socket.fromfd(connection.fileno(), socket.AF_UNIX, socket.SOCK_STREAM) as end:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", ceil(seconds), 0))
 
 
 def _is_small(picture: bytes) -> bool:

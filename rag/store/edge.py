@@ -16,6 +16,7 @@ from typing import Any
 
 import qdrant_edge as qdrant
 
+from rag.durable import replace_text
 from rag.errors import StoreError
 from rag.store.hidden import Hidden, revision_name
 from rag.store.lease import Lease
@@ -248,7 +249,8 @@ class EdgeStore:
                 expected=f"{self._identity}, seen {identity}",
                 remedy="name another store.collection, or remove the folder, and ingest again",
             )
-        return _Opened(shard=qdrant.EdgeShard.load(str(self._folder)), hidden=Hidden.read(self._hidden_file))
+        hidden = Hidden.read(self._hidden_file)
+        return _Opened(shard=qdrant.EdgeShard.load(str(self._folder)), hidden=hidden)
 
     def _create(self) -> Any:
         # A folder without an identity is what a crash left while it was made: it holds nothing yet.
@@ -263,10 +265,9 @@ class EdgeStore:
             ),
         )
         shard.update(qdrant.UpdateOperation.create_field_index(MARK, qdrant.PayloadSchemaType.Keyword))
+        Hidden().write(self._hidden_file)
         # Written last and at once: from here on the folder counts as made.
-        draft = self._identity_file.with_suffix(".new")
-        draft.write_text(json.dumps(self._identity))
-        draft.replace(self._identity_file)
+        replace_text(self._identity_file, json.dumps(self._identity))
         return shard
 
 

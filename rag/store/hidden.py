@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from rag.durable import replace_text
 from rag.types import Revision
 
 
@@ -38,22 +38,17 @@ class Hidden:
 
     def without(self, deleted: Collection[Revision]) -> Hidden:
         """Of these nothing is left."""
-        return replace(self, retired=tuple(made for made in self.retired if made not in deleted))
+        gone = frozenset(deleted)
+        return replace(self, retired=tuple(made for made in self.retired if made not in gone))
 
     def write(self, path: Path) -> None:
         """Replace the file; durable on return."""
-        draft = path.with_suffix(".new")
-        with draft.open("w") as file:
-            json.dump({"staged": sorted(self.staged), "retired": [asdict(made) for made in self.retired]}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        told = {"staged": sorted(self.staged), "retired": [asdict(made) for made in self.retired]}
+        replace_text(path, json.dumps(told))
 
     @classmethod
     def read(cls, path: Path) -> Hidden:
-        """What the file says; nothing is hidden where there is none."""
-        if not path.is_file():
-            return cls()
+        """What the file says. Raises OSError where there is none: what is half written would be found."""
         told = json.loads(path.read_text())
         retired = tuple(Revision(**made) for made in told["retired"])
         return cls(staged=frozenset(told["staged"]), retired=retired)

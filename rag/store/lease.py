@@ -6,12 +6,14 @@ as another one waits: a chat page, an ingest and a search share one index, and n
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from filelock import FileLock, Timeout
 
@@ -33,9 +35,14 @@ class Lease:
         self._folder = folder
         self._opened = opened
         self._timeout_s = timeout_s
+        self._begin()
+        _leases.add(self)
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
         # Taken by the thread that works, let go by the one that watches.
-        self._lock = FileLock(f"{folder}.lock", thread_local=False)
-        self._next = FileLock(f"{folder}.next", thread_local=False)
+        self._lock = FileLock(f"{self._folder}.lock", thread_local=False)
+        self._next = FileLock(f"{self._folder}.next", thread_local=False)
         self._mine = threading.RLock()
         self._resource: Any = None
         self._used_at = 0.0
@@ -46,6 +53,7 @@ class Lease:
 
         An error inside the block closes the folder, so that the next turn starts from what is on disk.
         """
+        self._begin_anew_if_forked()
         with self._mine:
             resource = self._taken()
             try:
@@ -58,8 +66,13 @@ class Lease:
 
     def close(self) -> None:
         """Let go of the folder now."""
+        self._begin_anew_if_forked()
         with self._mine:
             self._let_go()
+
+    def _begin_anew_if_forked(self) -> None:
+        if self._process != os.getpid():
+            self._begin()
 
     def _taken(self) -> Any:
         if self._resource is None:
@@ -109,3 +122,13 @@ class Lease:
                 return False
         except Timeout:
             return True
+
+
+def _let_go_before_fork() -> None:
+    # A forked process would inherit the engine's own locks and keep them for as long as it lives.
+    for lease in list(_leases):
+        lease.close()
+
+
+_leases: WeakSet[Lease] = WeakSet()
+os.register_at_fork(before=_let_go_before_fork)

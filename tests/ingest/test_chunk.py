@@ -192,3 +192,16 @@ def test_a_long_heading_above_many_sections_is_told_once(long: str) -> None:
     found = chunks(parsed, max_tokens=60)
     assert sum(words(passage.text) for passage in found) < 2_500
     assert [passage.headings for passage in found[-50:]] == [(f"Part {n}",) for n in range(50)]
+
+
+def test_no_more_than_the_beginning_of_a_very_long_title_is_counted() -> None:
+    asked: list[int] = []
+
+    def count(content: str) -> int:
+        asked.append(len(content))
+        return words(content)
+
+    parsed = Parsed(title="word " * 100_000, elements=(text("One thing."),))
+    (passage,) = chunk(parsed, uri="a.md", revision="r", cut=Cut(max_tokens=40, count=count))
+    assert passage.title.startswith("word word")
+    assert max(asked) <= 2_000

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from command_line import Plumb, fine, parsed
 from qdrant_client import QdrantClient
 
 from ingest.pipeline import ingest
+from ingest.progress import Document, Report
 from rag.errors import InputError
 from rag.search import Searcher
 from rag.settings import Settings, StoreSettings, load_settings
@@ -48,6 +51,39 @@ def test_a_switch_warns_of_documents_that_are_behind(plumb: Plumb, filled: Path)
     assert "1 documents differ from those of v1; 'plumb index build next'" in switched.stderr
     assert "no version 'v9'" in plumb("index", "switch", "v9").stderr
     assert "can't name a version" in plumb("index", "build", "../out").stderr
+
+
+def test_a_deletion_waits_for_the_run_that_fills_the_version(plumb: Plumb, filled: Path) -> None:
+    settings = load_settings(filled / "plumbline.toml")
+    run = ingest([filled / "docs"], settings=settings, version="v2")
+    while not isinstance(next(run), Document):
+        pass
+    with ThreadPoolExecutor(1) as thread:
+        deleted = thread.submit(plumb, "index", "delete", "v2")
+        time.sleep(1)
+        assert not deleted.done()
+        *_, report = run
+        assert isinstance(report, Report)
+        assert (report.added, report.total_chunks) == (3, 4)
+        assert (deleted.result().returncode, deleted.result().stdout) == (0, "v2 is gone\n")
+    assert Versions(settings).names() == ["v1"]
+
+
+def test_a_deletion_that_broke_off_leaves_no_half_version(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(folder: Path, **_: object) -> None:
+        if folder.exists():
+            raise KeyboardInterrupt
+
+    settings = load_settings(filled / "plumbline.toml")
+    list(ingest([filled / "docs"], settings=settings, version="v2"))
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            Versions(settings).delete("v2")
+    assert Versions(settings).names() == ["v1"]
+    list(ingest([filled / "docs"], settings=settings, version="v2"))
+    Versions(settings).delete("v2")
+    assert [path.name for path in Versions(settings).folder.iterdir() if path.is_dir()] == ["v1"]
 
 
 def test_compare_tells_the_paired_difference(plumb: Plumb, filled: Path) -> None:

@@ -6,9 +6,17 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from command_line import Plumb, fine, parsed
+
+from ingest.manifest import Manifest
+from ingest.pipeline import ingest
+from ingest.progress import Document
+from rag.settings import load_settings
 
 
 def test_documents_are_shown_down_to_their_chunks(plumb: Plumb, filled: Path) -> None:
@@ -48,6 +56,36 @@ def test_a_removed_document_comes_back_with_its_folder(plumb: Plumb, filled: Pat
     assert "2 documents" in fine(plumb("library", "list"))
     assert parsed(plumb("search", "train tickets", "--json"))[0]["uri"] != "docs/travel.md"
     assert "1 added, 2 unchanged" in fine(plumb("ingest", "docs"))
+
+
+def test_what_a_crashed_run_left_of_a_document_is_removed_with_it(
+    plumb: Plumb, filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    (filled / "docs" / "travel.md").write_text("# Travel\n\nAll is new.\n")
+    monkeypatch.setattr(Manifest, "finish", killed)  # the switch was made and is not noted yet
+    with pytest.raises(KeyboardInterrupt):
+        list(ingest([filled / "docs"], settings=load_settings(filled / "plumbline.toml")))
+    assert "1 removed" in fine(plumb("library", "remove", "docs/travel.md"))
+    found = parsed(plumb("search", "All is new", "--json"))
+    assert {hit["uri"] for hit in found} == {"docs/hr/leave.md", "docs/limits.csv"}
+
+
+def test_a_removal_waits_for_a_run_and_removes_what_it_made(plumb: Plumb, filled: Path) -> None:
+    settings = load_settings(filled / "plumbline.toml")
+    (filled / "docs" / "travel.md").write_text("# Travel\n\nAll is new.\n")
+    run = ingest([filled / "docs"], settings=settings)
+    while not isinstance(next(run), Document):
+        pass
+    with ThreadPoolExecutor(1) as thread:
+        removed = thread.submit(plumb, "library", "remove", "docs/travel.md")
+        while not removed.running():
+            time.sleep(0.01)
+        list(run)
+        assert removed.result().stdout == "1 removed\n"
+    assert all(hit["uri"] != "docs/travel.md" for hit in parsed(plumb("search", "All is new", "--json")))
 
 
 def test_a_document_is_read_again_though_it_did_not_change(plumb: Plumb, filled: Path) -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from ingest.cli import print_report
 from ingest.library import Library
-from ingest.manifest import Record
+from ingest.manifest import Manifest, Record
 from ingest.pipeline import ingest, missing_extras
-from ingest.progress import Report
+from ingest.progress import Report, Started
 from rag.index import open_index
 from rag.settings import Settings, StoreSettings, load_settings
 from rag.store import Entry, Store
@@ -52,6 +52,35 @@ def test_vectors_that_were_made_are_not_made_again(project: Path, corpus: Path) 
     assert (second.replaced, second.unchanged, second.embedded) == (1, 2, 1)
     other = report(project, corpus, version="v2")
     assert (other.added, other.embedded) == (3, 0)
+
+
+def test_what_another_run_adds_after_the_listing_has_not_vanished(project: Path, corpus: Path) -> None:
+    waiting = ingest([corpus], settings=load_settings(project / "plumbline.toml"))
+    assert isinstance(next(waiting), Started)
+    (corpus / "new.md").write_text("# New\n\nIt came after the list was made.\n")
+    assert report(project, corpus).added == 4
+    *_, last = waiting
+    assert isinstance(last, Report)
+    assert (last.unchanged, last.removed) == (3, 0)
+    assert report(project, corpus).unchanged == 4
+
+
+@pytest.mark.parametrize("moment", ["begin", "finish"])
+def test_a_document_that_goes_after_a_crash_is_removed(
+    project: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Manifest, moment, killed)
+        with pytest.raises(KeyboardInterrupt):
+            report(project, corpus)
+    (corpus / "travel.md").unlink()
+    report(project, corpus)
+    store = open_index(load_settings(project / "plumbline.toml")).store
+    assert {chunk.uri for chunk in chunks(store)} == {"docs/hr/leave.md", "docs/limits.csv"}
+    store.close()
 
 
 @pytest.mark.parametrize(

@@ -110,3 +110,20 @@ def test_a_damaged_list_is_a_store_error(opened: Callable[[], EdgeStore], tmp_pa
     (tmp_path / "index" / "hidden.json").write_text(damage)
     with pytest.raises(StoreError, match="can't use the index"):
         opened().count()
+
+
+def test_a_list_that_is_gone_lets_nothing_half_written_be_found(
+    opened: Callable[[], EdgeStore], tmp_path: Path
+) -> None:
+    opened().stage(entries(NEW)[:1])
+    (tmp_path / "index" / "hidden.json").unlink()
+    with pytest.raises(StoreError, match=r"hidden\.json"):
+        opened().count()
+
+
+def test_very_many_documents_are_removed_at_once(opened: Callable[[], EdgeStore], tmp_path: Path) -> None:
+    # Time that grows with the square of their number would be minutes.
+    gone = [Revision(uri=f"{number}.md", digest="a", chunks=1) for number in range(30_000)]
+    opened().publish([], retired=[*gone, OLD])
+    assert json.loads((tmp_path / "index" / "hidden.json").read_text()) == {"staged": [], "retired": []}
+    assert found(opened()) == set()

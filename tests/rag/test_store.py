@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -279,6 +280,18 @@ with FileLock(sys.argv[1]):
     print("held", flush=True)
     time.sleep(30)
 """
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_takes_turns_with_its_parent(tmp_path: Path) -> None:
+    store = EdgeStore(tmp_path / "index", embedder="a:b", dimension=DIMENSION, lock_timeout_s=20)
+    write(store, corpus(3))
+    forked = multiprocessing.get_context("fork").Process(target=write, args=[store, [entry(9, "leave")]])
+    forked.start()
+    while forked.is_alive():
+        assert store.count() in (3, 4)
+    forked.join()
+    assert (forked.exitcode, store.count()) == (0, 4)
 
 
 def test_waiting_for_another_process_ends(tmp_path: Path) -> None:
