@@ -144,16 +144,11 @@ def _retrieve(fake: FakeQdrant, body: Body, name: str) -> Any:
 
 
 def _query(fake: FakeQdrant, body: Body, name: str) -> Any:
-    fake.queries.append(body)
-    asked = models.QueryRequest.model_validate(body)
-    return fake.client.query_points(
-        name,
-        query=asked.query,
-        using=asked.using,
-        limit=asked.limit or 10,
-        query_filter=asked.filter,
-        with_payload=bool(asked.with_payload),
-    )
+    asked = models.QueryRequestBatch.model_validate(body).searches
+    if not all(request.limit for request in asked):
+        raise ValueError("this server refuses a limit of 0")
+    fake.queries.extend(body["searches"])
+    return fake.client.query_batch_points(name, asked)
 
 
 def _scroll(fake: FakeQdrant, body: Body, name: str) -> Any:
@@ -189,7 +184,7 @@ CALLS: Mapping[str, Callable[..., Any]] = {
     r"POST /collections/([^/]+)/points/batch": _batch,
     r"POST /collections/([^/]+)/points/delete": _remove,
     r"POST /collections/([^/]+)/points": _retrieve,
-    r"POST /collections/([^/]+)/points/query": _query,
+    r"POST /collections/([^/]+)/points/query/batch": _query,
     r"POST /collections/([^/]+)/points/scroll": _scroll,
     r"POST /collections/([^/]+)/points/count": _count,
 }

@@ -35,6 +35,8 @@ STAGED, LIVE = "staged", "live"
 # The server refuses a request of more than 32 MB, and a point of a wide embedder takes up to 70 kB as JSON.
 WRITE_POINTS = 256
 DEFAULTS = Server()
+# Of a leg: how many chunks, and out of which.
+_Wanted = tuple[int, models.Filter]
 
 
 def connect(url: str, *, api_key: str, timeout_s: float) -> QdrantClient:
@@ -139,7 +141,10 @@ class ServerStore:
                 self._client.upsert(self._collection, points, wait=True, update_filter=replace)
 
     def publish(self, new: Sequence[Revision], *, retired: Sequence[Revision] = ()) -> None:
-        """Let searches find `new` and forget `retired`: one request, which the server carries out in a row."""
+        """Let searches find `new` and forget `retired`: one request, which the server carries out in a row.
+
+        A search in between may find both, or a part of `new`; a run that was cut off there is mended by the next.
+        """
         switch: list[models.UpdateOperation] = [*_published(new), *_retired(retired)]
         with translated():
             if switch and self._exists():
@@ -165,38 +170,20 @@ class ServerStore:
         with translated():
             if not self._exists():
                 return []
-            dense, lexical = list(vectors.dense), _sparse(vectors)
-            by_dense = self._query(self._dense, dense, depth)
-            by_lexical = self._query(LEXICAL, lexical, depth)
-            ids, no_dense, no_lexical = merge(by_dense, by_lexical)
-            dense_of = dict(by_dense + self._query(self._dense, dense, len(no_dense), within=no_dense))
-            lexical_of = dict(by_lexical + self._query(LEXICAL, lexical, len(no_lexical), within=no_lexical))
+            dense, lexical = self._query(vectors, (depth, _LIVE), (depth, _LIVE))
+            ids, no_dense, no_lexical = merge(dense, lexical)
+            rest = self._query(vectors, (len(no_dense), _within(no_dense)), (len(no_lexical), _within(no_lexical)))
             records = self._client.retrieve(self._collection, ids, with_payload=True)
-        return joined(ids, [to_chunk(record.id, record.payload or {}) for record in records], dense_of, lexical_of)
+        chunks = [to_chunk(record.id, record.payload or {}) for record in records]
+        return joined(ids, chunks, dict(dense + rest[0]), dict(lexical + rest[1]))
 
     def chunks(self) -> Iterator[Chunk]:
         """All chunks, read a page at a time."""
-        offset: Any = None
-        while self.count():
-            with translated():
-                records, offset = self._client.scroll(
-                    self._collection, limit=PAGE, offset=offset, scroll_filter=_LIVE, with_payload=True
-                )
-            yield from (to_chunk(record.id, record.payload or {}) for record in records)
-            if offset is None:
-                return
+        return (to_chunk(record.id, record.payload or {}) for record in self._live(PAGE, with_payload=True))
 
     def ids(self) -> Iterator[str]:
         """The ids of all chunks, read many at a time."""
-        offset: Any = None
-        while self.count():
-            with translated():
-                records, offset = self._client.scroll(
-                    self._collection, limit=PAGE_IDS, offset=offset, scroll_filter=_LIVE, with_payload=False
-                )
-            yield from (str(record.id) for record in records)
-            if offset is None:
-                return
+        return (str(record.id) for record in self._live(PAGE_IDS, with_payload=False))
 
     def count(self) -> int:
         """How many chunks can be found."""
@@ -212,22 +199,33 @@ class ServerStore:
         vector: dict[str, Any] = {self._dense: list(entry.vectors.dense), LEXICAL: _sparse(entry.vectors)}
         return models.PointStruct(id=entry.chunk.id, vector=vector, payload=to_payload(entry.chunk, mark=STAGED))
 
-    def _query(
-        self, leg: str, vector: Any, limit: int, *, within: Sequence[str] | None = None
-    ) -> list[tuple[str, float]]:
-        if limit == 0:
-            return []
-        chosen = models.Filter(must=[models.HasIdCondition(has_id=list(within))]) if within else _LIVE
-        found = self._client.query_points(
-            self._collection,
-            query=vector,
-            using=leg,
-            limit=limit,
-            query_filter=chosen,
-            search_params=search_params(self._options) if leg == self._dense else None,
-            with_payload=False,
-        )
-        return [(str(point.id), point.score) for point in found.points]
+    def _query(self, vectors: Vectors, dense: _Wanted, lexical: _Wanted) -> list[list[tuple[str, float]]]:
+        """Ids with their scores in each leg, by one request."""
+        asked: list[tuple[str, Any, _Wanted, models.SearchParams | None]] = [
+            (self._dense, list(vectors.dense), dense, search_params(self._options)),
+            (LEXICAL, _sparse(vectors), lexical, None),
+        ]
+        requests = [
+            # The server refuses a limit of 0, as for a filter that nothing passes.
+            models.QueryRequest(query=vector, using=leg, limit=max(limit, 1), filter=chosen, params=params)
+            for leg, vector, (limit, chosen), params in asked
+        ]
+        found = self._client.query_batch_points(self._collection, requests)
+        return [[(str(point.id), point.score) for point in answer.points] for answer in found]
+
+    def _live(self, page: int, *, with_payload: bool) -> Iterator[models.Record]:
+        """What searches find, so many at a time."""
+        offset: Any = None
+        while True:
+            with translated():
+                if not self._exists():
+                    return
+                records, offset = self._client.scroll(
+                    self._collection, limit=page, offset=offset, scroll_filter=_LIVE, with_payload=with_payload
+                )
+            yield from records
+            if offset is None:
+                return
 
     def _exists(self) -> bool:
         if not self._known and self._client.collection_exists(self._collection):
@@ -247,6 +245,10 @@ class ServerStore:
 
 _LIVE = models.Filter(must=[models.FieldCondition(key=MARK, match=models.MatchValue(value=LIVE))])
 _STAGED = models.Filter(must=[models.FieldCondition(key=MARK, match=models.MatchValue(value=STAGED))])
+
+
+def _within(ids: Sequence[str]) -> models.Filter:
+    return models.Filter(must=[models.HasIdCondition(has_id=list(ids))])
 
 
 def _published(revisions: Sequence[Revision]) -> Iterator[models.SetPayloadOperation]:

@@ -11,7 +11,7 @@ import pytest
 import qdrant_server
 from qdrant_client import QdrantClient
 from qdrant_server import FakeQdrant
-from test_store import DIMENSION, LEXICAL, corpus, entry, revision, texts, write
+from test_store import DIMENSION, LEXICAL, corpus, entry, question, revision, texts, write
 
 from rag.embed.scripted import ScriptedEmbedder
 from rag.errors import ConfigError, StoreError
@@ -41,6 +41,20 @@ def test_many_chunks_go_to_the_server_in_several_requests() -> None:
     write(store, [entry(i, "leave") for i in range(600)])
     assert store.count() == 600
     assert sizes == [256, 256, 88]
+
+
+def test_a_search_asks_both_legs_at_once() -> None:
+    asked: list[list[str]] = []
+
+    class Watched(QdrantClient):
+        def query_batch_points(self, collection_name: str, requests: Any, **options: Any) -> Any:
+            asked.append([request.using for request in requests])
+            return super().query_batch_points(collection_name, requests, **options)
+
+    store = ServerStore(Watched(":memory:"), "batch", embedder="a:b", dimension=DIMENSION)
+    write(store, corpus(50))
+    assert store.candidates(question("leave"), depth=5)
+    assert asked == [["a%3Ab", "bm25"]] * 2
 
 
 def server_settings(url: str, tmp_path: Path) -> Settings:
