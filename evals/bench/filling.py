@@ -35,10 +35,13 @@ def measure(*, limit: int | None = None) -> Iterator[Line]:
         project = Path(folder) / "project"
         settings = new_project(project)
         files = _documents(pack, Path(folder), project / "documents", limit)
-        whole = run_plumb(["ingest", "documents"], project)
+        first = run_plumb(["ingest", "documents"], project)
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         again = run_plumb(["ingest", "documents"], project)
         texts, alone = _embedding(settings)
+        # A machine that is shared changes its pace within minutes: one whole run before, one after.
+        new_project(Path(folder) / "second")
+        whole = (first + run_plumb(["ingest", str(project / "documents")], Path(folder) / "second")) / 2
         yield Note(text=f"{len(files):,} documents, {len(texts):,} chunks; largest process {peak:,.0f} MB")
         yield Measured(
             name="whole run over embedding alone",
@@ -46,11 +49,11 @@ def measure(*, limit: int | None = None) -> Iterator[Line]:
             reference=OVERHEAD,
             against="the bar",
             highest=True,
-            note=f"{whole:.1f} s, embedding {alone:.1f} s, {len(texts) / whole:.1f} chunks/s",
+            note=f"{whole:.1f} s, the mean of two; embedding {alone:.1f} s, {len(texts) / whole:.1f} chunks/s",
         )
         yield Measured(
             name="second run over the first",
-            value=again / whole,
+            value=again / first,
             reference=SECOND_RUN,
             against="the bar",
             highest=True,
