@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
     Event = Waiting | Started | Document
 
+# Columns of the progress line.
+BAR_WIDTH = 20
+NUMBER_WIDTH = 9
+
 # What a run ends with: its report, or its plan.
 End = TypeVar("End", "Report", "Plan")
 
@@ -95,14 +99,15 @@ def _watch(places: Sequence[str], settings: Settings, engine: Engine, *, as_json
 
 
 def follow(events: Iterable[Event | End]) -> End:
-    """Draw a run as it goes on; what it ends with. SIGTERM ends it as Ctrl-C does, with a word."""
+    """Draw a run as it goes on; what it ends with. Ctrl-C and SIGTERM end it with a word."""
     import signal
 
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
         return _followed(events)
-    except SystemExit:
-        complain("ended by SIGTERM; what is finished stays, run it again to go on from there")
+    except (KeyboardInterrupt, SystemExit) as end:
+        by = "SIGTERM" if isinstance(end, SystemExit) else "Ctrl-C"
+        complain(f"ended by {by}; what is finished stays, run it again to go on from there")
         raise
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -115,13 +120,22 @@ def _terminate(number: int, _frame: object) -> NoReturn:
 def _followed(events: Iterable[Event | End]) -> End:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
+    from rich.table import Column
 
     from ingest.progress import Document, Started, Waiting
 
     screen = console(stderr=True)
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False))
+    # The numbers are always whole; a long name ends where the line does.
+    whole = Column(no_wrap=True, min_width=NUMBER_WIDTH)
+    rest = Column(no_wrap=True, overflow="ellipsis", ratio=1)
+    columns = (
+        BarColumn(BAR_WIDTH, table_column=Column(min_width=BAR_WIDTH)),
+        MofNCompleteColumn(table_column=whole),
+        TimeRemainingColumn(table_column=whole),
+        TextColumn("{task.description}", markup=False, table_column=rest),
+    )
     counts = _Counts()
-    with Bar(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
+    with Bar(*columns, console=screen, expand=True, transient=True, disable=not screen.is_terminal) as bar:
         task = bar.add_task("", total=None)
         for event in events:
             match event:
@@ -197,7 +211,7 @@ def _print_plan(planned: Plan) -> None:
 
 
 def print_report(report: Report) -> None:
-    """The report in two lines."""
+    """The report in a few lines."""
     counts = ("added", "replaced", "unchanged", "removed", "failed")
     shown = ", ".join(f"{getattr(report, name)} {name}" for name in counts if getattr(report, name)) or "nothing to do"
     cached = f", {report.chunks - report.embedded} vectors known already" if report.chunks > report.embedded else ""
@@ -208,6 +222,10 @@ def print_report(report: Report) -> None:
         kinds = ", ".join(f"{count} {kind}" for kind, count in report.ignored.items())
         console().print(f"not read, of other kinds: {clean(kinds)}", markup=False)
     _print_missing(report.missing_extras)
+    if report.failed:
+        console().print(
+            "'plumb library retry' reads them again, after a limit was raised or a password set", markup=False
+        )
 
 
 def _print_missing(extras: Mapping[str, int]) -> None:

@@ -27,12 +27,13 @@ def list_versions(as_json: Annotated[bool, typer.Option("--json", help="Print th
         return
     if not rows:
         console().print("There is no index yet. Fill it: plumb ingest PATH")
+    width = max(8, *(len(row["name"]) for row in rows), 0)
     for row in rows:
         mark = "live" if row["live"] else ""
         size = f"{row['chunk_tokens']} tokens a chunk by {row['chunking']}"
         made = f"{row['embed']}, {size}, {row['language']}, parser {row['parser']}"
         console().print(
-            f"{row['name']:8} {mark:5} {row['documents']} documents, {row['chunks']} chunks  {clean(made)}",
+            f"{row['name']:{width}} {mark:5} {row['documents']} documents, {row['chunks']} chunks  {clean(made)}",
             markup=False,
         )
 
@@ -136,7 +137,7 @@ def _next(settings: Settings, versions: Versions) -> str:
     if live and not Library(settings, live).differs(PIPELINE_VERSION):
         raise InputError(
             f"the settings would make the same as version {live}",
-            expected="another embedder, chunk size, language or parser",
+            expected="another embedder, chunking, chunk size, language or parser",
             remedy="change the settings first, or name the version to build it all the same",
         )
     taken = set(versions.names())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections import Counter, deque
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -41,6 +42,8 @@ from rag.version import code_version
 PIPELINE_VERSION = 7
 # Documents are embedded and written in groups of about so many chunks.
 GROUP_CHUNKS = 512
+# And after so long at the latest: what was recognised page by page must not wait for hours, nor be lost by a kill.
+GROUP_S = 10.0
 # Groups that wait to be written while the next is embedded.
 WAITING_GROUPS = 2
 # Failures that a trace tells by name.
@@ -269,12 +272,13 @@ class _Run:
 def _grouped(messages: Iterable[Message]) -> Iterator[Same | Gone | Refused | list[Part]]:
     """The messages, the parts among them gathered into groups; what waits of a refused document is dropped."""
     group: list[Part] = []
-    chunks = 0
+    chunks, began = 0, 0.0
     for message in messages:
         if isinstance(message, Part):
+            began = began if group else time.monotonic()
             group.append(message)
             chunks += len(message.chunks)
-            if chunks >= GROUP_CHUNKS:
+            if chunks >= GROUP_CHUNKS or time.monotonic() - began >= GROUP_S:
                 yield group
                 group, chunks = [], 0
             continue

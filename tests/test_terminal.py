@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 from command_line import Plumb
 from rich.console import Console
 
+from ingest.cli import follow
+from ingest.progress import Document, Started
 from rag.commands.project import Profile, init
 from rag.drawing import draw_answer, draw_hits
 from rag.engine import Engine
@@ -98,3 +101,35 @@ def test_a_config_file_is_replaced_whole_or_not_at_all(project: Path, monkeypatc
     with pytest.raises(ConfigError, match="No space left"):
         init(profile=Profile.ollama, folder=project, force=True)
     assert [(file.name, file.read_text()) for file in project.iterdir()] == [("plumbline.toml", before)]
+
+
+NAME = "/srv/shared/documents/of/a/department/with/long/names/minutes-of-the-meeting.pdf"
+
+
+def _bar(columns: int, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The last line that a run draws on a terminal of so many columns."""
+    written = StringIO()
+    screen = Console(file=written, force_terminal=True, no_color=True, width=columns)
+    monkeypatch.setattr("ingest.cli.console", lambda **_: screen)
+    done = [Document(uri=NAME, outcome="failed" if number else "added", chunks=5) for number in range(3)]
+    follow(iter([Started(documents=12_558, version="v1"), *done, "the report"]))  # type: ignore[list-item]
+    lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written.getvalue()))
+    return [line for line in lines if line.strip()][-1]
+
+
+def test_a_long_name_leaves_room_for_the_numbers_of_the_progress_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    for columns in (60, 80, 120):
+        line = _bar(columns, monkeypatch)
+        assert " 3/12558 " in line, line
+        assert "chunks/s" in line, line
+        assert len(line) <= columns
+
+
+def test_a_run_that_is_interrupted_says_that_its_work_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted() -> Iterator[Started]:
+        yield Started(documents=1, version="v1")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        follow(interrupted())
+    assert "ended by Ctrl-C; what is finished stays" in capsys.readouterr().err

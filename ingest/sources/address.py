@@ -29,12 +29,16 @@ def refuse_unless_allowed(host: str, addresses: Sequence[str], *, allow_private:
     """
     for text in addresses:
         address = _embedded(ip_address(text))
-        if _is_never_allowed(address) or not (allow_private or _is_public(address)):
-            raise DocumentError(
-                f"{host} has the address {text}, which is no public one",
-                expected="a page on the internet",
-                remedy="check the address; for pages of your own network set ingest.web.allow_private = true",
-            )
+        if _is_never_allowed(address):
+            raise _no_public_one(host, text, remedy="check the address; no setting allows this one")
+        if not (allow_private or _is_public(address)):
+            remedy = "check the address; for pages of your own network set ingest.web.allow_private = true"
+            raise _no_public_one(host, text, remedy=remedy)
+
+
+def _no_public_one(host: str, text: str, *, remedy: str) -> DocumentError:
+    seen = f"{host} has the address {text}, which is no public one"
+    return DocumentError(seen, expected="a page on the internet", remedy=remedy)
 
 
 def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

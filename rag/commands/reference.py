@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from inspect import cleandoc
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,7 @@ def _about(section: str) -> str:
     model: Any = Settings
     for part in section.split(".") if section else ():
         model = model.model_fields[part].annotation
-    return (model.__doc__ or "") if section else ""
+    return cleandoc(model.__doc__ or "") if section else ""
 
 
 def _providers() -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from ingest.library import Library
 from ingest.pipeline import ingest
-from ingest.progress import Document, Report
+from ingest.progress import Document, Report, Started
 from rag.embed import Matrix
 from rag.embed.scripted import ScriptedEmbedder
 from rag.errors import ModelError, StoreError
@@ -87,6 +87,20 @@ def test_a_store_that_breaks_loses_nothing_that_was_done(
     *_, report = ingest([corpus], settings=settings)
     assert isinstance(report, Report)
     assert (report.added, report.unchanged, report.total_chunks) == (2, 1, 4)
+
+
+def test_what_is_read_slowly_is_written_as_it_comes(
+    project: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.pipeline.GROUP_S", 0.0)
+    for number in range(10):
+        (corpus / f"scan{number}.md").write_text(f"# Scan {number}\n\nPage {number} of a slow book.\n")
+    settings = configured(project)
+    run = ingest([corpus], settings=settings)
+    assert isinstance(next(run), Started)
+    assert isinstance(next(run), Document)
+    run.close()
+    assert 1 <= len(Library(settings).manifest.records()) < 13
 
 
 def test_a_clock_that_jumps_changes_nothing(project: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:

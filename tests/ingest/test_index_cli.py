@@ -45,6 +45,8 @@ def test_a_version_is_built_beside_the_live_one_and_switched(plumb: Plumb, fille
 
 def test_a_switch_warns_of_documents_that_are_behind(plumb: Plumb, filled: Path) -> None:
     fine(plumb("index", "build", "next"))
+    fine(plumb("index", "build", "with-a-long-name"))
+    assert len({line.index("3 documents") for line in fine(plumb("index", "list")).splitlines()}) == 1
     (filled / "docs" / "travel.md").write_text("# Travel\n\nAll is new.\n")
     fine(plumb("ingest", "docs"))
     switched = plumb("index", "switch", "next")
