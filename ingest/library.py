@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from ingest.manifest import Manifest
 from ingest.turn import Turn
+from rag.errors import StoreError
 from rag.index import Index
 from rag.settings import Settings
 from rag.versions import FIRST, Recipe, Versions
@@ -38,6 +39,15 @@ class Library:
         """Note what the version is made with, unless that is known already."""
         if self._versions.recipe(self.version) is None:
             self._versions.create(self.version, Recipe.of(index.settings, parser=parser))
+
+    def require_own(self, index: Index) -> None:
+        """Raise StoreError for chunks that are told of elsewhere: here they would count as nobody's, and be removed."""
+        if self._versions.recipe(self.version) is None and (chunks := index.store.count()):
+            raise StoreError(
+                f"the index {self.name} holds {chunks:,} chunks, and {self._versions.folder} tells of none",
+                expected="the data_dir of the machine that filled it",
+                remedy="ingest there, copy this folder from there, or name another store.collection",
+            )
 
     def differs(self, parser: int) -> tuple[str, ...]:
         """What the settings and this code would make otherwise than the version is made, in words."""

@@ -182,6 +182,7 @@ class _Run:
     def documents(self, items: Sequence[Item], vanished: Sequence[str]) -> Iterator[Document]:
         """Every document as it is done; those that vanished come last."""
         with self.recorder.step("recover", "span"):
+            self.library.require_own(self.index)
             self.writer.recover(max_compared=self.index.settings.ingest.max_compared_chunks)
         records, failures = dict(self.writer.records), self.library.manifest.failures()
         reader = Reader(self.index, records=records, failures=failures, anew=self.wish.anew)

@@ -20,10 +20,14 @@ class PlumbError(Exception):
 
     def __init__(self, seen: str, *, expected: str = "", remedy: str = "") -> None:
         """Keep the three parts; the message is one line made of them."""
-        super().__init__(_one_line(seen, expected, remedy))
+        super().__init__(seen)
         self.seen = seen
         self.expected = expected
         self.remedy = remedy
+
+    def __str__(self) -> str:
+        """Of the parts alone: Ray adds its own words to the arguments of what a worker raises."""
+        return _one_line(self.seen, self.expected, self.remedy)
 
 
 class ConfigError(PlumbError):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import socket
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -18,8 +20,6 @@ ERROR_CHARS = 300
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}
 # Without clusters across machines, as Ray has it, it listens on the loopback alone.
 ONE_MACHINE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-# Other users of this machine may not hand work to our Ray.
-OWN = {"RAY_AUTH_MODE": "token"}
 
 
 @contextmanager
@@ -32,14 +32,14 @@ def connected(settings: Settings) -> Iterator[Any]:
     _set_environment(address)
     ray = _imported()
     was_connected = ray.is_initialized()
-    try:
-        with translated(ray):
+    with translated(ray), _own_folder() as folder:
+        try:
             if not was_connected:
-                _start(ray, address, settings.ingest.ray.timeout_s)
+                _start(ray, address, settings.ingest.ray.timeout_s, folder)
             yield ray
-    finally:
-        if not was_connected:
-            ray.shutdown()
+        finally:
+            if not was_connected:
+                ray.shutdown()
 
 
 @contextmanager
@@ -53,9 +53,14 @@ def translated(ray: Any) -> Iterator[None]:
 
 def _set_environment(address: str) -> None:
     is_here = address.rpartition("://")[2].rpartition(":")[0] in (LOOPBACK, "localhost")
-    wanted = QUIET | (ONE_MACHINE if is_here or not address else {}) | ({} if address else OWN)
+    wanted = QUIET | (ONE_MACHINE if is_here or not address else {}) | ({} if address else _own())
     for name, value in wanted.items():
         os.environ.setdefault(name, value)
+
+
+def _own() -> dict[str, str]:
+    """Other users of this machine may not hand work to our Ray; of itself it would leave the token where they read."""
+    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
 
 def _imported() -> Any:
@@ -71,18 +76,26 @@ def _imported() -> Any:
     return ray
 
 
-def _start(ray: Any, address: str, timeout_s: float) -> None:
-    # The run tells its progress itself.
+@contextmanager
+def _own_folder() -> Iterator[str]:
+    """For what a Ray of our own writes, logs and texts: below a folder of ours, as Ray opens its own to everybody."""
+    with tempfile.TemporaryDirectory(prefix="plumb-", ignore_cleanup_errors=True) as private:
+        yield f"{private}/ray"
+
+
+def _start(ray: Any, address: str, timeout_s: float, folder: str) -> None:
+    # The run tells its progress and its error itself.
     for name in ("ray", "ray.data"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     common = {"log_to_driver": False, "configure_logging": False}
-    if address:
-        _knock(address, timeout_s)
-        ray.init(address=address, **common)
-        return
     # A worker of each kind must find a place.
-    cpus = max(2, os.cpu_count() or 0)
-    ray.init(address="local", num_cpus=cpus, include_dashboard=False, **common)
+    own = {"num_cpus": max(2, os.cpu_count() or 0), "include_dashboard": False, "_temp_dir": folder}
+    _knock(address, timeout_s)
+    try:
+        ray.init(address=address or "local", **common, **({} if address else own))
+    except (RuntimeError, ValueError) as error:
+        # Another version of Ray or Python, or something that is no address.
+        raise _failed(" ".join(str(error).split())) from None
 
 
 def _knock(address: str, timeout_s: float) -> None:
@@ -97,8 +110,12 @@ def _told(error: BaseException) -> PlumbError:
     if isinstance(ours, PlumbError):
         return ours
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return _failed(lines[-1])
+
+
+def _failed(what: str) -> ClusterError:
     return ClusterError(
-        f"the Ray cluster failed or can't be reached: {lines[-1][:ERROR_CHARS]}",
+        f"the Ray cluster failed or can't be reached: {what[:ERROR_CHARS]}",
         expected="a running cluster with this version of plumbline-rag and Ray on every node",
         remedy="check ingest.ray.address and 'ray status'; then run it again, it goes on where it was",
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from ingest.cluster.messages import Row, Staged, Work, from_row, from_work, table, to_row
 from ingest.isolate.messages import Part
@@ -17,6 +18,9 @@ from rag.index import Index, made_index
 from rag.settings import Settings
 from rag.store import open_server_store
 from rag.version import code_version
+
+if TYPE_CHECKING:
+    from rag.store.server import ServerStore
 
 # Chunks that are embedded together, as on one machine.
 GROUP_CHUNKS = 512
@@ -49,9 +53,16 @@ class Cutter:
     """Documents -> chunks, by a parsing process that a hostile document takes with it instead of this worker."""
 
     def __init__(self, order: Order) -> None:
-        """Runs once a worker; the parsing process starts with the first document."""
-        self._index = order.index()
-        self._process = ParsingProcess(setup_of(self._index))
+        """Runs once a worker; all else starts with the first document, as Ray hides what is raised here."""
+        self._order = order
+
+    @cached_property
+    def _index(self) -> Index:
+        return self._order.index()
+
+    @cached_property
+    def _process(self) -> ParsingProcess:
+        return ParsingProcess(setup_of(self._index))
 
     def __call__(self, batch: Any) -> Iterator[Any]:
         """Rows of work -> rows of messages, a table each, so that a long document streams."""
@@ -74,17 +85,28 @@ class Stager:
     """Chunks -> vectors -> the server, where no search finds them yet. What is no chunk goes on as it is."""
 
     def __init__(self, order: Order) -> None:
-        """Runs once a worker."""
-        self._index = order.index()
-        self._store = open_server_store(order.settings, version=order.version, embedder=self._index.embedder)
+        """Runs once a worker; all else starts with the first chunks."""
+        self._order = order
 
-    def __call__(self, batch: Any) -> Any:
-        """Rows of messages -> rows of messages, with what was staged in place of the chunks."""
+    @cached_property
+    def _index(self) -> Index:
+        return self._order.index()
+
+    @cached_property
+    def _store(self) -> ServerStore:
+        order = self._order
+        return open_server_store(order.settings, version=order.version, embedder=self._index.embedder)
+
+    def __call__(self, batch: Any) -> Iterator[Any]:
+        """Rows of messages -> rows of messages, with what was staged in place of the chunks.
+
+        A generator, as Ray hides what a plain function raises.
+        """
         rows: list[Row] = batch.to_pylist()
         messages = [from_row(row) for row in rows]
         for group in grouped([message for message in messages if isinstance(message, Part)]):
             self._stage(group)
-        return table([to_row(_staged(message)) for message in messages])
+        yield table([to_row(_staged(message)) for message in messages])
 
     def _stage(self, parts: Sequence[Part]) -> None:
         texts = [chunk.indexed_text for part in parts for chunk in part.chunks]

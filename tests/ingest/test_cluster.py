@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -90,9 +91,11 @@ class Project:
     def settings(self) -> Settings:
         return load_settings(self.folder / "plumbline.toml")
 
-    def start(self, engine: str) -> subprocess.Popen[str]:
+    def start(self, engine: str, *, before: str = "") -> subprocess.Popen[str]:
+        """A run; `before` is code that it carries out first."""
+        code = f"{before}\nfrom rag.cli import main\nmain()"
         return subprocess.Popen(
-            [sys.executable, "-m", "rag.cli", "ingest", "docs", "--engine", engine, "--json"],
+            [sys.executable, "-c", code, "ingest", "docs", "--engine", engine, "--json"],
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -238,10 +241,16 @@ def test_a_node_that_is_lost_is_made_up_for(make: Make, nodes: Any, local: Proje
     assert_same(far, local)
 
 
-def test_a_ray_of_its_own_listens_on_the_loopback_alone(make: Make, local: Project) -> None:
-    own, heard = make("own"), set[str]()
+def test_a_ray_of_its_own_is_closed_to_others(
+    make: Make, local: Project, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, temporary = tmp_path_factory.mktemp("home"), Path(tempfile.mkdtemp(prefix="t"))
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    own, heard, modes = make("own"), set[str](), set[int]()
 
     def listen(number: int) -> None:
+        modes.update(folder.stat().st_mode & 0o777 for folder in temporary.glob("plumb-*"))
         for process in psutil.Process().children(recursive=True):
             heard.update(c.laddr.ip for c in process.net_connections("inet") if c.status == psutil.CONN_LISTEN)
 
@@ -249,7 +258,55 @@ def test_a_ray_of_its_own_listens_on_the_loopback_alone(make: Make, local: Proje
     own.ingest("ray")
     assert heard
     assert heard <= set(LOOPBACK)
+    assert modes == {0o700}
+    # Neither a token nor what Ray wrote of the documents is left behind.
+    assert not (home / ".ray").exists()
+    assert list(temporary.iterdir()) == []
+    temporary.rmdir()
     assert_same(own, local)
+
+
+def test_what_a_worker_can_not_do_is_one_clear_line(make: Make, cluster: str) -> None:
+    other = "import ingest.pipeline\ningest.pipeline.PIPELINE_VERSION = 999"
+    out, errors = make("far", address=cluster).start("ray", before=other).communicate(timeout=170)
+    assert out == ""
+    assert "a node of the cluster runs plumbline-rag" in errors
+    assert "install the same version on every node\n" in errors
+    assert "Traceback" not in errors
+
+
+def test_another_version_of_ray_is_one_clear_line(make: Make, cluster: str) -> None:
+    out, errors = (
+        make("far", address=cluster).start("ray", before="import ray\nray.__version__ = '1'").communicate(timeout=170)
+    )
+    assert out == ""
+    assert "Version mismatch: The cluster was started with: Ray: " in errors
+    assert "Traceback" not in errors
+
+
+def test_a_server_that_goes_down_is_told_and_gone_on_from(make: Make, cluster: str, local: Project) -> None:
+    far = make("far", address=cluster)
+
+    def refuse(number: int) -> None:
+        if number == 2:
+            raise ValueError("out of order")
+
+    far.server.before_upsert = refuse
+    out, errors = far.start("ray").communicate(timeout=170)
+    assert out == ""
+    assert "the Qdrant server refused or can't be reached" in errors
+    assert "Traceback" not in errors
+    far.ingest("ray")
+    assert_same(far, local)
+
+
+def test_an_index_that_another_folder_tells_of_is_left_alone(make: Make, local: Project) -> None:
+    before = local.points()
+    (local.folder / ".plumb").rename(local.folder / "elsewhere")
+    out, errors = local.start("local").communicate(timeout=170)
+    assert out == ""
+    assert "expected the data_dir of the machine that filled it" in errors
+    assert local.points() == before
 
 
 def test_what_a_node_does_not_see_is_not_removed(make: Make, cluster: str) -> None:
