@@ -99,7 +99,7 @@ def _peak_of(write: Callable[[Path], None]) -> _Peak:
 
 
 def _memory_mb(pid: int) -> tuple[float, float]:
-    """What a process and all below it hold now, without and with pages of files; these count for each that maps them."""
+    """What a process and all below it hold now, without and with pages of files, which count for each process."""
     own = everything = 0
     try:
         top = psutil.Process(pid)

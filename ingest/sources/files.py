@@ -52,11 +52,17 @@ class Files:
         return (self.name,)
 
     def covers(self, uri: str) -> bool:
-        """Whether a document of this name lies below the place, and matches its pattern."""
+        """Whether a document of this name lies below the place, and matches its pattern.
+
+        One that is hidden or behind a link does not: it was taken because it was named itself.
+        """
         if "://" in uri or uri.startswith(REMOTE):
             return False
         path, top = self._root / uri, self._root / self._top_uri
-        return path.is_relative_to(top) and self._is_wanted(path.relative_to(top))
+        if not (path.is_relative_to(top) and self._is_wanted(path.relative_to(top))):
+            return False
+        below = [path, *path.parents][: len(path.parts) - len(top.parts)]
+        return not any(one.name.startswith(".") or one.is_symlink() for one in below)
 
     def ignored(self) -> Mapping[str, int]:
         """The files of kinds that can't be read, by their ending."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from pathlib import PurePosixPath
 
 from ingest.parse import SUPPORTED
 from ingest.sources.protocol import Item, Source, Vanished
@@ -29,12 +30,16 @@ def discover(sources: Sequence[Source], *, known: Mapping[str, str], max_documen
 
 
 def vanished(sources: Sequence[Source], items: Sequence[Item], *, known: Mapping[str, str]) -> list[str]:
-    """The known documents that belong to these sources and that `discover` did not find."""
+    """The known documents that belong to these sources and that `discover` did not find.
+
+    None is of a kind that was left out there: where the extra that reads pictures is missing, they are still there.
+    """
     found = {item.uri for item in items}
     return [
         uri
         for uri, place in known.items()
-        if uri not in found and any(_belongs(uri, place, source) for source in sources)
+        if uri not in found
+        and any(_belongs(uri, place, source) and not _is_left_out(uri, source) for source in sources)
     ]
 
 
@@ -63,6 +68,10 @@ def _unless_gone(source: Source, known: Mapping[str, str]) -> Iterator[Item]:
     except Vanished:
         if not any(_belongs(uri, place, source) for uri, place in known.items()):
             raise
+
+
+def _is_left_out(uri: str, source: Source) -> bool:
+    return PurePosixPath(uri).suffix.lower() in source.ignored()
 
 
 def _belongs(uri: str, place: str, source: Source) -> bool:

@@ -173,6 +173,29 @@ def test_what_vanished_belongs_to_the_place(project: Path, docs: Path, place: st
     assert vanished(sources, discover(sources, known=KNOWN, max_documents=9), known=KNOWN) == gone
 
 
+def test_what_was_named_itself_is_not_taken_for_vanished_by_its_folder(
+    project: Path, docs: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "else").mkdir()
+    (docs / "link").symlink_to(tmp_path / "else")
+    (docs / "odd.zzz").write_text("x")
+    named = {"docs/link/a.md": "docs/link", "docs/.hidden.md": "docs/.hidden.md", "docs/odd.zzz": "docs/odd.zzz"}
+    sources = [opened("docs", project)]
+    assert vanished(sources, discover(sources, known=named, max_documents=9), known=named) == []
+    (docs / "link").unlink()
+    (docs / "odd.zzz").unlink()
+    gone = vanished(sources, discover(sources, known=named, max_documents=9), known=named)
+    assert gone == ["docs/link/a.md", "docs/odd.zzz"]
+
+
+def test_pictures_stay_where_none_can_be_read(project: Path, docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (docs / "scan.png").write_bytes(b"\x89PNG")
+    known = {"docs/scan.png": "docs", "docs/gone.pdf": "docs"}
+    monkeypatch.setattr("ingest.sources.files.SUPPORTED", (".md", ".csv", ".pdf"))
+    sources = [opened("docs", project)]
+    assert vanished(sources, discover(sources, known=known, max_documents=9), known=known) == ["docs/gone.pdf"]
+
+
 def test_a_folder_around_the_project_owns_what_lies_in_it(project: Path, docs: Path) -> None:
     assert opened("..", project).covers("docs/travel.md")
     assert not opened("..", project).covers("/elsewhere/a.md")
