@@ -224,7 +224,8 @@ def print_report(report: Report) -> None:
     _print_missing(report.missing_extras)
     if report.failed:
         console().print(
-            "'plumb library retry' reads them again, after a limit was raised or a password set", markup=False
+            "'plumb library failed' lists them; they are read again once they, their password or a limit changed",
+            markup=False,
         )
 
 

@@ -66,7 +66,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A document that could not be read or embedded, and why; `retryable` tells that trying again may help."""
+    """A document that could not be read or embedded, and why; `retryable` tells that trying again may help.
+
+    `hash` is that of its content and of the settings it was read with.
+    """
 
     uri: str
     source: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from ingest.manifest import Failure, Record
 from ingest.sources import Item, Vanished
 from rag.errors import DocumentError
 from rag.index import Index
+from rag.sections import Ingest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,7 @@ class Reader:
         self._records = records
         self._failures = failures
         self._anew = anew
+        self._limits = _digest(index.settings.ingest)
 
     def messages(self, items: Sequence[Item]) -> Generator[Message, None, None]:
         """What comes of the documents, in no particular order; the parts of one come in order."""
@@ -74,10 +77,12 @@ class Reader:
         known = self._records.get(job.uri)
         if job.uri not in self._anew and (done := self._done_before(job, known)):
             yield done
-        elif known:
-            yield from process.messages(replace(job, source=known.source, known_revision=known.revision))
-        else:
-            yield from process.messages(job)
+            return
+        if known:
+            job = replace(job, source=known.source, known_revision=known.revision)
+        for message in process.messages(job):
+            is_refused = isinstance(message, Refused)
+            yield replace(message, hash=self._tried(message.hash)) if is_refused else message
 
     def _done_before(self, job: Job, known: Record | None) -> Same | Refused | None:
         """What is known of the same content: that the index has it, or that it can't be read."""
@@ -88,9 +93,17 @@ class Reader:
             content = content_hash.of_file(job.path)
         except OSError as error:
             raise DocumentError(f"can't read {job.uri}: {error.strerror}", remedy="check its rights") from None
-        if failure and failure.hash == content and not failure.retryable:
-            return Refused(job=job, hash=content, reason=failure.reason)
+        if failure and failure.hash == self._tried(content) and not failure.retryable:
+            return Refused(job=job, hash=failure.hash, reason=failure.reason)
         return Same(record=known) if known and known.hash == content else None
+
+    def _tried(self, content: str) -> str:
+        """The content with the settings it failed with: under others, a raised limit say, it is tried again."""
+        return f"{content} {self._limits}"
+
+
+def _digest(settings: Ingest) -> str:
+    return hashlib.sha256(settings.model_dump_json(exclude={"web", "ray"}).encode()).hexdigest()[:16]
 
 
 def setup_of(index: Index) -> Setup:

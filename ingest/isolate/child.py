@@ -17,6 +17,7 @@ from ingest.isolate.messages import READY, Drawing, Job, Part, Refused, Setup, p
 from ingest.parse import Options, parse
 from ingest.parse.encoding import storable
 from ingest.parse.ocr import NeedsOcr
+from ingest.parse.pdf import Locked
 from ingest.parse.picture import page_picture
 from ingest.sources.content import read
 from rag.embed import make_counter
@@ -134,7 +135,7 @@ def _refused(job: Job, content: str, error: DocumentError) -> Refused:
         # How to install it is said once, at the end of the run; and it may be there the next time.
         reason = storable(f"{error.seen}; expected {error.expected}")
         return Refused(job=job, hash=content, reason=reason, extra="ocr", retryable=True)
-    return Refused(job=job, hash=content, reason=storable(str(error)))
+    return Refused(job=job, hash=content, reason=storable(str(error)), retryable=isinstance(error, Locked))
 
 
 if __name__ == "__main__":

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import struct
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from math import ceil
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -131,7 +133,10 @@ class ParsingProcess:
     def _crashed(self, job: Job) -> Refused:
         code = self._process.poll() if self._process else None
         told = f" (exit code {code})" if code is not None else ""
-        return self._broken(job, f"broke its parser{told}; open it in its program and save it anew")
+        # Ended from outside, for want of memory say: it may go better another time.
+        is_killed = code == -signal.SIGKILL
+        what = f"broke its parser{told}; open it in its program and save it anew"
+        return replace(self._broken(job, what), retryable=is_killed)
 
     def _started(self) -> Connection:
         if self._connection is None:

@@ -38,6 +38,10 @@ class _Page:
     scale: float
 
 
+class Locked(DocumentError):
+    """An encrypted document that no password opened; which ones are set is no setting that a run could compare."""
+
+
 def parse_pdf(data: bytes, options: Options = DEFAULTS, *, name: str = "a PDF") -> Parsed:
     """The text of a PDF with page numbers; headings, lists and tables are recognised by their layout.
 
@@ -60,7 +64,7 @@ def opened(data: bytes, options: Options) -> Any:
         except pypdfium2.PdfiumError as error:
             if "password" not in str(error).lower():
                 raise _damaged(error) from None
-    raise DocumentError(
+    raise Locked(
         "it is encrypted, and no password that is set opens it" if options.passwords else "it is encrypted",
         expected="a PDF that opens without a password, or with one that is set",
         remedy="put its password into the variable that ingest.password_env names, or save it without one",

@@ -111,3 +111,20 @@ def test_a_clock_that_jumps_changes_nothing(project: Path, corpus: Path, monkeyp
     assert isinstance(report, Report)
     assert report.unchanged == 3
     assert report.seconds >= 0
+
+
+def test_what_failed_is_read_again_when_its_settings_changed(project: Path, corpus: Path) -> None:
+    (corpus / "long.md").write_text("\n\n".join("word " * 150 for _ in range(20)))
+    config = project / "plumbline.toml"
+    before = config.read_text()
+    config.write_text(f"{before}\n[ingest]\nmax_chunks = 10\n")
+    for _ in range(2):
+        *_, report = ingest([corpus], settings=load_settings(config))
+        assert isinstance(report, Report)
+        assert report.failed == 1
+    (failure,) = Library(load_settings(config)).manifest.failures().values()
+    assert not failure.retryable
+    config.write_text(f"{before}\n[ingest]\nmax_chunks = 100\n")
+    *_, report = ingest([corpus], settings=load_settings(config))
+    assert isinstance(report, Report)
+    assert (report.failed, report.added) == (0, 1)
