@@ -15,6 +15,7 @@ from pathlib import Path
 
 from rag.errors import StoreError
 from rag.types import Revision
+from rag.wal import run_script
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
@@ -162,7 +163,7 @@ def opened(path: Path, schema: str) -> Iterator[sqlite3.Connection]:
         path.parent.mkdir(parents=True, exist_ok=True)
         db = sqlite3.connect(path, timeout=_BUSY_S)
         with db:
-            _prepare(db, schema)
+            run_script(db, f"PRAGMA synchronous = NORMAL; {schema}", wait_s=_BUSY_S)
             yield db
     except (sqlite3.Error, OSError) as error:
         raise StoreError(
@@ -173,17 +174,3 @@ def opened(path: Path, schema: str) -> Iterator[sqlite3.Connection]:
     finally:
         if db is not None:
             db.close()
-
-
-def _prepare(db: sqlite3.Connection, schema: str) -> None:
-    end = time.monotonic() + _BUSY_S
-    while True:
-        try:
-            db.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; {schema}")
-        except sqlite3.OperationalError as error:
-            # SQLite itself does not wait for others that make the same file a WAL one at this moment.
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
-                raise
-            time.sleep(0.02)
-        else:
-            return

@@ -410,7 +410,9 @@ def _explain(error: ValidationError, file: Path | None) -> ConfigError:
         return _unknown(key, _where(file))
     if first["type"] == "missing":
         return ConfigError(f"'{key}' is missing {_where(file)}", expected="a value for it", remedy="add it")
-    value = repr(_redact(first["input"], str(first["loc"][-1])))[:INPUT_CHARS]
+    # A number out of range is no secret, whatever its name.
+    name = "" if first["type"].startswith(("greater_", "less_")) else str(first["loc"][-1])
+    value = repr(_redact(first["input"], name))[:INPUT_CHARS]
     return ConfigError(f"'{key}' {_where(file)} is {value}", expected=_plainly(first["msg"]), remedy="change the value")
 
 

@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from rag.errors import StoreError
+from rag.wal import run_script
 
 VERSION = 1
 BUSY_S = 5.0
@@ -77,8 +78,7 @@ def _open(path: Path | None) -> sqlite3.Connection:
 def _prepare(db: sqlite3.Connection, path: Path | None) -> None:
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.executescript(SCHEMA)
+        run_script(db, SCHEMA, wait_s=BUSY_S)
     elif version != VERSION:
         raise StoreError(
             f"{path} has version {version}",

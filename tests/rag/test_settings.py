@@ -134,6 +134,7 @@ def test_every_setting_is_described() -> None:
         ("[store]\nkid = 1\n", r"unknown setting 'store\.kid' in .*did you mean store\.kind\?"),
         ("[stoer]\nkind = 1\n", "unknown setting 'stoer'"),
         ("nothing_like_it = 1\n", "unknown setting 'nothing_like_it'"),
+        ("[ingest]\nchunk_tokens = 3\n", r"ingest\.chunk_tokens' .* is 3; expected .*32"),
         (
             '[ingest]\nchunking = "parent"\nparent_tokens = 160\n',
             r"ingest\.parent_tokens' .* more than ingest\.chunk_tokens = 160",
