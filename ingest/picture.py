@@ -13,11 +13,12 @@ from rag.settings import Settings
 from rag.types import Chunk
 
 
-def passage_picture(chunk: Chunk, *, settings: Settings) -> bytes:
+def passage_picture(chunk: Chunk, *, settings: Settings, is_part: bool = False) -> bytes:
     """The page of a passage as a PNG, the passage marked, drawn by a process apart within the limits of parsing.
 
-    Raises DocumentError where the passage has no place on a page, its document is no file on this machine any more or
-    changed since, or can't be drawn; StoreError when the manifest can't be read.
+    With `is_part`, no more of the page than what is around the passage. Raises DocumentError where the passage has no
+    place on a page, its document is no file on this machine any more or changed since, or can't be drawn; StoreError
+    when the manifest can't be read.
     """
     if not chunk.boxes:
         raise DocumentError(
@@ -34,6 +35,8 @@ def passage_picture(chunk: Chunk, *, settings: Settings) -> bytes:
             remedy="ingest it again",
         )
     setup = Setup(settings=asking_nobody(settings), max_tokens=settings.ingest.chunk_tokens)
-    wanted = Drawing(path=path, uri=chunk.uri, hash=record.hash, page=chunk.page or 1, boxes=chunk.boxes)
+    wanted = Drawing(
+        path=path, uri=chunk.uri, hash=record.hash, page=chunk.page or 1, boxes=chunk.boxes, is_part=is_part
+    )
     with closing(ParsingProcess(setup)) as process:
         return process.drawn(wanted)

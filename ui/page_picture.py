@@ -31,7 +31,9 @@ def _draw(trace_id: str, marker: int, chunk: Chunk, settings: Settings) -> None:
         return
     try:
         with st.spinner("Drawing the page …"):
-            st.image(_picture(chunk.id, chunk, settings), caption=literal(f"{chunk.title}, page {chunk.page or 1}"))
+            st.image(
+                _picture(chunk.id, chunk, settings), caption=literal(f"{chunk.title}, from page {chunk.page or 1}")
+            )
     except PlumbError as error:
         st.warning(literal(str(error)), icon=":material/hide_image:")
 
@@ -43,4 +45,5 @@ def _picture(
     _settings: Settings,
 ) -> bytes:
     with _TURN:
-        return passage_picture(_chunk, settings=_settings)
+        # A whole page would leave the passage out of sight, more often than not.
+        return passage_picture(_chunk, settings=_settings, is_part=True)

@@ -103,7 +103,8 @@ def _drawn(wanted: Drawing, setup: Setup) -> bytes:
         # Nothing but what was ingested is shown: the name could have been made to lead elsewhere since.
         if of_bytes(data) != wanted.hash:
             raise DocumentError(f"{wanted.uri} changed since it was read", remedy="ingest it again")
-        return page_picture(data, wanted.page, wanted.boxes, options=Options.from_settings(limits))
+        options = Options.from_settings(limits)
+        return page_picture(data, wanted.page, wanted.boxes, options=options, is_part=wanted.is_part)
     except DocumentError as error:
         return str(error).encode()
 

@@ -41,13 +41,17 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """A page of a document to be drawn, with places on it marked, if its content still has this hash."""
+    """A page of a document to be drawn, with places on it marked, if its content still has this hash.
+
+    `is_part` wants no more of the page than what is around these places.
+    """
 
     path: Path
     uri: str
     hash: str
     page: int
     boxes: tuple[Box, ...]
+    is_part: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

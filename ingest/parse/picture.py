@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ingest.parse.fragments import enclosing
 from ingest.parse.image import frame, opened_image, pages_of
 from ingest.parse.options import DEFAULTS, PICTURE_SIDE, Options
 from ingest.parse.pdf import PDFIUM, opened, rendered
@@ -16,22 +17,35 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _SCALE = 2.0  # pixels a point
+_AROUND = 0.12  # of the page's height, above and below what is marked
 _MARGIN = 2  # points around what is marked
 _MARK = (255, 200, 0, 70)
 _EDGE = (190, 190, 190, 255)
 _RIM = (220, 120, 0, 255)
 
 
-def page_picture(data: bytes, page: int, boxes: Sequence[Box], *, options: Options = DEFAULTS) -> bytes:
+def page_picture(
+    data: bytes, page: int, boxes: Sequence[Box], *, options: Options = DEFAULTS, is_part: bool = False
+) -> bytes:
     """Page `page` (from 1) of a PDF or picture as a PNG of at most 2,000 pixels a side, the boxes of elements marked.
 
-    Raises DocumentError for a page that is not there, and for what parse() refuses.
+    With `is_part`, from a little above the boxes to a little below them. Raises DocumentError for a page that is not
+    there, and for what parse() refuses.
     """
     is_pdf = b"%PDF-" in data[:1024]
     picture, scale = _pdf_page(data, page, options) if is_pdf else _image_page(data, page, options)
+    marked = _marked(picture, boxes, scale)
     buffer = io.BytesIO()
-    _marked(picture, boxes, scale).save(buffer, format="PNG")
+    (_around(marked, boxes, scale) if is_part and boxes else marked).save(buffer, format="PNG")
     return buffer.getvalue()
+
+
+def _around(picture: Image, boxes: Sequence[Box], scale: float) -> Image:
+    _, bottom, _, top = enclosing(boxes)
+    margin = picture.height * _AROUND
+    upper = min(max(int(picture.height - top * scale - margin), 0), picture.height - 1)
+    lower = min(max(int(picture.height - bottom * scale + margin), upper + 1), picture.height)
+    return picture.crop((0, upper, picture.width, lower))
 
 
 def _pdf_page(data: bytes, number: int, options: Options) -> tuple[Image, float]:

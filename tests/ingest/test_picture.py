@@ -57,6 +57,26 @@ def test_a_passage_is_marked_where_it_stands(told: Settings) -> None:
     assert picture.getpixel((5, 5)) == (255, 255, 255)
 
 
+def test_a_part_of_the_page_holds_the_passage(told: Settings) -> None:
+    chunk = found(told, "chapter 2 sea manuals")
+    whole = Image.open(io.BytesIO(passage_picture(chunk, settings=told)))
+    part = Image.open(io.BytesIO(passage_picture(chunk, settings=told, is_part=True)))
+    top = chunk.boxes[0][3]
+    upper = int(1600 - 2 * top - 0.12 * 1600)
+    assert (part.width, part.height < whole.height / 2) == (1200, True)
+    assert (
+        part.crop((0, 1, 1200, part.height)).tobytes()
+        == whole.crop((0, upper + 1, 1200, upper + part.height)).tobytes()
+    )
+
+
+def test_a_passage_beyond_its_page_is_drawn_all_the_same(told: Settings) -> None:
+    chunk = found(told, "chapter 2 sea manuals")
+    for box in ((0.0, -900.0, 9.0, -800.0), (0.0, 9000.0, 9.0, 9100.0), (0.0, -9000.0, 9.0, 9000.0)):
+        drawn = passage_picture(replace(chunk, boxes=(box,)), settings=told, is_part=True)
+        assert Image.open(io.BytesIO(drawn)).width == 1200
+
+
 def test_the_command_writes_the_picture_of_a_chunk(plumb: Plumb, told: Settings, project: Path) -> None:
     chunk = parsed(plumb("library", "chunks", "docs/manual.pdf", "--json"))[0]
     assert len(chunk["boxes"][0]) == 4
