@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, TypeVar
 
 import typer
 
-from rag.terminal import clean, complain, console, print_json
+from rag.terminal import clean, complain, console, in_line, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -185,7 +185,7 @@ class _Counts:
     def line(self, document: Document) -> str:
         rate = self._chunks / max(time.monotonic() - self._began, 0.001)
         failed = f" · {self._failed} failed" if self._failed else ""
-        return f"{rate:.0f} chunks/s{failed} · {clean(document.uri)}"
+        return f"{rate:.0f} chunks/s{failed} · {in_line(document.uri)}"
 
 
 def _tell_difference(started: Started) -> None:

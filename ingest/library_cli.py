@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.terminal import clean, console, print_json
+from rag.terminal import clean, console, in_line, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,7 +39,7 @@ def list_documents(
         print_json([asdict(record) for record in shown])
         return
     for record in shown:
-        console().print(f"{clean(record.uri)}  {record.chunks} chunks  {_when(record.at)}", markup=False)
+        console().print(f"{in_line(record.uri)}  {record.chunks} chunks  {_when(record.at)}", markup=False)
     console().print(f"{len(shown)} documents, {sum(record.chunks for record in shown)} chunks", markup=False)
 
 
@@ -61,8 +61,8 @@ def show(uri: Uri, as_json: AsJson = False) -> None:
         print_json(facts)
         return
     if record:
-        made = f"{record.chunks} chunks by {facts['model']}, {_when(record.at)}, from {clean(record.source)}"
-        console().print(f"{clean(record.title)}\n{clean(uri)}\n{made}", markup=False)
+        made = f"{record.chunks} chunks by {facts['model']}, {_when(record.at)}, from {in_line(record.source)}"
+        console().print(f"{in_line(record.title)}\n{in_line(uri)}\n{made}", markup=False)
         console().print(f"content {record.hash}, {record.bytes:,} bytes; version {library.version}", markup=False)
     if failure:
         kept = "; the text before the change still answers" if record else ""
@@ -101,7 +101,7 @@ def picture(
     if not found:
         raise _no_chunk(identifier)
     output.write_bytes(passage_picture(found[0], settings=settings))
-    console().print(f"{clean(found[0].uri)}, {clean(found[0].place)} -> {clean(str(output))}", markup=False)
+    console().print(f"{in_line(found[0].uri)}, {clean(found[0].place)} -> {clean(str(output))}", markup=False)
 
 
 @app.command()
@@ -119,16 +119,19 @@ def remove(uris: Uris) -> None:
     with turn(library), closing(index.store):
         # What a run changed until now, or left when it crashed, is known only from here on.
         writer.recover(max_compared=settings.ingest.max_compared_chunks)
-        records = _required(library, uris)
-        writer.remove(records)
-    console().print(f"{len(records)} removed", markup=False)
+        _require_known(library, uris)
+        records = library.manifest.records()
+        writer.remove([records[uri] for uri in uris if uri in records])
+        library.manifest.remove([uri for uri in uris if uri not in records])
+    console().print(f"{len(set(uris))} removed", markup=False)
 
 
 @app.command()
 def reparse(uris: Uris, as_json: AsJson = False) -> None:
     """Read documents again though they did not change: after an extra was installed, or a parser mended."""
     _, library = _opened()
-    _ingest_anew([record.uri for record in _required(library, uris)], as_json=as_json)
+    _require_known(library, uris)
+    _ingest_anew(list(uris), as_json=as_json)
 
 
 @app.command()
@@ -140,7 +143,7 @@ def failed(as_json: AsJson = False) -> None:
         print_json([asdict(failure) for failure in failures])
         return
     for failure in failures:
-        console().print(f"{clean(failure.uri)}: {clean(failure.reason)}", markup=False)
+        console().print(f"{in_line(failure.uri)}: {clean(failure.reason)}", markup=False)
     console().print(f"{len(failures)} failed", markup=False)
 
 
@@ -176,12 +179,12 @@ def _opened() -> tuple[Settings, Library]:
     return settings, Library(settings)
 
 
-def _required(library: Library, uris: Iterable[str]) -> list[Record]:
-    records = library.manifest.records()
+def _require_known(library: Library, uris: Iterable[str]) -> None:
+    """Raise InputError for a document that is neither in the index nor failed."""
+    known = library.manifest.records().keys() | library.manifest.failures().keys()
     for uri in uris:
-        if uri not in records:
+        if uri not in known:
             raise _unknown(uri)
-    return [records[uri] for uri in uris]
 
 
 def _chunks(settings: Settings, library: Library, record: Record) -> list[Chunk]:

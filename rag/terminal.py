@@ -27,6 +27,11 @@ def clean(text: str) -> str:
     return CONTROL.sub("", text)
 
 
+def in_line(text: str) -> str:
+    """A name without control characters, in one line: a file may be called as it likes."""
+    return clean(" ".join(text.splitlines()))
+
+
 def console(*, stderr: bool = False) -> Console:
     """A console that drops colours where they are unwanted: NO_COLOR, --no-color, or no terminal.
 

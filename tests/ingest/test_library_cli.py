@@ -113,6 +113,16 @@ def test_failures_are_kept_with_their_reason_and_tried_again(plumb: Plumb, fille
     assert "nothing failed" in fine(plumb("library", "retry"))
 
 
+def test_a_document_that_failed_is_read_anew_and_forgotten_by_its_name(plumb: Plumb, filled: Path) -> None:
+    (filled / "docs" / "broken\nname.pdf").write_bytes(b"%PDF-1.7 and no more")
+    plumb("ingest", "docs")
+    assert fine(plumb("library", "failed")).startswith("docs/broken name.pdf: ")
+    assert plumb("library", "reparse", "docs/broken\nname.pdf").returncode == 1
+    assert fine(plumb("library", "remove", "docs/broken\nname.pdf", "docs/travel.md")) == "2 removed\n"
+    assert fine(plumb("library", "failed")) == "0 failed\n"
+    assert "docs/travel.md" not in fine(plumb("library", "list"))
+
+
 def test_a_dry_run_tells_and_does_nothing(plumb: Plumb, project: Path, corpus: Path) -> None:
     env = {"PLUMB_INGEST__PRICE_PER_MILLION_TOKENS": "100"}
     planned = parsed(plumb("ingest", "--dry-run", "docs", "--json", env=env))
