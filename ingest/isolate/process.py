@@ -38,6 +38,7 @@ class ParsingProcess:
         self._setup = setup
         self._limits = setup.settings.ingest
         self._process: subprocess.Popen[bytes] | None = None
+        self._watched: psutil.Process | None = None
         self._connection: Connection | None = None
 
     def messages(self, job: Job) -> Iterator[Part | Refused]:
@@ -97,7 +98,7 @@ class ParsingProcess:
             self._connection.close()
         if self._process:
             self._process.wait()
-        self._process = self._connection = None
+        self._process = self._watched = self._connection = None
 
     def _awaited(self, connection: Connection, job: Job) -> bytes | Refused:
         end = time.monotonic() + self._limits.parse_timeout_s
@@ -113,7 +114,7 @@ class ParsingProcess:
     def _memory_mb(self) -> float:
         """What the process holds now, in millions of bytes; what it merely reserved does not count."""
         try:
-            return psutil.Process(self._process.pid).memory_info().rss / 1e6 if self._process else 0.0
+            return self._watched.memory_info().rss / 1e6 if self._watched else 0.0
         except psutil.NoSuchProcess:
             return 0.0
 
@@ -168,6 +169,7 @@ class ParsingProcess:
                 stderr=None if os.environ.get("PLUMB_DEBUG") else subprocess.DEVNULL,
                 start_new_session=True,
             )
+        self._watched = psutil.Process(self._process.pid)
         _limit_reads(ours, self._limits.parse_timeout_s)
         return ours
 

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from rag.errors import StoreError
 
-IDLE_S = 2.0  # an unused folder is closed after so long
+IDLE_S = 30.0  # an unused folder is closed after so long: an ingest comes back to it every few seconds
 LOOK_S = 0.05  # how often a holder looks whether another process waits
 
 

@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from chat_server import KEY, FakeChat, running
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
 
 from ingest.chunk import Cut, chunk
 from ingest.parse import parse
@@ -18,6 +21,7 @@ from rag.embed.lexical import Lexical
 from rag.embed.protocol import guess_tokens
 from rag.errors import ConfigError, ModelError, WeightsError
 from rag.settings import LlamaIndex, LocalModels, Provider, Roles, Settings
+from rag.weights import require
 
 HANDBOOK = Path(__file__).parents[2] / "examples" / "handbook"
 
@@ -218,3 +222,22 @@ def test_no_chunk_is_longer_than_the_window(local: Embedder, limit: int) -> None
         chunks = list(chunk(parsed, uri=file, revision="x", cut=Cut(max_tokens=limit, count=local.count)))
         assert chunks
         assert max(local.count(item.indexed_text) for item in chunks) <= limit <= local.max_tokens
+
+
+# White space, what only looks like it, special tokens, marks that change the letter before, signs that stand alone.
+ODD = " \n\t\r\x0b\x1c\x85\u2028\u00a0\u3000[CLSEP]éα漢ß\u0301\u200b.ab'-"
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    whole = Tokenizer.from_file(str(require("all-minilm-l6-v2-tokenizer", folder=None)))
+    whole.no_truncation()
+    whole.no_padding()
+    return whole
+
+
+@pytest.mark.model
+@settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text() | st.text(alphabet=ODD))
+def test_tokens_counted_by_words_are_those_of_the_whole(local: Embedder, tokenizer: Tokenizer, text: str) -> None:
+    assert local.count(text) == len(tokenizer.encode(text).ids)
