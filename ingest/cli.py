@@ -5,20 +5,20 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, TypeVar
 
 import typer
 
-from rag.terminal import clean, complain, console, in_line, print_json
+from rag.terminal import clean, complain, console, in_line, number_of, print_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ingest.library import Library
     from ingest.pipeline import Engine
     from ingest.plan import Plan
-    from ingest.progress import Document, Report, Started, Waiting
+    from ingest.progress import Document, Progress, Report, Started, Waiting
     from rag.settings import Settings
 
     Event = Waiting | Started | Document
@@ -64,13 +64,22 @@ def ingest(
         raise typer.Exit(1)
 
 
-def filled(places: Sequence[str], settings: Settings, engine: Engine, *, version: str = "") -> Report:
-    """Fill the index, or one of its versions, drawing how it goes on."""
+def filled(
+    places: Sequence[str], settings: Settings, engine: Engine, *, version: str = "", is_again: bool = False
+) -> Report:
+    """Fill the index, or one of its versions, drawing how it goes on; `is_again` tells less."""
     from ingest.pipeline import ingest as run
 
+    events = run(places, settings=settings, version=version, engine=engine)
     # Ray tells of lost workers on the standard output, which is for the report.
     with redirect_stdout(sys.stderr):
-        return follow(run(places, settings=settings, version=version, engine=engine))
+        return follow(map(_without_difference, events) if is_again else events)
+
+
+def _without_difference(event: Progress) -> Progress:
+    from ingest.progress import Started
+
+    return replace(event, differs=()) if isinstance(event, Started) else event
 
 
 def _watch(places: Sequence[str], settings: Settings, engine: Engine, *, as_json: bool) -> None:
@@ -82,10 +91,11 @@ def _watch(places: Sequence[str], settings: Settings, engine: Engine, *, as_json
     from rag.observe.ship import ship_detached
 
     stop = threading.Event()
+    complain(f"following {', '.join(places)}; Ctrl-C ends it")
     try:
-        for _ in changes(places, settings=settings, stop=stop):
+        for at, _ in enumerate(changes(places, settings=settings, stop=stop)):
             try:
-                report = filled(places, settings, engine)
+                report = filled(places, settings, engine, is_again=at > 0)
             except ConfigError:
                 raise
             except PlumbError as error:
@@ -202,26 +212,24 @@ def _print_plan(planned: Plan) -> None:
     console().print(f"would be: {shown or 'nothing to do'}")
     known = planned.chunks - planned.chunks_to_embed
     console().print(
-        f"{planned.chunks} chunks to write, {planned.chunks_to_embed} of them to embed"
-        f" ({planned.tokens_to_embed:,} tokens), {known} vectors known already"
+        f"{number_of('chunk', planned.chunks)} to write, {planned.chunks_to_embed:,} of them to embed"
+        f" ({number_of('token', planned.tokens_to_embed)}), {number_of('vector', known)} known already"
     )
     took = "unknown for a model on a server" if planned.seconds is None else f"about {planned.seconds:,.0f} s"
     price = f"; price {planned.price:,.4f}" if planned.price else ""
     console().print(f"time to embed: {took}{price}")
+    _print_left_out(planned)
 
 
 def print_report(report: Report) -> None:
     """The report in a few lines."""
     counts = ("added", "replaced", "unchanged", "removed", "failed")
     shown = ", ".join(f"{getattr(report, name)} {name}" for name in counts if getattr(report, name)) or "nothing to do"
-    cached = f", {report.chunks - report.embedded} vectors known already" if report.chunks > report.embedded else ""
-    console().print(
-        f"{shown}; {report.chunks} chunks written{cached}, {report.total_chunks} in the index, {report.seconds:.1f} s"
-    )
-    if report.ignored:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in report.ignored.items())
-        console().print(f"not read, of other kinds: {clean(kinds)}", markup=False)
-    _print_missing(report.missing_extras)
+    known = report.chunks - report.embedded
+    cached = f", {number_of('vector', known)} known already" if known else ""
+    written = f"{number_of('chunk', report.chunks)} written{cached}, {report.total_chunks:,} in the index"
+    console().print(f"{shown}; {written}, {report.seconds:.1f} s")
+    _print_left_out(report)
     if report.failed:
         console().print(
             "'plumb library failed' lists them; they are read again once they, their password or a limit changed",
@@ -229,7 +237,10 @@ def print_report(report: Report) -> None:
         )
 
 
-def _print_missing(extras: Mapping[str, int]) -> None:
-    for extra, documents in extras.items():
+def _print_left_out(end: Plan | Report) -> None:
+    if end.ignored:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in end.ignored.items())
+        console().print(f"not read, of other kinds: {clean(kinds)}", markup=False)
+    for extra, documents in end.missing_extras.items():
         told = f"{documents} of them can be read with the extra '{extra}': pip install 'plumbline-rag[{extra}]'"
         console().print(told, markup=False)

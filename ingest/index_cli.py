@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from rag.terminal import clean, complain, console, print_json
+from rag.terminal import clean, complain, console, number_of, print_json
 
 if TYPE_CHECKING:
     from rag.settings import Settings
@@ -32,10 +32,8 @@ def list_versions(as_json: Annotated[bool, typer.Option("--json", help="Print th
         mark = "live" if row["live"] else ""
         size = f"{row['chunk_tokens']} tokens a chunk by {row['chunking']}"
         made = f"{row['embed']}, {size}, {row['language']}, parser {row['parser']}"
-        console().print(
-            f"{row['name']:{width}} {mark:5} {row['documents']} documents, {row['chunks']} chunks  {clean(made)}",
-            markup=False,
-        )
+        held = f"{number_of('document', row['documents'])}, {number_of('chunk', row['chunks'])}"
+        console().print(f"{row['name']:{width}} {mark:5} {held}  {clean(made)}", markup=False)
 
 
 @app.command()
@@ -182,4 +180,5 @@ def _warn_if_behind(settings: Settings, live: str, name: str) -> None:
     )
     behind = sum(then.get(uri) != content for uri, content in now.items()) + len(then.keys() - now.keys())
     if behind:
-        complain(f"{behind} documents differ from those of {live}; 'plumb index build {name}' brings it up to date")
+        told = number_of("document", behind)
+        complain(f"{told} not as in {live}; 'plumb index build {name}' brings it up to date")

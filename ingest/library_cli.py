@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.terminal import clean, console, in_line, print_json
+from rag.terminal import clean, console, in_line, number_of, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,8 +39,9 @@ def list_documents(
         print_json([asdict(record) for record in shown])
         return
     for record in shown:
-        console().print(f"{in_line(record.uri)}  {record.chunks} chunks  {_when(record.at)}", markup=False)
-    console().print(f"{len(shown)} documents, {sum(record.chunks for record in shown)} chunks", markup=False)
+        console().print(f"{in_line(record.uri)}  {number_of('chunk', record.chunks)}  {_when(record.at)}", markup=False)
+    held = number_of("chunk", sum(record.chunks for record in shown))
+    console().print(f"{number_of('document', len(shown))}, {held}", markup=False)
 
 
 @app.command()
@@ -61,8 +62,9 @@ def show(uri: Uri, as_json: AsJson = False) -> None:
         print_json(facts)
         return
     if record:
-        made = f"{record.chunks} chunks by {facts['model']}, {_when(record.at)}, from {in_line(record.source)}"
-        console().print(f"{in_line(record.title)}\n{in_line(uri)}\n{made}", markup=False)
+        made = f"by {facts['model']}, {_when(record.at)}, from {in_line(record.source)}"
+        held = number_of("chunk", record.chunks)
+        console().print(f"{in_line(record.title)}\n{in_line(uri)}\n{held} {made}", markup=False)
         console().print(f"content {record.hash}, {record.bytes:,} bytes; version {library.version}", markup=False)
     if failure:
         kept = "; the text before the change still answers" if record else ""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ingest.cache import VectorCache
 from ingest.chunk import asking_nobody
 from ingest.isolate.messages import Part, Refused
 from ingest.library import Library
-from ingest.pipeline import PIPELINE_VERSION
+from ingest.pipeline import PIPELINE_VERSION, missing_extras
 from ingest.progress import Document, Outcome, Started
 from ingest.reading import Gone, Message, Reader, Same
-from ingest.sources import discover, open_sources, vanished
+from ingest.sources import discover, ignored, open_sources, vanished
 from rag.index import Index, open_index
 from rag.settings import Settings
 
@@ -29,7 +29,8 @@ class Plan:
     """The documents by what would become of them, and the chunks to be written; those of 'semantic' as by 'title'.
 
     `chunks_to_embed` of them have no known vector and hold `tokens_to_embed` tokens. `seconds` is a guess from the
-    speed of a sample, None for a model on a server; `price` is tokens times ingest.price_per_million_tokens.
+    speed of a sample, None for a model on a server; `price` is tokens times ingest.price_per_million_tokens. `ignored`
+    and `missing_extras` are as in a Report.
     """
 
     added: int = 0
@@ -42,6 +43,8 @@ class Plan:
     tokens_to_embed: int = 0
     seconds: float | None = None
     price: float = 0.0
+    ignored: Mapping[str, int] = field(default_factory=dict)
+    missing_extras: Mapping[str, int] = field(default_factory=dict)
 
 
 def plan(places: Sequence[str | Path], *, settings: Settings) -> Iterator[Started | Document | Plan]:
@@ -53,7 +56,7 @@ def plan(places: Sequence[str | Path], *, settings: Settings) -> Iterator[Starte
     yield Started(documents=len(items), version=library.version, differs=library.differs(PIPELINE_VERSION))
     records, failures = library.manifest.records(), library.manifest.failures()
     unknown = VectorCache.of(settings).unknown(index.embedder.name)
-    outcomes, made, sample = Counter[Outcome](), Plan(), list[str]()
+    outcomes, extras, made, sample = Counter[Outcome](), Counter[str](), Plan(), list[str]()
     reader = Reader(replace(index, settings=asking_nobody(index.settings)), records=records, failures=failures)
     with closing(reader.messages(items)) as messages:
         for message in messages:
@@ -63,7 +66,9 @@ def plan(places: Sequence[str | Path], *, settings: Settings) -> Iterator[Starte
                 sample = [*sample, *texts][:SAMPLE]
             if document := _document(message, is_known=_uri(message) in records):
                 outcomes[document.outcome] += 1
+                extras.update(filter(None, [document.extra]))
                 yield document
+    left_out = ignored(sources)
     gone = [uri for uri in vanished(sources, items, known=library.places()) if uri in records]
     yield replace(
         made,
@@ -74,6 +79,8 @@ def plan(places: Sequence[str | Path], *, settings: Settings) -> Iterator[Starte
         removed=len(gone) + outcomes["removed"],
         seconds=_seconds(made, sample, index),
         price=made.tokens_to_embed * settings.ingest.price_per_million_tokens / 1e6,
+        ignored=left_out,
+        missing_extras=missing_extras(extras, left_out),
     )
 
 

@@ -32,6 +32,11 @@ def in_line(text: str) -> str:
     return clean(" ".join(text.splitlines()))
 
 
+def number_of(noun: str, number: int) -> str:
+    """`1 chunk`, `2,000 chunks`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def console(*, stderr: bool = False) -> Console:
     """A console that drops colours where they are unwanted: NO_COLOR, --no-color, or no terminal.
 

@@ -114,10 +114,10 @@ class Versions:
     def switch(self, name: str) -> None:
         """Let questions be answered from another version, in one step. Raises InputError for an unknown one."""
         self.require(name)
-        before = self.live()
+        # On a server the alias tells what is live. Moved last: until then a rollback goes to what answers anyhow.
+        self._write(self.folder / "live.json", {"live": name, "before": self.live()})
         if self._settings.store.kind == "server":
             self._alias.switch(name)
-        self._write(self.folder / "live.json", {"live": name, "before": before})
 
     def before(self) -> str:
         """The version that was live before the last switch; '' when there was none, or it is gone."""

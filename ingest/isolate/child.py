@@ -9,6 +9,7 @@ import logging
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
 from ingest.chunk import Cut, chunk, make_cut
@@ -49,7 +50,9 @@ def main() -> None:
             while True:
                 match connection.recv():
                     case Drawing() as wanted:
-                        connection.send_bytes(_drawn(wanted, setup))
+                        with _alarm(setup.settings.ingest.parse_timeout_s):
+                            drawn = _drawn(wanted, setup)
+                        connection.send_bytes(drawn)
                     case Job() as job:
                         for message in _in_time(_messages(job, setup, cut), setup.settings.ingest.parse_timeout_s):
                             connection.send_bytes(packed(message))
@@ -84,12 +87,19 @@ def _messages(job: Job, setup: Setup, cut: Cut) -> Iterator[Part | Refused]:
         yield Refused(job=job, hash=content, reason=str(error), retryable=True)
 
 
+@contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    """End this process when what is done takes too long: the run that watches it may have been killed."""
+    signal.setitimer(signal.ITIMER_REAL, seconds + _GRACE_S)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+
 def _in_time(messages: Iterator[Part | Refused], seconds: float) -> Iterator[Part | Refused]:
-    """End this process when the next message takes too long: the run that watches it may have been killed."""
+    """The messages, each within so many seconds."""
     while True:
-        signal.setitimer(signal.ITIMER_REAL, seconds + _GRACE_S)
-        message = next(messages, None)
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        with _alarm(seconds):
+            message = next(messages, None)
         if message is None:
             return
         yield message

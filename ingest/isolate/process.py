@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import struct
@@ -28,6 +29,10 @@ _PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 _MESSAGE_BYTES = 50_000_000
 _LOOK_S = 0.05  # how often the memory of the process is looked at
 _START_S = 120.0  # a busy machine takes its time to load the modules
+# What a child sees of the environment: it reads foreign documents, and others hold keys.
+_SHOWN = re.compile(
+    r"PATH|HOME|USER|LANG|LANGUAGE|LC_.*|TZ|TMPDIR|LD_LIBRARY_PATH|VIRTUAL_ENV|XDG_.*|PYTHON.*|OMP_.*|COVERAGE_.*"
+)
 
 
 class ParsingProcess:
@@ -162,7 +167,7 @@ class ParsingProcess:
             # A session of its own: Ctrl-C is for the run, which then ends the child.
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "ingest.isolate.child", str(theirs.fileno())],
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(path or str(os.getcwd()) for path in sys.path)},  # noqa: PTH109
+                env=self._environment(),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -172,6 +177,14 @@ class ParsingProcess:
         self._watched = psutil.Process(self._process.pid)
         _limit_reads(ours, self._limits.parse_timeout_s)
         return ours
+
+    def _environment(self) -> dict[str, str]:
+        """All variables only where the child asks the embedder, which may want a key and a proxy."""
+        shown = dict(os.environ)
+        if self._limits.chunking != "semantic":
+            wanted = self._limits.password_env
+            shown = {name: value for name, value in shown.items() if _SHOWN.fullmatch(name) or name == wanted}
+        return {**shown, "PYTHONPATH": os.pathsep.join(path or str(os.getcwd()) for path in sys.path)}  # noqa: PTH109
 
 
 def _limit_reads(connection: Connection, seconds: float) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rag.errors import ConfigError, PlumbError
-from rag.terminal import clean, console, print_json
+from rag.terminal import clean, console, number_of, print_json
 
 if TYPE_CHECKING:
     from rag.settings import Settings
@@ -75,7 +75,7 @@ def _index(settings: Settings) -> str:
     count = index.store.count()
     if not count:
         raise StoreError("the index is empty", expected="documents in it", remedy="fill it: plumb ingest PATH")
-    return f"{settings.store.kind} store, collection {index.name}: {count} chunks"
+    return f"{settings.store.kind} store, collection {index.name}: {number_of('chunk', count)}"
 
 
 def _answer(settings: Settings) -> str:

@@ -50,7 +50,7 @@ def test_a_switch_warns_of_documents_that_are_behind(plumb: Plumb, filled: Path)
     (filled / "docs" / "travel.md").write_text("# Travel\n\nAll is new.\n")
     fine(plumb("ingest", "docs"))
     switched = plumb("index", "switch", "next")
-    assert "1 documents differ from those of v1; 'plumb index build next'" in switched.stderr
+    assert "1 document not as in v1; 'plumb index build next'" in switched.stderr
     assert "no version 'v9'" in plumb("index", "switch", "v9").stderr
     assert "can't name a version" in plumb("index", "build", "../out").stderr
 

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from ingest.isolate.messages import Job, Part, Refused, Setup
@@ -111,6 +112,20 @@ def test_a_process_that_cannot_start_is_laid_to_no_document(tmp_path: Path, monk
             monkeypatch.setattr(sys, "executable", python)
             with pytest.raises(PlumbError, match="the parsing process did not start"):
                 list(process.messages(job))
+
+
+def test_a_child_sees_no_keys_but_those_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "QDRANT_API_KEY", "AWS_SECRET_ACCESS_KEY", "MY_PASSWORDS"):
+        monkeypatch.setenv(name, "secret")
+    seen = {}
+    for chunking in ("title", "semantic"):
+        settings = Settings(root=tmp_path, ingest=Ingest(chunking=chunking, password_env="MY_PASSWORDS"))
+        with closing(ParsingProcess(Setup(settings=settings, max_tokens=100))) as process:
+            process.start()
+            (child,) = psutil.Process().children()
+            seen[chunking] = {name for name, value in child.environ().items() if value == "secret"}
+    assert seen["title"] == {"MY_PASSWORDS"}
+    assert "OPENAI_API_KEY" in seen["semantic"]
 
 
 def test_a_document_that_hangs_ends_its_process_without_a_run_that_watches() -> None:

@@ -22,7 +22,7 @@ from rag.settings import load_settings
 def test_documents_are_shown_down_to_their_chunks(plumb: Plumb, filled: Path) -> None:
     records = parsed(plumb("library", "list", "--json"))
     assert [record["uri"] for record in records] == ["docs/hr/leave.md", "docs/limits.csv", "docs/travel.md"]
-    assert "1 documents, 2 chunks" in fine(plumb("library", "list", "docs/hr"))
+    assert "1 document, 2 chunks" in fine(plumb("library", "list", "docs/hr"))
     shown = parsed(plumb("library", "show", "docs/hr/leave.md", "--json"))
     assert (shown["version"], shown["model"], shown["failure"]) == ("v1", "scripted:words", None)
     assert shown["document"]["source"] == "docs"
@@ -133,11 +133,13 @@ def test_a_dry_run_tells_and_does_nothing(plumb: Plumb, project: Path, corpus: P
     fine(plumb("ingest", "docs"))
     (corpus / "travel.md").write_text("# Travel\n\nBy boat.\n")
     (corpus / "limits.csv").unlink()
+    (corpus / "logo.svg").write_text("<svg/>")
     (corpus / "again.md").write_text("# Travel\n\nBy boat.\n")
     told = fine(plumb("ingest", "--dry-run", "docs"))
     assert "would be: 1 added, 1 replaced, 1 unchanged, 1 removed" in told
     assert "2 chunks to write, 1 of them to embed" in told
-    assert "1 added, 1 replaced, 1 unchanged, 1 removed; 2 chunks written, 1 vectors known already" in fine(
+    assert told.splitlines()[-1] == "not read, of other kinds: 1 .svg"
+    assert "1 added, 1 replaced, 1 unchanged, 1 removed; 2 chunks written, 1 vector known already" in fine(
         plumb("ingest", "docs")
     )
 
@@ -152,19 +154,23 @@ def test_a_dry_run_cuts_by_title_where_the_embedder_would_be_asked(plumb: Plumb,
     assert parsed(plumb("ingest", "docs", "--json", env=env))["chunks"] != by_title["chunks"]
 
 
-def test_a_watched_folder_is_followed(project: Path, corpus: Path) -> None:
+def test_a_watched_folder_is_followed(plumb: Plumb, project: Path, corpus: Path) -> None:
+    (corpus / "first.md").write_text("# First\n\nMade of longer chunks.\n")
+    fine(plumb("ingest", "docs/first.md"))
     command = [sys.executable, "-m", "rag.cli", "ingest", "--watch", "docs"]
-    env = {**os.environ, "PLUMB_INGEST__WATCH_QUIET_S": "0.2"}
+    env = {**os.environ, "PLUMB_INGEST__WATCH_QUIET_S": "0.2", "PLUMB_INGEST__CHUNK_TOKENS": "64"}
     watching = subprocess.Popen(
         command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env
     )
     assert watching.stdout is not None
     try:
-        assert "3 added" in watching.stdout.readline()
+        assert "following docs; Ctrl-C ends it" in watching.stdout.readline()
+        assert "version v1 of the index was made otherwise" in watching.stdout.readline()
+        assert "3 added, 1 unchanged" in watching.stdout.readline()
         (corpus / "new.md").write_text("# New\n\nA new text.\n")
-        assert "1 added, 3 unchanged" in watching.stdout.readline()
+        assert "1 added, 4 unchanged" in watching.stdout.readline()
         (corpus / "new.md").unlink()
-        assert "3 unchanged, 1 removed" in watching.stdout.readline()
+        assert "4 unchanged, 1 removed" in watching.stdout.readline()
         watching.send_signal(signal.SIGINT)
         assert watching.wait(timeout=30) == 0
     finally:
