@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from rich.live import Live
@@ -17,7 +17,11 @@ from rag.types import Answer, Citation, Hit, Support, place_name
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from rag.search import Found
+
 STAGES = {"retrieve": "looking for passages …", "generate": "reading …", "verify": "checking …"}
+# What a search begins with; every other stage starts from the order of the one before.
+LEGS = ("dense", "lexical")
 SUPPORT: dict[Support, tuple[str, str]] = {
     "supported": ("✓ supported", "green"),
     "partly": ("~ partly supported", "yellow"),
@@ -56,17 +60,39 @@ def draw_answer(console: Console, answer: Answer) -> None:
     console.print(Text(_facts(answer), style="dim"))
 
 
-def draw_hits(console: Console, hits: Sequence[Hit]) -> None:
-    """Hits with their scores and the beginning of their texts."""
-    if not hits:
+def draw_found(console: Console, found: Found, *, explain: bool) -> None:
+    """Hits with their scores and the beginning of their texts; explained, what moved them and what was left out."""
+    if not found.hits:
         console.print("Nothing found: the index is empty. Fill it: plumb ingest PATH")
-    for rank, hit in enumerate(hits, 1):
+    for rank, hit in enumerate(found.hits, 1):
         chunk = hit.chunk
-        scores = "  ".join(f"{name} {score:.3f}" for name, score in hit.scores.items())
+        scores = _explained(hit) if explain else "  ".join(f"{name} {score:.3f}" for name, score in hit.scores.items())
         console.print(f"[bold]{rank}. {escape(clean(chunk.title))}[/bold]  [dim]{escape(clean(chunk.uri))}[/dim]")
         place = f"{chunk.place}   " if chunk.place else ""
         console.print(_indented(Text(clean(f"{place}{scores}"), style="cyan"), 3))
         console.print(_indented(Text(_short(clean(chunk.text), 240)), 3))
+    if explain and found.hits:
+        _draw_reasons(console, found)
+
+
+def _draw_reasons(console: Console, found: Found) -> None:
+    meaning = f"{found.dense_weight:.0%}"
+    console.print(
+        f"\nMeaning (dense) counted {meaning}, words (lexical) the rest, as clear as each leg's best hit was."
+    )
+    for one in found.left_out:
+        console.print(Text(clean(f"left out: {one.hit.chunk.uri}: {one.reason}"), style="dim"))
+
+
+def _explained(hit: Hit) -> str:
+    """The score and the place of a hit in every stage, in their order, and where a late stage moved it."""
+    told, before = [], 0
+    for stage, score in hit.scores.items():
+        place = hit.ranks.get(stage, 0)
+        moved = f"#{before} -> #{place}" if before and before != place else f"#{place}"
+        told.append(f"{stage} {score:.3f}" + (f" ({moved})" if place else ""))
+        before = place if stage not in LEGS else 0
+    return " · ".join(told)
 
 
 def _indented(text: Text, columns: int) -> Padding:

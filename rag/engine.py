@@ -193,11 +193,13 @@ class Engine:
 
     def _retrieve(self, recorder: Recorder, query: str) -> list[Hit]:
         with recorder.step("retrieve", "retriever") as step:
-            hits = self.searcher.search(query)
-            step.note({"query": query, "hits": [_hit_facts(hit) for hit in hits]})
-            if not hits:
+            found = self.searcher.find(query)
+            facts = {"query": query, "dense_weight": round(found.dense_weight, 3)}
+            facts |= {"rerank_failure": found.failure} if found.failure else {}
+            step.note({**facts, "hits": [_hit_facts(hit) for hit in found.hits]})
+            if not found.hits:
                 raise InputError("the index holds no documents", expected="some", remedy="fill it: plumb ingest PATH")
-        return hits
+        return list(found.hits)
 
     def _choose(self, recorder: Recorder, query: str, hits: Sequence[Hit]) -> tuple[Passage, ...]:
         """What of the hits the model gets to read."""

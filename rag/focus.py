@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.embed import Embedder, Matrix, TokenEmbedder
+from rag.embed import Embedder, TokenEmbedder
+from rag.embed.maxsim import max_sim
 from rag.sentences import sentences
 from rag.types import Hit, Passage
 
@@ -71,18 +72,13 @@ def _meaning(query: str, found: Sequence[_Sentence], embedder: Embedder) -> Scor
 def _nearness(texts: Sequence[str], embedder: Embedder) -> Scores:
     """How near each of the texts is to the first: by late interaction where the embedder gives vectors of tokens.
 
-    For each token of the query the most similar one of the text, averaged (MaxSim of Khattab and Zaharia, ColBERT,
-    2020); else the cosine of the whole texts.
+    Else by the cosine of the whole texts.
     """
     if isinstance(embedder, TokenEmbedder):
         asked, *others = embedder.embed_tokens(texts)
-        return np.array([_max_sim(asked, other) for other in others])
+        return np.array([max_sim(asked, other) for other in others])
     vectors = embedder.embed(texts).astype(np.float64)
     return np.asarray(vectors[1:] @ vectors[0])
-
-
-def _max_sim(asked: Matrix, other: Matrix) -> float:
-    return float((asked @ other.T).max(axis=1).mean()) if len(asked) and len(other) else 0.0
 
 
 def _words(query: str, found: Sequence[_Sentence], terms: Terms) -> Scores:

@@ -1,39 +1,37 @@
-"""From candidates to hits: fusion of the two legs, outdated documents down, duplicates out. Pure functions."""
+"""Hits put in order, stage by stage: late stages blended in, outdated documents down. Pure functions."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from rag.store.protocol import Candidate
 from rag.types import Hit
 
 
-def fuse(candidates: Sequence[Candidate], *, dense_weight: float) -> list[Hit]:
-    """Hits by the convex combination of both legs' scores, best first.
+def in_order(hits: Iterable[Hit], stage: str) -> list[Hit]:
+    """Hits by falling score, equal ones in the order they come in, each with its place after this stage, from 1."""
+    ordered = sorted(hits, key=lambda hit: -hit.score)
+    return [replace(hit, ranks={**hit.ranks, stage: rank}) for rank, hit in enumerate(ordered, 1)]
 
-    The dense score is scaled between the lowest and the highest cosine among the candidates, the lexical one by the
-    highest BM25. Score fusion instead of rank fusion: Bruch, Gai and Ingber, An Analysis of Fusion Functions for
-    Hybrid Retrieval (2023).
+
+def blend(hits: Sequence[Hit], scores: Sequence[float], *, stage: str, weight: float) -> list[Hit]:
+    """Hits ordered anew by a second opinion, `scores` in any unit for the best of them.
+
+    `weight` is what the opinion counts for against the score so far. It is scaled from 0 for the lowest, and for the
+    hits that it was not asked about, which so stay below, to 1 for the highest.
     """
-    if not candidates:
-        return []
-    low = min(candidate.dense for candidate in candidates)
-    span = max(candidate.dense for candidate in candidates) - low or 1.0
-    top = max(candidate.lexical for candidate in candidates) or 1.0
-    hits = [_hit(c, dense_weight * (c.dense - low) / span + (1 - dense_weight) * c.lexical / top) for c in candidates]
-    return sorted(hits, key=lambda hit: (-hit.score, hit.chunk.id))
-
-
-def distinct(hits: Iterable[Hit]) -> Iterator[Hit]:
-    """Hits without those whose text, white space aside, already stands higher."""
-    seen: set[str] = set()
-    for hit in hits:
-        text = " ".join(hit.chunk.text.split()).casefold()
-        if text not in seen:
-            seen.add(text)
-            yield hit
+    low = min(scores, default=0.0)
+    span = max(scores, default=0.0) - low or 1.0
+    told = [replace(hit, scores={**hit.scores, stage: score}) for hit, score in zip(hits, scores, strict=False)]
+    opinions = [*((score - low) / span for score in scores), *(0.0 for _ in hits[len(scores) :])]
+    return in_order(
+        (
+            replace(hit, score=(1 - weight) * hit.score + weight * opinion)
+            for hit, opinion in zip([*told, *hits[len(told) :]], opinions, strict=True)
+        ),
+        stage,
+    )
 
 
 def demote(hits: Sequence[Hit], *, words: Sequence[str], factor: float) -> list[Hit]:
@@ -44,8 +42,12 @@ def demote(hits: Sequence[Hit], *, words: Sequence[str], factor: float) -> list[
     if not words or factor == 1:
         return list(hits)
     pattern = re.compile(rf"(?<![^\W_])({'|'.join(map(re.escape, words))})(?![^\W_])", re.IGNORECASE)
-    weighed = [_demoted(hit, factor) if pattern.search(_labels(hit)) else hit for hit in hits]
-    return sorted(weighed, key=lambda hit: (-hit.score, hit.chunk.id))
+    outdated = [bool(pattern.search(_labels(hit))) for hit in hits]
+    if not any(outdated):
+        return list(hits)
+    return in_order(
+        (_demoted(hit, factor) if is_old else hit for hit, is_old in zip(hits, outdated, strict=True)), "outdated"
+    )
 
 
 def _labels(hit: Hit) -> str:
@@ -54,8 +56,3 @@ def _labels(hit: Hit) -> str:
 
 def _demoted(hit: Hit, factor: float) -> Hit:
     return replace(hit, score=hit.score * factor, scores={**hit.scores, "outdated": factor})
-
-
-def _hit(candidate: Candidate, fused: float) -> Hit:
-    scores = {"dense": candidate.dense, "lexical": candidate.lexical, "fused": fused}
-    return Hit(chunk=candidate.chunk, score=fused, scores=scores)

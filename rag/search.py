@@ -1,16 +1,36 @@
-"""Find passages: embed the question, ask both legs, fuse. Needs no chat model."""
+"""Find passages: embed the question, ask both legs, fuse, read the best again. Needs no chat model."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import islice
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from rag.errors import InputError
+from rag.distinct import LeftOut, distinct
+from rag.embed.question import question_vector
+from rag.errors import InputError, ModelError
+from rag.fusion import fuse
 from rag.index import Index, open_index
-from rag.retrieve import demote, distinct, fuse
+from rag.rerank import Reranker, make_reranker
+from rag.retrieve import blend, demote
 from rag.settings import Settings
 from rag.types import Hit, Turn, Vectors
 from rag.versions import Versions
+
+log = logging.getLogger("plumbline")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a search came to: the hits, best first, and what the dense leg counted for in their fusion, 0 to 1.
+
+    `left_out` are hits that would stand among them. `failure` tells why the reranker was not heard, if it failed.
+    """
+
+    hits: tuple[Hit, ...]
+    left_out: tuple[LeftOut, ...]
+    dense_weight: float
+    failure: str = ""
 
 
 class Searcher:
@@ -19,11 +39,18 @@ class Searcher:
     When another version becomes live, in this process or another, the next search is made in that one.
     """
 
-    def __init__(self, settings: Settings, index: Index, *, versions: Versions | None = None) -> None:
-        """Hold the index; `versions` tells when another one is live, and without it this one stays."""
+    def __init__(
+        self, settings: Settings, index: Index, *, versions: Versions | None = None, reranker: Reranker | None = None
+    ) -> None:
+        """Hold the index; `versions` tells when another one is live, and without it this one stays.
+
+        Without a `reranker` the one is taken that the settings name. Raises ConfigError when it can't be made.
+        """
         self.settings = settings
         self._index = index
         self._versions = versions
+        self._own_reranker = reranker
+        self._reranker = reranker or make_reranker(settings, index.embedder)
 
     @classmethod
     def from_settings(cls, settings: Settings, *, version: str = "") -> Searcher:
@@ -46,6 +73,7 @@ class Searcher:
         if live and live != self._index.version:
             self._index.store.close()
             self._index = open_index(self.settings)
+            self._reranker = self._own_reranker or make_reranker(self.settings, self._index.embedder)
         return self._index
 
     def search(self, question: str, *, limit: int | None = None) -> list[Hit]:
@@ -53,16 +81,50 @@ class Searcher:
 
         Raises InputError for an unusable question, StoreError and ModelError when a part fails.
         """
+        return list(self.find(question, limit=limit).hits)
+
+    def find(self, question: str, *, limit: int | None = None) -> Found:
+        """As `search()`, with what else is to be told of it."""
         query = check_question(question, max_chars=self.settings.limits.question_chars)
-        options = self.settings.retrieve
+        options, index = self.settings.retrieve, self.index
         wanted = limit or options.limit
-        index = self.index
-        dense = tuple(index.embedder.embed([query])[0].tolist())
-        vectors = Vectors(dense=dense, lexical=index.lexical.question(query))
-        candidates = index.store.candidates(vectors, depth=max(options.depth, wanted))
-        hits = fuse(candidates, dense_weight=options.dense_weight)
-        current = demote(hits, words=options.outdated_words, factor=options.outdated_factor)
-        return list(islice(distinct(current), wanted))
+        depth = max(options.depth, wanted)
+        vectors = Vectors(dense=question_vector(query, index.embedder), lexical=index.lexical.question(query))
+        fused = fuse(index.store.candidates(vectors, depth=depth), depth=depth, dense_weight=options.dense_weight)
+        reranked, failure = self._reranked(query, fused.hits)
+        ranked = demote(reranked, words=options.outdated_words, factor=options.outdated_factor)
+        seen = _first(
+            distinct(ranked, duplicate_at=options.duplicate_at, per_document=options.per_document), hits=wanted
+        )
+        return Found(
+            hits=tuple(one for one in seen if isinstance(one, Hit)),
+            left_out=tuple(one for one in seen if isinstance(one, LeftOut)),
+            dense_weight=fused.dense_weight,
+            failure=failure,
+        )
+
+    def _reranked(self, query: str, hits: list[Hit]) -> tuple[list[Hit], str]:
+        """The hits after a second reading; in the order they have, and why, when the reranker fails."""
+        options, reranker = self.settings.retrieve, self._reranker
+        if not (reranker and hits and options.rerank_weight):
+            return hits, ""
+        try:
+            scores = reranker.scores(query, hits[: options.rerank_hits])
+        except ModelError as error:
+            log.warning("hits are in the order of the fusion: %s", error)
+            return hits, str(error)
+        return blend(hits, scores, stage=reranker.name, weight=options.rerank_weight), ""
+
+
+def _first(seen: Iterator[Hit | LeftOut], *, hits: int) -> list[Hit | LeftOut]:
+    """What comes up to so many hits."""
+    taken: list[Hit | LeftOut] = []
+    for one in seen:
+        taken.append(one)
+        hits -= isinstance(one, Hit)
+        if not hits:
+            break
+    return taken
 
 
 def standing_alone(question: str, history: Sequence[Turn]) -> str:

@@ -1,4 +1,4 @@
-"""Tables of plumbline.toml that stand in a table of their own."""
+"""Tables of plumbline.toml: those that stand in another table, and the larger ones."""
 
 from __future__ import annotations
 
@@ -66,6 +66,37 @@ class Ray(Section):
         0, ge=0, description="most processes that parse and cut; 0 takes the CPUs that embedders leave"
     )
     embedders: int = Field(0, ge=0, description="processes that embed and store; 0 means one a node")
+
+
+class Retrieve(Section):
+    """How passages are found."""
+
+    depth: int = Field(50, ge=1, description="candidates of each leg before fusion")
+    limit: int = Field(20, ge=1, description="hits after fusion")
+    outdated_words: tuple[str, ...] = Field(
+        ("superseded", "archive", "archived", "obsolete", "outdated", "veraltet"),
+        description="a document with one of these words in its path, title or headings is outdated",
+    )
+    outdated_factor: float = Field(0.5, ge=0, le=1, description="its score is multiplied by this; 1 treats it alike")
+    dense_weight: float = Field(
+        0.6,
+        ge=0,
+        le=1,
+        description="weight of meaning against words in the fusion, where both find the question equally clear",
+    )
+    rerank_hits: int = Field(30, ge=1, description="the best hits after fusion, which the reranker reads")
+    rerank_weight: float = Field(
+        0.4, ge=0, le=1, description="weight of the reranker against the fused score; 1 lets it decide alone"
+    )
+    duplicate_at: float = Field(
+        0.9,
+        gt=0,
+        le=1,
+        description="a hit that shares so many of its words with a better one is left out, unless a number, a name or a"
+        " negation differs",
+    )
+    per_document: int = Field(0, ge=0, description="most hits of one document; 0 for any number")
+    language: str = Field("english", description="language of stemming and stop words of the lexical leg")
 
 
 class Ingest(Section):

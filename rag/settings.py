@@ -21,7 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings.exceptions import SettingsError
 
 from rag.errors import ConfigError
-from rag.sections import Ingest, Section, Server
+from rag.sections import Ingest, Retrieve, Section, Server
 
 CONFIG_NAME = "plumbline.toml"
 ENV_PREFIX = "PLUMB_"
@@ -35,6 +35,8 @@ INPUT_CHARS = 100
 # Roles that a rule can play instead of a model.
 RULE_REWRITE = "rule:previous-question"
 RULE_FACTS = "rule:facts"
+RULE_LATE = "rule:late-interaction"
+RULE_NONE = "rule:none"
 
 # TOML has no null: an empty string says that a folder is not set.
 Folder = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
@@ -53,6 +55,11 @@ class Roles(Section):
         description="grades answers in eval runs; 'rule:facts' looks for the expected words, no model",
     )
     embed: str = Field("local:all-minilm-l6-v2", description="turns text into vectors")
+    rerank: str = Field(
+        RULE_LATE,
+        description="reads the best hits again; 'rule:late-interaction' compares token by token with the model of"
+        " roles.embed, if that is local; 'rule:none' leaves them; 'llama_index:...' names a node postprocessor",
+    )
 
 
 class Provider(Section):
@@ -76,6 +83,7 @@ class LlamaIndex(Section):
     """LlamaIndex components, used as 'llama_index:package.module.ClassName'."""
 
     embed_args: dict[str, Any] = Field(default_factory=dict, description="arguments for the embedding class")
+    rerank_args: dict[str, Any] = Field(default_factory=dict, description="arguments for the node postprocessor")
     llm_args: dict[str, Any] = Field(default_factory=dict, description="arguments for the LLM class")
     reader_args: dict[str, Any] = Field(
         default_factory=dict, description="arguments for the class of a 'reader:' place"
@@ -99,20 +107,6 @@ class StoreSettings(Section):
         100, ge=0, description="the embedded store writes nothing where its disk has less free space"
     )
     server: Server = Server()
-
-
-class Retrieve(Section):
-    """How passages are found."""
-
-    depth: int = Field(50, ge=1, description="candidates of each leg before fusion")
-    limit: int = Field(20, ge=1, description="hits after fusion")
-    outdated_words: tuple[str, ...] = Field(
-        ("superseded", "archive", "archived", "obsolete", "outdated", "veraltet"),
-        description="a document with one of these words in its path, title or headings is outdated",
-    )
-    outdated_factor: float = Field(0.5, ge=0, le=1, description="its score is multiplied by this; 1 treats it alike")
-    dense_weight: float = Field(0.5, ge=0, le=1, description="weight of meaning against words in the fusion")
-    language: str = Field("english", description="language of stemming and stop words of the lexical leg")
 
 
 class ContextSettings(Section):

@@ -103,11 +103,15 @@ class Vectors:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """A found chunk. `scores` holds the score of every stage by name; `score` is the last stage's."""
+    """A found chunk. `scores` holds the score of every stage by name; `score` is the last stage's.
+
+    `ranks` are its places after each stage, from 1.
+    """
 
     chunk: Chunk
     score: float
     scores: Mapping[str, float]
+    ranks: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from rag.search import Found
 from rag.types import Answer, Hit
 
 
@@ -28,7 +29,7 @@ def answer_view(answer: Answer) -> dict[str, Any]:
 
 
 def hit_view(hit: Hit) -> dict[str, Any]:
-    """A hit with the score of every stage."""
+    """A hit with its score and its place in every stage."""
     chunk = hit.chunk
     return {
         "uri": chunk.uri,
@@ -38,5 +39,16 @@ def hit_view(hit: Hit) -> dict[str, Any]:
         "text": chunk.text,
         "score": round(hit.score, 4),
         "scores": {name: round(score, 4) for name, score in hit.scores.items()},
+        "ranks": dict(hit.ranks),
         "chunk_id": chunk.id,
+    }
+
+
+def found_view(found: Found) -> dict[str, Any]:
+    """A search with what decided it."""
+    return {
+        "hits": [hit_view(hit) for hit in found.hits],
+        "left_out": [{**hit_view(one.hit), "reason": one.reason} for one in found.left_out],
+        "dense_weight": round(found.dense_weight, 4),
+        "failure": found.failure,
     }

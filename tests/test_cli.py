@@ -123,23 +123,6 @@ def test_a_folder_that_can_not_be_entered_does_not_lose_its_documents(plumb: Plu
 # search and ask
 
 
-def test_search_prints_hits_with_their_scores(plumb: Plumb, filled: Path) -> None:
-    text = fine(plumb("search", "carried over until March"))
-    assert text.startswith("1. Annual leave  docs/hr/leave.md")
-    assert "dense" in text
-    hits = parsed(plumb("search", "carried over until March", "--json", "--limit", "2"))
-    assert len(hits) == 2
-    assert set(hits[0]) == {"uri", "title", "page", "headings", "text", "score", "scores", "chunk_id"}
-    assert {"dense", "lexical", "fused"} <= set(hits[0]["scores"])
-
-
-def test_search_in_an_empty_index_says_how_to_fill_it(plumb: Plumb, project: Path) -> None:
-    before = contents(project)
-    assert "plumb ingest PATH" in fine(plumb("search", "leave"))
-    assert parsed(plumb("search", "leave", "--json")) == []
-    assert contents(project) == before
-
-
 def test_ask_prints_the_answer_with_its_sources(plumb: Plumb, filled: Path) -> None:
     text = fine(plumb("ask", ASKED))
     assert text.startswith("Full-time employees have 30 working days of annual leave a year [1].")

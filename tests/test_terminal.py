@@ -17,10 +17,12 @@ from rich.console import Console
 from ingest.cli import follow
 from ingest.progress import Document, Started
 from rag.commands.project import Profile, init
-from rag.drawing import draw_answer, draw_hits
+from rag.distinct import LeftOut
+from rag.drawing import draw_answer, draw_found
 from rag.engine import Engine
 from rag.errors import ConfigError
 from rag.observe.spool import Spool
+from rag.search import Found
 from rag.settings import load_settings
 from rag.terminal import print_json
 from rag.types import Answer, Claim, Hit, Trace, Verdict
@@ -57,10 +59,16 @@ def drawn(draw: Callable[[Console], None]) -> str:
     return screen.getvalue()
 
 
+def found(answer: Answer) -> Found:
+    left_out = (LeftOut(hit=answer.hits[0], reason=HOSTILE),)
+    return Found(hits=answer.hits, left_out=left_out, dense_weight=0.5)
+
+
 def test_answers_and_hits_are_drawn_without_control_characters(answer: Answer) -> None:
     for text in (
         drawn(lambda screen: draw_answer(screen, answer)),
-        drawn(lambda screen: draw_hits(screen, answer.hits)),
+        drawn(lambda screen: draw_found(screen, found(answer), explain=False)),
+        drawn(lambda screen: draw_found(screen, found(answer), explain=True)),
     ):
         assert text.count(SHOWN) >= 3
         assert not set("\x1b\x07\x9b") & set(text)

@@ -10,7 +10,7 @@ from evals.bench.figures import Line, Measured, about
 from evals.machine import this_machine
 from rag.errors import PlumbError
 
-NAMES = ("cold", "formats", "scifact", "filling", "memory", "latency", "handbook")
+NAMES = ("cold", "formats", "retrieval", "filling", "memory", "latency", "handbook")
 
 
 def bench(name: str, *, limit: int | None) -> Iterator[Line]:
@@ -20,8 +20,8 @@ def bench(name: str, *, limit: int | None) -> Iterator[Line]:
             from evals.bench.cold import measure
         case "formats":
             from evals.bench.formats import measure
-        case "scifact":
-            from evals.bench.scifact import measure
+        case "retrieval":
+            from evals.bench.retrieval import measure
         case "filling":
             from evals.bench.filling import measure
         case "memory":

@@ -22,6 +22,7 @@ from rag.embed import Matrix
 from rag.index import Index, open_index
 from rag.search import Searcher
 from rag.sentences import sentences
+from rag.settings import RULE_NONE
 from rag.store import Entry
 from rag.types import Chunk, Revision, Vectors, chunk_id
 
@@ -51,7 +52,8 @@ def measure(*, limit: int | None = None) -> Iterator[Line]:
         settings = new_project(Path(folder))
         index = open_index(settings)
         index.store.prepare()
-        searcher, draw, filled = Searcher(settings, index), np.random.default_rng(3), 0
+        plain = settings.model_copy(update={"roles": settings.roles.model_copy(update={"rerank": RULE_NONE})})
+        searcher, draw, filled = Searcher(plain, index), np.random.default_rng(3), 0
         documents = _handbook(index)
         for size in sizes:
             _fill(index, draw, documents, filled, size)
@@ -69,6 +71,9 @@ def measure(*, limit: int | None = None) -> Iterator[Line]:
                 note=f"p50 {p50:.1f}, p99 {p99:.1f} ms, {len(times)} questions",
             )
         yield Note(text="embedding the question, both legs of the hybrid search and fusion, after other questions")
+        again = [_time(Searcher(settings, index), case.question) for case in load_dataset(QUESTIONS).cases]
+        told = f"p50 {percentile(again, 0.5):.0f}, p95 {percentile(again, 0.95):.0f} ms"
+        yield Note(text=f"with the best {settings.retrieve.rerank_hits} hits read again, over {filled:,}: {told}")
         index.store.close()
 
 

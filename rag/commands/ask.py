@@ -24,20 +24,23 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def search(
     question: Question,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many hits.")] = 5,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show each stage's score and place, and what was left out.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Find passages, without asking a chat model."""
     from rag.search import Searcher
     from rag.settings import load_settings
-    from rag.views import hit_view
+    from rag.views import found_view, hit_view
 
-    hits = Searcher.from_settings(load_settings()).search(_text(question), limit=limit)
+    found = Searcher.from_settings(load_settings()).find(_text(question), limit=limit)
     if as_json:
-        print_json([hit_view(hit) for hit in hits])
+        print_json(found_view(found) if explain else [hit_view(hit) for hit in found.hits])
         return
-    from rag.drawing import draw_hits
+    from rag.drawing import draw_found
 
-    draw_hits(console(), hits)
+    draw_found(console(), found, explain=explain)
 
 
 def ask(question: Question, as_json: AsJson = False) -> None:

@@ -40,6 +40,13 @@ class Embedder(Protocol):
 class TokenEmbedder(Protocol):
     """An embedder that also gives the vectors of a text's tokens, for late interaction."""
 
+    @property
+    def max_tokens(self) -> int:
+        """As every embedder has it."""
+
+    def count(self, text: str) -> int:
+        """As every embedder has it."""
+
     def embed_tokens(self, texts: Sequence[str]) -> list[Matrix]:
         """Unit vectors of the tokens of each text, float32 of shape (tokens, dimension). Raises ModelError."""
 

@@ -9,7 +9,7 @@ What is read of `Step.attributes`, by the step's kind; everything else becomes t
 - generation: `messages` [{role, content}], `output` text, `model` as requested, `resolved_model`, `parameters` {},
   `usage` {prompt, completion, cached}, `first_token_ms`, `prompt_id`, `prompt_version`
 - embedding: `model`, `resolved_model`, `usage`
-- retriever: `query`, `hits` [{chunk_id, uri, page, headings, text, score, scores}]
+- retriever: `query`, `dense_weight`, `rerank_failure`, `hits` [{chunk_id, uri, page, headings, text, score, scores}]
 - evaluator: `claims`, `supported_share`
 
 The messages are built without a tracer: the times and ids are given, and a tracer's spans can't be written by hand.

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from evals.bench import feedbackqa, scifact
 from evals.bench.__main__ import main
+from evals.bench.collection import ndcg, recall
 from evals.bench.figures import Measured
-from evals.bench.scifact import PACK, ndcg
 
 CORPUS = """doc_id,title,abstract,structured
 11,Whales,"['Whales are mammals.'
@@ -23,6 +24,15 @@ CORPUS = """doc_id,title,abstract,structured
 """
 CLAIMS = "1\tWhales are mammals.\n2\tThe moon circles the sun.\n3\tNot judged.\n"
 JUDGED = "1 0 11 1\n2 0 12 1\n"
+PARAGRAPH = {"context": "The moon circles the earth.", "qas": [{"id": "q1", "question": "What circles the earth?"}]}
+XQUAD = json.dumps({"data": [{"paragraphs": [PARAGRAPH]}]}).encode()
+CODE = "def moon(): return 'earth'"
+SITE = {
+    "passages": [
+        {"passage_id": 0, "reference": {"page_title": "Moon", "section_headers": ["Path"], "section_content": "Round."}}
+    ],
+    "examples": [{"question": "What is the path of the moon?", "passage_id": 0}],
+}
 
 
 @pytest.fixture(autouse=True)
@@ -33,28 +43,40 @@ def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PLUMB_TEST_DATA", str(tmp_path / "data"))
 
 
-def pack(folder: Path) -> None:
-    members = {
-        "corpus_train.csv": CORPUS.encode(),
-        "topics.beir-v1.0.0-scifact.test.tsv.gz": gzip.compress(CLAIMS.encode()),
-        "qrels.beir-v1.0.0-scifact.test.txt": JUDGED.encode(),
-    }
-    folder.mkdir()
-    with tarfile.open(folder / PACK, "w:xz") as archive:
+COLLECTIONS = {
+    "scifact/corpus_train.csv": CORPUS.encode(),
+    "scifact/topics.beir-v1.0.0-scifact.test.tsv.gz": gzip.compress(CLAIMS.encode()),
+    "scifact/qrels.beir-v1.0.0-scifact.test.txt": JUDGED.encode(),
+    "xquad/xquad.en.json": XQUAD,
+    "xquad/xquad.de.json": XQUAD,
+    "cosqa/code_idx_map.txt": json.dumps({CODE: 0}).encode(),
+    "cosqa/cosqa-retrieval-dev-500.json": json.dumps([{"idx": "a", "doc": "moon", "code": CODE}]).encode(),
+}
+SITES = {f"feedbackqa/{site}/test.json": json.dumps(SITE).encode() for site in ("CDC", "UK")}
+
+
+def pack(file: Path, members: dict[str, bytes]) -> None:
+    file.parent.mkdir(exist_ok=True)
+    with tarfile.open(file, "w:xz") as archive:
         for name, data in members.items():
-            info = tarfile.TarInfo(f"scifact/{name}")
+            info = tarfile.TarInfo(name)
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
 
 
+def test_recall_by_hand() -> None:
+    assert recall(["a", "b", "c"], {"a": 1, "c": 1, "d": 1, "b": 0}, depth=2) == pytest.approx(1 / 3)
+    assert recall([], {"a": 1}, depth=5) == 0.0
+
+
 def test_ndcg_by_hand() -> None:
-    assert ndcg(["a", "b"], {"a": 1}) == 1.0
-    assert ndcg(["b", "a"], {"a": 1}) == pytest.approx(1 / math.log2(3))
-    assert ndcg(["b"], {"a": 1}) == 0.0
+    assert ndcg(["a", "b"], {"a": 1}, depth=10) == 1.0
+    assert ndcg(["b", "a"], {"a": 1}, depth=10) == pytest.approx(1 / math.log2(3))
+    assert ndcg(["b"], {"a": 1}, depth=10) == 0.0
     # Linear gains: a grade of 2 counts twice a grade of 1.
     ideal = 2 + 1 / math.log2(3)
-    assert ndcg(["b", "a"], {"a": 2, "b": 1}) == pytest.approx((1 + 2 / math.log2(3)) / ideal)
-    assert ndcg([str(i) for i in range(20)], {"15": 1}) == 0.0
+    assert ndcg(["b", "a"], {"a": 2, "b": 1}, depth=10) == pytest.approx((1 + 2 / math.log2(3)) / ideal)
+    assert ndcg([str(i) for i in range(20)], {"15": 1}, depth=10) == 0.0
 
 
 def test_lines() -> None:
@@ -69,23 +91,28 @@ def test_lines() -> None:
     assert (absent.missed, absent.line()) == (True, "right: not measured (the bar 0.7)")
 
 
-def test_scifact_is_skipped_without_its_data(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["scifact"]) == 0
+def test_retrieval_is_skipped_without_its_data(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["retrieval"]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("machine: ")
-    assert f"skipped: no {PACK}" in printed
+    assert f"skipped: no {scifact.PACK}" in printed
+    assert f"skipped: no {feedbackqa.PACK}" in printed
 
 
-def test_scifact_goes_through_ingest_and_search(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pack(tmp_path / "data")
-    assert main(["scifact"]) == 0
+def test_retrieval_goes_through_ingest_and_search(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pack(tmp_path / "data" / scifact.PACK, COLLECTIONS)
+    pack(tmp_path / "data" / feedbackqa.PACK, SITES)
+    assert main(["retrieval"]) == 0
     printed = capsys.readouterr().out
-    assert "2 chunks; 2 embedded now" in printed
-    assert "nDCG@10: 1 = 1.39 x the bar, at least 0.72 - met; 2 questions" in printed
-    assert "x dense leg alone" in printed
-    assert "x lexical leg alone" in printed
-    main(["scifact"])
-    assert "2 chunks; 0 embedded now" in capsys.readouterr().out
+    assert "scifact: 2 chunks (2 made now), 2 questions" in printed
+    assert "scifact: nDCG@10 as fused: 1 = 1.36 x the bar, at least 0.735 - met" in printed
+    assert "scifact: nDCG@10: 1 = 1.00 x the dense leg alone, at least 1 - met" in printed
+    for name in ("xquad-en", "xquad-de", "cosqa", "feedbackqa-cdc", "feedbackqa-uk"):
+        assert f"{name}: 1 chunks (1 made now), 1 questions" in printed
+        assert f"{name}: nDCG@10: 1 = 1.00 x the lexical leg alone, at least 1 - met" in printed
+        assert f"{name}: nDCG@10: 1 = 1.00 x as fused, 1 questions 1" in printed
+    main(["retrieval"])
+    assert "scifact: 2 chunks (0 made now)" in capsys.readouterr().out
 
 
 def test_the_handbook_s_questions_are_asked_in_a_fresh_project(capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,7 +137,7 @@ def test_an_unknown_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["nonsense"])
     assert caught.value.code == 2
-    assert "expected cold, formats, scifact" in capsys.readouterr().err
+    assert "expected cold, formats, retrieval" in capsys.readouterr().err
 
 
 def test_a_run_that_an_error_cut_short_is_no_figure(
