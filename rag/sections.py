@@ -84,7 +84,7 @@ class Retrieve(Section):
         le=1,
         description="weight of meaning against words in the fusion, where both find the question equally clear",
     )
-    rerank_hits: int = Field(30, ge=1, description="the best hits after fusion, which the reranker reads")
+    rerank_hits: int = Field(20, ge=1, description="the best hits after fusion, which the reranker reads")
     rerank_weight: float = Field(
         0.4, ge=0, le=1, description="weight of the reranker against the fused score; 1 lets it decide alone"
     )
