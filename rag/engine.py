@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rag.context import shown, whole
 from rag.errors import InputError, ModelError, StoreError
@@ -27,6 +27,9 @@ from rag.settings import RULE_REWRITE, Settings
 from rag.types import Answer, Feedback, Generation, Hit, Message, Passage, Turn, Usage, Verdict
 from rag.verify import Checked, Thresholds, verify
 from rag.version import code_version
+
+if TYPE_CHECKING:
+    from rag.llama_index import EngineQueryEngine, EngineRetriever
 
 # Enough for a number, a name or a condition; each more is a wait before the first word.
 PROPOSAL_TOKENS = 20
@@ -144,6 +147,18 @@ class Engine:
             raise
         self._keep(recorder, status="ok", output=answer.text, attributes={**facts, **_outcome(answer)})
         yield answer
+
+    def as_retriever(self, *, limit: int | None = None) -> EngineRetriever:
+        """This engine's search as a LlamaIndex retriever."""
+        from rag.llama_index import EngineRetriever
+
+        return EngineRetriever(self, limit=limit)
+
+    def as_query_engine(self) -> EngineQueryEngine:
+        """This engine as a LlamaIndex query engine: its responses are checked answers."""
+        from rag.llama_index import EngineQueryEngine
+
+        return EngineQueryEngine(self)
 
     def rate(self, trace_id: str, *, up: bool, comment: str = "") -> None:
         """Keep a thumb up or down with its comment on an answer's trace; a later one replaces it."""

@@ -186,7 +186,7 @@ def test_python_runs(
     assert outcomes
     done = call(["-c", block.text], clone)
     assert done.returncode == 0, done.stderr
-    assert "28 working days" in done.stdout
+    assert "28 working days" in done.stdout, done.stdout
 
 
 def assert_taken(given: Mapping[str, Any], loaded: Mapping[str, Any]) -> None:

@@ -1,0 +1,79 @@
+"""The engine inside LlamaIndex programs: as a retriever and as a query engine, for chat engines, routers and agents."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from llama_index.core.base.base_query_engine import BaseQueryEngine
+from llama_index.core.base.response.schema import Response
+from llama_index.core.retrievers import BaseRetriever
+from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+
+from rag.types import Answer, Hit
+
+if TYPE_CHECKING:
+    from rag.engine import Engine
+
+
+class EngineRetriever(BaseRetriever):  # type: ignore[misc]
+    """The hits of `Engine.search`, as nodes with their score; every stage's score is in the metadata."""
+
+    def __init__(self, engine: Engine, *, limit: int | None = None) -> None:
+        """`limit` is how many hits (default: retrieve.limit)."""
+        super().__init__()
+        self._engine = engine
+        self._limit = limit
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return [_node(hit) for hit in self._engine.search(query_bundle.query_str, limit=self._limit)]
+
+    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return await asyncio.to_thread(self._retrieve, query_bundle)
+
+
+class EngineQueryEngine(BaseQueryEngine):  # type: ignore[misc]
+    """The checked answers of `Engine.ask`: the passages are its source nodes, citations and verdict its metadata."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Hold the engine."""
+        super().__init__(callback_manager=None)
+        self._engine = engine
+
+    def _query(self, query_bundle: QueryBundle) -> Response:
+        return _response(self._engine.ask(query_bundle.query_str))
+
+    async def _aquery(self, query_bundle: QueryBundle) -> Response:
+        return await asyncio.to_thread(self._query, query_bundle)
+
+    def _get_prompt_modules(self) -> dict[str, Any]:
+        return {}
+
+
+def _response(answer: Answer) -> Response:
+    return Response(
+        response=answer.text,
+        source_nodes=[_node(passage.hit) for passage in answer.passages],
+        metadata={
+            "abstained": answer.abstained,
+            "supported": answer.verdict.supported,
+            "citations": [asdict(citation) for citation in answer.citations],
+            "trace_id": answer.trace_id,
+        },
+    )
+
+
+def _node(hit: Hit) -> NodeWithScore:
+    chunk = hit.chunk
+    place = {"uri": chunk.uri, "title": chunk.title, "page": chunk.page, "headings": list(chunk.headings)}
+    # What a model reads with the text is the title and the headings, and not our bookkeeping.
+    hidden = ["uri", "page", "scores"]
+    node = TextNode(
+        id_=chunk.id,
+        text=chunk.text,
+        metadata={**place, "scores": dict(hit.scores)},
+        excluded_llm_metadata_keys=hidden,
+        excluded_embed_metadata_keys=hidden,
+    )
+    return NodeWithScore(node=node, score=hit.score)

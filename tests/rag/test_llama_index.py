@@ -1,0 +1,83 @@
+"""The engine inside LlamaIndex programs."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from llama_index.core.llms import MockLLM
+from llama_index.core.query_engine import RetrieverQueryEngine
+from llama_index.core.response_synthesizers import get_response_synthesizer
+from llama_index.core.schema import MetadataMode
+from llama_index.core.tools import QueryEngineTool
+
+from rag.engine import Engine
+from rag.settings import load_settings
+
+QUESTION = "How many days may be carried over?"
+
+
+@pytest.fixture
+def engine(filled: Path) -> Engine:
+    return Engine.from_settings(load_settings(filled / "plumbline.toml"))
+
+
+def test_a_retriever_gives_the_hits_of_the_engine(engine: Engine) -> None:
+    hits = engine.search(QUESTION, limit=2)
+    nodes = engine.as_retriever(limit=2).retrieve(QUESTION)
+    assert [(node.node_id, node.score, node.text) for node in nodes] == [
+        (hit.chunk.id, hit.score, hit.chunk.text) for hit in hits
+    ]
+    assert nodes[0].metadata["uri"] == "docs/hr/leave.md"
+    assert set(nodes[0].metadata["scores"]) == set(hits[0].scores)
+    read = nodes[0].node.get_content(MetadataMode.LLM)
+    assert "Carrying over" in read
+    assert "scores" not in read
+    assert asyncio.run(engine.as_retriever(limit=2).aretrieve(QUESTION))[0].node_id == nodes[0].node_id
+
+
+def test_a_query_engine_gives_checked_answers(engine: Engine) -> None:
+    asked = engine.ask(QUESTION)
+    for response in (engine.as_query_engine().query(QUESTION), asyncio.run(engine.as_query_engine().aquery(QUESTION))):
+        assert str(response) == asked.text
+        assert response.metadata["supported"] is True
+        assert response.metadata["citations"][0]["uri"] == "docs/hr/leave.md"
+        assert response.source_nodes[0].metadata["title"] == "Annual leave"
+        assert response.metadata["trace_id"] != asked.trace_id
+
+
+def test_what_is_not_there_is_told_as_such(engine: Engine) -> None:
+    response = engine.as_query_engine().query("Who painted the Mona Lisa?")
+    assert response.metadata["abstained"] is True
+    assert response.metadata["citations"] == []
+
+
+def test_our_retriever_serves_their_query_engine(engine: Engine) -> None:
+    synthesizer = get_response_synthesizer(llm=MockLLM(), response_mode="compact")
+    theirs = RetrieverQueryEngine(retriever=engine.as_retriever(limit=3), response_synthesizer=synthesizer)
+    assert [node.node_id for node in theirs.query(QUESTION).source_nodes] == [
+        hit.chunk.id for hit in engine.search(QUESTION, limit=3)
+    ]
+
+
+def test_our_query_engine_is_a_tool_for_their_agents(engine: Engine) -> None:
+    tool = QueryEngineTool.from_defaults(engine.as_query_engine(), name="handbook", description="The rules.")
+    assert tool.call(input=QUESTION).content == engine.ask(QUESTION).text
+
+
+def test_32_questions_at_once_are_not_mixed(engine: Engine) -> None:
+    questions = [
+        QUESTION,
+        "What does a hotel in Zurich cost at most?",
+        "How do I travel?",
+        "Who painted the Mona Lisa?",
+    ]
+    alone = {question: engine.ask(question).text for question in questions}
+    with ThreadPoolExecutor(32) as threads:
+        asked = [questions[i % len(questions)] for i in range(32)]
+        answers = list(threads.map(engine.ask, asked))
+    assert [answer.question for answer in answers] == asked
+    assert [answer.text for answer in answers] == [alone[question] for question in asked]
+    assert len({answer.trace_id for answer in answers}) == 32
