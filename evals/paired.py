@@ -56,7 +56,7 @@ def compare(first: Searcher, second: Searcher, cases: Sequence[Case]) -> list[Di
         for case in asked
     ]
     return [
-        _difference(
+        difference(
             name,
             np.array([score(case, ours) for case, (ours, _) in zip(asked, found, strict=True)]),
             np.array([score(case, theirs) for case, (_, theirs) in zip(asked, found, strict=True)]),
@@ -65,8 +65,11 @@ def compare(first: Searcher, second: Searcher, cases: Sequence[Case]) -> list[Di
     ]
 
 
-def _difference(name: str, first: np.ndarray, second: np.ndarray) -> Difference:
-    """With a bootstrap interval over the questions: Efron and Tibshirani, An Introduction to the Bootstrap (1993)."""
+def difference(name: str, first: np.ndarray, second: np.ndarray) -> Difference:
+    """Of a score on the same questions on both sides.
+
+    With a bootstrap interval over the questions: Efron and Tibshirani, An Introduction to the Bootstrap (1993).
+    """
     gained = second - first
     draws = np.random.default_rng(0).integers(0, len(gained), size=(RESAMPLES, len(gained)))
     low, high = np.percentile(gained[draws].mean(axis=1), [2.5, 97.5])

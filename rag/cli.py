@@ -11,6 +11,7 @@ import typer
 
 from evals.cli import app as eval_app
 from evals.index_cli import compare
+from evals.tune_cli import tune
 from ingest.cli import ingest
 from ingest.index_cli import app as index_app
 from ingest.library_cli import app as library_app
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (init, ingest, search, ask, chat, ui, traces, doctor):
+for command in (init, ingest, search, ask, chat, ui, tune, traces, doctor):
     app.command()(command)
 app.add_typer(models_app, name="models")
 index_app.command()(compare)
