@@ -19,7 +19,6 @@ from rag.llm.protocol import Sampling, complete
 from rag.observe.codec import without_content
 from rag.observe.record import Recorder
 from rag.observe.spool import open_spool
-from rag.parents import widened
 from rag.prompts import Prompt, load_prompt
 from rag.reply import YES_NO, Reply, answerable
 from rag.search import Searcher, check_question, standing_alone
@@ -27,6 +26,7 @@ from rag.settings import RULE_REWRITE, Settings
 from rag.types import Answer, Feedback, Generation, Hit, Message, Passage, Turn, Usage, Verdict
 from rag.verify import Checked, Thresholds, verify
 from rag.version import code_version
+from rag.widen import widened
 
 if TYPE_CHECKING:
     from rag.llama_index import EngineQueryEngine, EngineRetriever
@@ -220,7 +220,7 @@ class Engine:
         """What of the hits the model gets to read."""
         options, embedder = self.settings.context, self.searcher.index.embedder
         with recorder.step("context", "span") as step:
-            hits = widened(hits, self.searcher.index.store)
+            hits = widened(hits, self.searcher.index.store, neighbours=options.neighbours)
             if options.passages == "whole":
                 passages = whole(hits, budget_tokens=options.budget_tokens, count=embedder.count)
             else:

@@ -117,6 +117,9 @@ class ContextSettings(Section):
         "focus",
         description="'focus': the sentences nearest to the question, embedded for each anew; 'whole': best passages",
     )
+    neighbours: int = Field(
+        0, ge=0, le=50, description="chunks before and after a hit that are read with it; with parents, these are"
+    )
 
 
 class Generate(Section):

@@ -10,9 +10,9 @@ from command_line import Plumb, fine, parsed
 
 from ingest.pipeline import ingest
 from rag.engine import Engine
-from rag.parents import widened
 from rag.search import Searcher
 from rag.settings import Settings, load_settings
+from rag.widen import widened
 
 PUMPS = "# Pumps\n\n" + " ".join(
     f"The pump of hall {n} stands beside gate {n} and is looked after by crew number {n} every week." for n in range(12)
@@ -42,6 +42,34 @@ def test_a_hit_is_widened_to_its_parent_and_siblings_are_folded(told: Settings) 
     pumps = [hit.chunk.text for hit in read if hit.chunk.uri.endswith("pumps.md")]
     assert len(pumps) < sum(hit.chunk.uri.endswith("pumps.md") for hit in hits)
     assert sum(text.count("hall 7 ") for text in pumps) == 1
+
+
+@pytest.fixture
+def short(project: Path, corpus: Path) -> Searcher:
+    """A search over short chunks without parents."""
+    (corpus / "pumps.md").write_text(PUMPS)
+    config = project / "plumbline.toml"
+    config.write_text(config.read_text() + "\n[ingest]\nchunk_tokens = 40\n")
+    settings = load_settings(config)
+    list(ingest([corpus], settings=settings))
+    return Searcher.from_settings(settings)
+
+
+def test_a_hit_is_read_with_its_neighbours_and_nothing_twice(short: Searcher) -> None:
+    hits = [hit for hit in short.search("crew of the pump of hall 7") if hit.chunk.uri.endswith("pumps.md")]
+    alone = widened(hits, short.index.store, neighbours=0)
+    assert alone == hits
+    read = widened(hits, short.index.store, neighbours=1)
+    assert read[0].chunk.text.count("\n") == 2
+    assert hits[0].chunk.text in read[0].chunk.text
+    lines = [line for hit in read for line in hit.chunk.text.split("\n")]
+    assert len(lines) == len(set(lines))
+    assert {hit.chunk.text for hit in hits} <= set(lines)
+    whole = widened(hits, short.index.store, neighbours=50)
+    assert len(whole) == 1
+    assert [whole[0].chunk.text.index(f"hall {n} ") for n in range(12)] == sorted(
+        whole[0].chunk.text.index(f"hall {n} ") for n in range(12)
+    )
 
 
 def test_a_hit_whose_siblings_are_gone_stays_as_it_was_found(told: Settings) -> None:
