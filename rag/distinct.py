@@ -50,10 +50,11 @@ def _words(text: str) -> Words:
 
 
 def _is_alike(one: Words, other: Words, at: float) -> bool:
-    apart, either = one.keys() ^ other.keys(), {**one, **other}
-    if len(apart) > (1 - at) * len(either):
+    shared = len(one.keys() & other.keys())
+    if shared < at * (len(one) + len(other) - shared):
         return False
-    return not any(_matters(either[word]) for word in apart)
+    either = {**one, **other}
+    return not any(_matters(either[word]) for word in one.keys() ^ other.keys())
 
 
 def _matters(word: str) -> bool:

@@ -11,7 +11,7 @@ from rag.embed.question import question_vector
 from rag.errors import InputError, ModelError
 from rag.fusion import fuse
 from rag.index import Index, open_index
-from rag.rerank import Reranker, make_reranker
+from rag.rerank import Reranker, checked_scores, make_reranker
 from rag.retrieve import blend, demote
 from rag.settings import Settings
 from rag.types import Hit, Turn, Vectors
@@ -47,10 +47,10 @@ class Searcher:
         Without a `reranker` the one is taken that the settings name. Raises ConfigError when it can't be made.
         """
         self.settings = settings
-        self._index = index
         self._versions = versions
         self._own_reranker = reranker
-        self._reranker = reranker or make_reranker(settings, index.embedder)
+        # Changed together: a thread must not read one version's hits with another's embedder.
+        self._current = (index, reranker or make_reranker(settings, index.embedder))
 
     @classmethod
     def from_settings(cls, settings: Settings, *, version: str = "") -> Searcher:
@@ -64,17 +64,21 @@ class Searcher:
     @property
     def opened(self) -> Index:
         """The version that was searched last; asks neither disk nor server."""
-        return self._index
+        return self._current[0]
 
     @property
     def index(self) -> Index:
         """The version that is searched."""
+        return self._live()[0]
+
+    def _live(self) -> tuple[Index, Reranker | None]:
+        """The version that is live now, and what reads its hits again."""
         live = self._versions.live() if self._versions else ""
-        if live and live != self._index.version:
-            self._index.store.close()
-            self._index = open_index(self.settings)
-            self._reranker = self._own_reranker or make_reranker(self.settings, self._index.embedder)
-        return self._index
+        if live and live != self.opened.version:
+            self.opened.store.close()
+            index = open_index(self.settings)
+            self._current = (index, self._own_reranker or make_reranker(self.settings, index.embedder))
+        return self._current
 
     def search(self, question: str, *, limit: int | None = None) -> list[Hit]:
         """The best `limit` hits (default: retrieve.limit), each with the score of every stage.
@@ -86,12 +90,12 @@ class Searcher:
     def find(self, question: str, *, limit: int | None = None) -> Found:
         """As `search()`, with what else is to be told of it."""
         query = check_question(question, max_chars=self.settings.limits.question_chars)
-        options, index = self.settings.retrieve, self.index
+        options, (index, reranker) = self.settings.retrieve, self._live()
         wanted = limit or options.limit
         depth = max(options.depth, wanted)
         vectors = Vectors(dense=question_vector(query, index.embedder), lexical=index.lexical.question(query))
         fused = fuse(index.store.candidates(vectors, depth=depth), depth=depth, dense_weight=options.dense_weight)
-        reranked, failure = self._reranked(query, fused.hits)
+        reranked, failure = self._reranked(query, fused.hits, reranker)
         ranked = demote(reranked, words=options.outdated_words, factor=options.outdated_factor)
         seen = _first(
             distinct(ranked, duplicate_at=options.duplicate_at, per_document=options.per_document), hits=wanted
@@ -103,13 +107,13 @@ class Searcher:
             failure=failure,
         )
 
-    def _reranked(self, query: str, hits: list[Hit]) -> tuple[list[Hit], str]:
+    def _reranked(self, query: str, hits: list[Hit], reranker: Reranker | None) -> tuple[list[Hit], str]:
         """The hits after a second reading; in the order they have, and why, when the reranker fails."""
-        options, reranker = self.settings.retrieve, self._reranker
+        options = self.settings.retrieve
         if not (reranker and hits and options.rerank_weight):
             return hits, ""
         try:
-            scores = reranker.scores(query, hits[: options.rerank_hits])
+            scores = checked_scores(reranker, query, hits[: options.rerank_hits])
         except ModelError as error:
             log.warning("hits are in the order of the fusion: %s", error)
             return hits, str(error)

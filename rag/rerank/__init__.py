@@ -5,10 +5,10 @@ from __future__ import annotations
 from rag.embed import Embedder, TokenEmbedder
 from rag.errors import ConfigError
 from rag.rerank.late import LateInteraction
-from rag.rerank.protocol import Reranker
+from rag.rerank.protocol import Reranker, checked_scores
 from rag.settings import RULE_LATE, RULE_NONE, Settings, split_model
 
-__all__ = ["Reranker", "make_reranker"]
+__all__ = ["Reranker", "checked_scores", "make_reranker"]
 
 
 def make_reranker(settings: Settings, embedder: Embedder) -> Reranker | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
+from rag.errors import ModelError
 from rag.types import Hit
 
 
@@ -17,3 +19,15 @@ class Reranker(Protocol):
 
     def scores(self, question: str, hits: Sequence[Hit]) -> list[float]:
         """How well each hit answers the question, in any unit, higher is better. Raises ModelError."""
+
+
+def checked_scores(reranker: Reranker, question: str, hits: Sequence[Hit]) -> list[float]:
+    """The scores of a reranker, which may be foreign; raises ModelError unless they are numbers, one a hit."""
+    scores = reranker.scores(question, hits)
+    if len(scores) != len(hits) or not all(map(math.isfinite, scores)):
+        raise ModelError(
+            f"the reranker {reranker.name} gave {len(scores)} scores for {len(hits)} hits",
+            expected="a finite number for each",
+            remedy="check that it is a reranker",
+        )
+    return scores

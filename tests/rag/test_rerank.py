@@ -135,6 +135,29 @@ def test_a_callers_own_reranker_takes_part(filled: Any) -> None:
     assert own[0].ranks["reversed"] == 1
 
 
+class Broken:
+    """A Reranker that gives too little, or no numbers."""
+
+    name = "broken"
+
+    def __init__(self, *scores: float) -> None:
+        self._scores = list(scores)
+
+    def scores(self, question: str, hits: Sequence[Hit]) -> list[float]:
+        return self._scores[: len(hits)]
+
+
+@pytest.mark.parametrize("scores", [(1.0,), (float("nan"),) * 20, ()])
+def test_scores_that_are_none_are_not_used(filled: Any, scores: tuple[float, ...]) -> None:
+    settings = load_settings(filled / "plumbline.toml")
+    index = Searcher.from_settings(settings).index
+    found = Searcher(settings, index, reranker=Broken(*scores)).find("hotel limit")
+    assert [hit.chunk.id for hit in found.hits] == [
+        hit.chunk.id for hit in Searcher(settings, index).search("hotel limit")
+    ]
+    assert "the reranker broken gave" in found.failure
+
+
 @pytest.mark.model
 def test_late_interaction_prefers_the_passage_that_holds_the_words_in_their_sense() -> None:
     local = make_embedder(Settings())
