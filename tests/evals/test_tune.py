@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 from command_line import Plumb, failed, fine, parsed
 
+from evals.remember import RememberingStore
 from evals.tune import FOLDS, Choice, _unseen
 from evals.tune_cli import _write
+from rag.embed.question import question_vector
+from rag.index import open_index
 from rag.settings import load_settings
+from rag.types import Vectors
 
 ANIMALS = (
     "aardvark badger camel dolphin echidna ferret gazelle hamster ibis jackal koala lemur magpie narwhal otter panda"
@@ -70,6 +74,24 @@ def test_no_question_has_a_part_in_choosing_what_it_is_scored_with() -> None:
     # A choice that is right everywhere is found without any one question.
     table[3] = 1
     assert _unseen(table).mean() == 1
+
+
+@pytest.mark.parametrize("depth", [1, 2, 5, 50])
+def test_what_is_remembered_is_what_the_store_gives(plumb: Plumb, project: Path, questions: Path, depth: int) -> None:
+    fine(plumb("ingest", "docs"))
+    index = open_index(load_settings(project / "plumbline.toml"))
+    remembering = RememberingStore(index.store, depth=50)
+    for question in (f"{ASKED} lemur?", "wall 2", "nothing of this"):
+        dense = question_vector(question, index.embedder)
+        vectors = Vectors(dense=dense, lexical=index.lexical.question(question))
+        ours, theirs = (store.candidates(vectors, depth=depth) for store in (remembering, index.store))
+        # By their scores: of chunks with the same, either will do.
+        for leg in ("dense", "lexical"):
+            best, other = (
+                sorted((getattr(one, leg) for one in found), reverse=True)[:depth] for found in (ours, theirs)
+            )
+            assert best == pytest.approx(other, abs=1e-5)
+    assert remembering.count() == index.store.count()
 
 
 def test_a_config_is_made_where_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
