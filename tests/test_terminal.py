@@ -17,9 +17,10 @@ from rich.console import Console
 from ingest.cli import follow
 from ingest.progress import Document, Started
 from rag.commands.project import Profile, init
-from rag.drawing import draw_answer, draw_hits
-from rag.engine import Engine
+from rag.drawing import draw_answer, draw_hits, draw_stream
+from rag.engine import Delta, Engine, Event
 from rag.errors import ConfigError
+from rag.llm import Restart
 from rag.observe.spool import Spool
 from rag.settings import load_settings
 from rag.terminal import print_json
@@ -64,6 +65,12 @@ def test_answers_and_hits_are_drawn_without_control_characters(answer: Answer) -
     ):
         assert text.count(SHOWN) >= 3
         assert not set("\x1b\x07\x9b") & set(text)
+
+
+def test_an_answer_that_begins_anew_says_so(answer: Answer) -> None:
+    events: list[Event] = [Delta(text="Wrong"), Restart(reason=HOSTILE), Delta(text="Right"), answer]
+    text = drawn(lambda screen: draw_stream(screen, events))
+    assert text.strip() == f"The answer begins anew: {SHOWN}"
 
 
 def test_json_escapes_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
