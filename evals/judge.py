@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from evals.dataset import Case
 from rag.errors import ModelError
-from rag.llm import LLM, make_llm
+from rag.llm import LLM, make_chains
 from rag.llm.protocol import Sampling, complete
 from rag.prompts import Prompt, load_prompt
 from rag.reply import YES_NO, yes_chance
-from rag.settings import RULE_FACTS, Settings
+from rag.settings import Settings
 
 # A server that tells no chances may say a word or two more than yes or no; a reasoning model thinks first.
 MAX_TOKENS = 1000
@@ -50,7 +50,8 @@ class Judge:
 
 def make_judge(settings: Settings) -> Judge | None:
     """The judge that roles.judge names; None where the expected facts decide alone. Raises ConfigError."""
-    if settings.roles.judge == RULE_FACTS:
+    chain = make_chains(settings, "judge").get("judge")
+    if chain is None:
         return None
     own = settings.root / settings.generate.prompts_dir if settings.generate.prompts_dir else None
-    return Judge(llm=make_llm(settings, settings.roles.judge, role="judge"), prompt=load_prompt("judge", own=own))
+    return Judge(llm=chain, prompt=load_prompt("judge", own=own))

@@ -11,6 +11,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from rag.engine import Delta, Event, Stage
+from rag.llm.price import cost_text
+from rag.llm.protocol import Restart
 from rag.terminal import clean
 from rag.types import Answer, Citation, Hit, Support, place_name
 
@@ -41,6 +43,11 @@ def draw_stream(console: Console, events: Iterable[Event]) -> Answer:
                     live.update(Text(f"{text}\n\n{STAGES[name]}" if text else STAGES[name], style="dim"))
                 case Delta(text=piece):
                     text += clean(piece)
+                    live.update(Text(text))
+                case Restart(reason=reason):
+                    text = ""
+                    # It stays: the next piece would wipe it away before it was read.
+                    console.print(Text(clean(f"The answer begins anew: {reason}"), style="yellow"))
                     live.update(Text(text))
                 case Answer():
                     return event
@@ -129,8 +136,8 @@ def _facts(answer: Answer) -> str:
     first = f"first token {times['first_token'] / 1000:.1f} s, " if "first_token" in times else ""
     return (
         f"models: {models}\n"
-        f"tokens: {usage.prompt} in{cached}, {usage.completion} out · {first}total {times['total'] / 1000:.1f} s"
-        f" · trace {answer.trace_id[:8]}"
+        f"tokens: {usage.prompt} in{cached}, {usage.completion} out · cost {cost_text(answer.cost)}"
+        f" · {first}total {times['total'] / 1000:.1f} s · trace {answer.trace_id[:8]}"
     )
 
 

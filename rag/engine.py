@@ -7,23 +7,26 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from rag.context import shown, whole
 from rag.errors import InputError, ModelError, StoreError
 from rag.focus import focus
-from rag.llm import LLM, Warmable, make_llm
+from rag.llm import LLM, Restart, Warmable, make_chains
+from rag.llm.price import total
 from rag.llm.protocol import Sampling, complete
 from rag.observe.codec import without_content
-from rag.observe.record import Recorder
+from rag.observe.record import OpenStep, Recorder
 from rag.observe.spool import open_spool
 from rag.prompts import Prompt, load_prompt
 from rag.reply import YES_NO, Reply, answerable
+from rag.roles import RULE_REWRITE
 from rag.search import Searcher, check_question, standing_alone
-from rag.settings import RULE_REWRITE, Settings
-from rag.types import Answer, Feedback, Generation, Hit, Message, Passage, Turn, Usage, Verdict
+from rag.settings import Settings
+from rag.types import Answer, Attempt, Feedback, Generation, Hit, Message, Passage, Turn, Usage, Verdict
 from rag.verify import Checked, Thresholds, verify
 from rag.version import code_version
 from rag.widen import widened
@@ -52,7 +55,8 @@ class Delta:
     text: str
 
 
-Event = Stage | Delta | Answer
+# After a Restart the pieces before it are void: the answer begins anew.
+Event = Stage | Delta | Restart | Answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +98,9 @@ class Engine:
     @classmethod
     def from_settings(cls, settings: Settings) -> Engine:
         """An engine as the settings describe it. Raises ConfigError, WeightsError, ModelError or StoreError."""
-        roles = settings.roles
-        answer = make_llm(settings, roles.answer, role="answer")
-        rewrite = None if roles.rewrite == RULE_REWRITE else make_llm(settings, roles.rewrite, role="rewrite")
-        return cls(searcher=Searcher.from_settings(settings), answer=answer, rewrite=rewrite)
+        chains = make_chains(settings, "answer", "rewrite")
+        searcher = Searcher.from_settings(settings)
+        return cls(searcher=searcher, answer=chains["answer"], rewrite=chains.get("rewrite"))
 
     @property
     def prompts(self) -> tuple[Prompt, ...]:
@@ -129,8 +132,9 @@ class Engine:
     ) -> Generator[Event, None, None]:
         """Stages and pieces of the answer while it is written, then the checked Answer.
 
-        What the model writes is shown as it comes; the Answer's text has the repaired citations, and takes the
-        place of the pieces. An abandoned or failed stream leaves its trace too. Raises what `ask()` raises.
+        What the model writes is shown as it comes; a Restart voids the pieces so far, as their model broke off. The
+        Answer's text has the repaired citations, and takes the place of the pieces. An abandoned or failed stream
+        leaves its trace too. Raises what `ask()` raises.
         """
         asked = check_question(question, max_chars=self.settings.limits.question_chars)
         recorder = Recorder("ask", question=asked)
@@ -166,7 +170,7 @@ class Engine:
 
     def _run(
         self, recorder: Recorder, question: str, history: Sequence[Turn]
-    ) -> Generator[Stage | Delta, None, Answer]:
+    ) -> Generator[Stage | Delta | Restart, None, Answer]:
         query, rewriting = self._condense(recorder, question, history)
         yield Stage(name="retrieve")
         hits = self._retrieve(recorder, query)
@@ -176,6 +180,7 @@ class Engine:
         yield Stage(name="verify")
         checked = self._check(recorder, question, read.text, passages) if read.text is not None else NO_ANSWER
         abstained = self._withheld(checked)
+        calls = (*read.calls, *((rewriting,) if rewriting else ()))
         return Answer(
             question=question,
             text=abstention(hits, tried=bool(checked.verdict.claims)) if abstained else checked.text,
@@ -184,7 +189,8 @@ class Engine:
             verdict=checked.verdict,
             passages=passages,
             hits=tuple(hits),
-            usage=sum((call.usage for call in read.calls), rewriting.usage if rewriting else Usage()),
+            usage=sum((call.usage for call in calls), Usage()),
+            cost=total(call.cost for call in calls),
             models=self._models(read.calls, rewriting),
             trace_id=recorder.trace_id,
             timings_ms={**recorder.timings_ms(), "first_token": read.first_token_ms},
@@ -202,7 +208,8 @@ class Engine:
         messages = self._rewrite_prompt.render({"history": _spoken(history), "question": question})
         with recorder.step("rewrite", "generation") as step:
             sampling = Sampling(temperature=0, max_tokens=100)
-            generation = complete(self._rewrite, messages, sampling)
+            with _failure_noted(step):
+                generation = complete(self._rewrite, messages, sampling)
             step.note(_call_facts(generation, messages, self._rewrite_prompt, sampling))
         return generation.text.strip()[: self.settings.limits.question_chars] or question, generation
 
@@ -229,7 +236,7 @@ class Engine:
             step.note({"passages": [{"marker": p.marker, "chunk_id": p.hit.chunk.id} for p in passages]})
         return passages
 
-    def _read(self, recorder: Recorder, values: Mapping[str, str]) -> Generator[Delta, None, _Reading]:
+    def _read(self, recorder: Recorder, values: Mapping[str, str]) -> Generator[Delta | Restart, None, _Reading]:
         """Weigh whether the passages hold the answer, where that is wanted; unless they don't, let the model write."""
         options = self.settings.generate
         if not values["passages"]:
@@ -271,20 +278,25 @@ class Engine:
         """One short call of the answer model, as a step called like its prompt."""
         messages = prompt.render(values)
         with recorder.step(prompt.id, "generation") as step:
-            generation = complete(self._answer, messages, sampling)
+            with _failure_noted(step):
+                generation = complete(self._answer, messages, sampling)
             step.note(_call_facts(generation, messages, prompt, sampling))
         return generation
 
-    def _generate(self, recorder: Recorder, values: Mapping[str, str]) -> Generator[Delta, None, Reply]:
+    def _generate(self, recorder: Recorder, values: Mapping[str, str]) -> Generator[Delta | Restart, None, Reply]:
         """Let the answer model write."""
         options, prompt = self.settings.generate, self._answer_prompt
         sampling = Sampling(temperature=options.temperature, max_tokens=options.max_tokens)
         messages = prompt.render(values)
         with recorder.step("generate", "generation") as step:
             reply = Reply()
-            for piece in self._answer.stream(messages, sampling):
-                if shown := reply.take(piece, at_ms=recorder.elapsed_ms()):
-                    yield Delta(text=shown)
+            with _failure_noted(step):
+                for piece in self._answer.stream(messages, sampling):
+                    if isinstance(piece, Restart):
+                        reply = Reply()
+                        yield piece
+                    elif shown := reply.take(piece, at_ms=recorder.elapsed_ms()):
+                        yield Delta(text=shown)
             step.note(_call_facts(reply.call, messages, prompt, sampling))
             step.note({"declined": reply.declined})
         return reply
@@ -355,6 +367,16 @@ def _spoken(history: Sequence[Turn]) -> str:
     return "".join(f"Earlier question: {turn.question}\nEarlier answer: {turn.answer}\n" for turn in history)
 
 
+@contextmanager
+def _failure_noted(step: OpenStep) -> Iterator[None]:
+    """Note on the step which models were asked in vain."""
+    try:
+        yield
+    except ModelError as error:
+        step.note({"attempts": [asdict(each) for each in error.attempts if isinstance(each, Attempt)]})
+        raise
+
+
 def _hit_facts(hit: Hit) -> dict[str, Any]:
     chunk = hit.chunk
     return {
@@ -382,7 +404,9 @@ def _call_facts(
         "output": generation.text,
         "chances": dict(generation.chances),
         "usage": asdict(generation.usage),
+        "cost": generation.cost,
         "first_token_ms": generation.first_token_ms,
+        "attempts": [asdict(attempt) for attempt in generation.attempts],
         "prompt_id": prompt.id,
         "prompt_version": prompt.version,
         "prompt_sha": prompt.sha,
@@ -397,5 +421,6 @@ def _outcome(answer: Answer) -> dict[str, Any]:
         "verdict": asdict(answer.verdict),
         "models": dict(answer.models),
         "usage": asdict(answer.usage),
+        "cost": answer.cost,
         "timings_ms": dict(answer.timings_ms),
     }

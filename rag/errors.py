@@ -12,6 +12,8 @@ PlumbError
 └── ModelError         a model server failed                         `retryable` says if trying again can help
 """
 
+from __future__ import annotations
+
 
 class PlumbError(Exception):
     """An error with a remedy: what was seen, what was expected, what to do."""
@@ -74,10 +76,22 @@ class DeliveryError(PlumbError):
 class ModelError(PlumbError):
     """A model server failed or answered something unusable."""
 
-    def __init__(self, seen: str, *, expected: str = "", remedy: str = "", retryable: bool = False) -> None:
-        """As PlumbError; `retryable` tells whether the same call may succeed later."""
+    def __init__(
+        self, seen: str, *, expected: str = "", remedy: str = "", retryable: bool = False, retry_after_s: float = 0.0
+    ) -> None:
+        """As PlumbError; `retryable` tells whether the same call may succeed later.
+
+        `retry_after_s` is how long the server asks to be left alone.
+        """
         super().__init__(seen, expected=expected, remedy=remedy)
         self.retryable = retryable
+        self.retry_after_s = retry_after_s
+        self.attempts: tuple[object, ...] = ()
+
+    def with_attempts(self, attempts: tuple[object, ...]) -> ModelError:
+        """This error, knowing each rag.types.Attempt that led to it; named after `with_traceback()`."""
+        self.attempts = attempts
+        return self
 
 
 def _one_line(seen: str, expected: str, remedy: str) -> str:

@@ -46,6 +46,9 @@ HEAD = """\
 #   [providers.my-gateway]
 #   base_url = "https://gateway.example/v1"
 #   api_key_env = "MY_GATEWAY_KEY"       # the variable that holds the key, never the key itself
+# A chat role also takes a list: where one model fails or is slow, the next answers. Limits and prices of each:
+#   [candidates."openai:gpt-5-mini"]
+#   first_token_s = 10
 """
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from rag.errors import ModelError
-from rag.llm.protocol import Piece
 from rag.types import Generation
 
 # What the prompt 'answer-cited' tells the model to say when the passages don't hold the answer.
@@ -45,7 +44,7 @@ class Reply:
         text = self._call.text if self._call else self._held
         return refuses(text) or not text.strip()
 
-    def take(self, piece: Piece, *, at_ms: float) -> str:
+    def take(self, piece: str | Generation, *, at_ms: float) -> str:
         """The text that may be shown after this piece; `at_ms` is the time on the run's clock."""
         if isinstance(piece, Generation):
             self._call = piece

@@ -16,11 +16,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 from rag.errors import ConfigError
+from rag.roles import USUAL_LIMITS, CandidateSettings, Roles
 from rag.sections import Ingest, Retrieve, Section, Server
 
 CONFIG_NAME = "plumbline.toml"
@@ -32,34 +33,9 @@ SECRET_NAME = re.compile(r"key|token|secret|passw|credential|auth", re.IGNORECAS
 # In a URL: the user and password before the host, and parameters with the name of a secret.
 SECRET_IN_URL = re.compile(r"(?<=//)[^/@\s]+(?=@)|(?<=[?&])([\w.-]*(?:key|token|secret|passw|sig)[\w.-]*=)[^&\s]+")
 INPUT_CHARS = 100
-# Roles that a rule can play instead of a model.
-RULE_REWRITE = "rule:previous-question"
-RULE_FACTS = "rule:facts"
-RULE_LATE = "rule:late-interaction"
-RULE_NONE = "rule:none"
-
 # TOML has no null: an empty string says that a folder is not set.
 Folder = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
-
-
-class Roles(Section):
-    """Which model plays which part, as 'provider:model'."""
-
-    answer: str = Field("local:qwen2.5-coder-1.5b", description="writes the answer")
-    rewrite: str = Field(
-        RULE_REWRITE,
-        description="makes a follow-up stand alone; 'rule:previous-question' needs no model",
-    )
-    judge: str = Field(
-        RULE_FACTS,
-        description="grades answers in eval runs; 'rule:facts' looks for the expected words, no model",
-    )
-    embed: str = Field("local:all-minilm-l6-v2", description="turns text into vectors")
-    rerank: str = Field(
-        RULE_LATE,
-        description="reads the best hits again; 'rule:late-interaction' compares token by token with the model of"
-        " roles.embed, if that is local; 'rule:none' leaves them; 'llama_index:...' names a node postprocessor",
-    )
+ModelName = Annotated[str, StringConstraints(pattern=r"^[^:]+:.")]
 
 
 class Provider(Section):
@@ -67,7 +43,7 @@ class Provider(Section):
 
     base_url: str = Field(pattern=r"^https?://.", description="address of the API, with /v1 where the server wants it")
     api_key_env: str = Field("", description="name of the environment variable that holds the key")
-    timeout_s: float = Field(60.0, gt=0, description="longest wait for one call")
+    timeout_s: float = Field(60.0, gt=0, description="longest wait for it to send something")
     max_retries: int = Field(2, ge=0, description="tries after the first, where a retry can help")
 
 
@@ -211,6 +187,9 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path(".plumb"), description="folder of the index, the manifest and the traces")
     roles: Roles = Roles()
     providers: dict[str, Provider] = Field(default_factory=dict, description="own OpenAI-compatible servers, by name")
+    candidates: dict[ModelName, CandidateSettings] = Field(
+        default_factory=dict, description="limits and prices of chat models, by 'provider:model'"
+    )
     local: LocalModels = LocalModels()
     llama_index: LlamaIndex = LlamaIndex()
     store: StoreSettings = StoreSettings()
@@ -270,6 +249,20 @@ class Settings(BaseSettings):
             expected=f"one of {known}",
             remedy=f"add a [providers.{name}] table with its base_url to {CONFIG_NAME}",
         )
+
+    def candidate(self, name: str) -> CandidateSettings:
+        """The limits of the chat model 'provider:model'; what it is not told is as usual for its provider.
+
+        Raises ConfigError when there is no such provider.
+        """
+        given = self.candidates[name].model_dump(exclude_unset=True) if name in self.candidates else {}
+        return CandidateSettings(**{**self._usual(name.partition(":")[0]), **given})
+
+    def _usual(self, provider: str) -> Mapping[str, Any]:
+        if provider in USUAL_LIMITS:
+            return USUAL_LIMITS[provider]
+        server = self.provider(provider)
+        return {"first_token_s": server.timeout_s, "retries": server.max_retries}
 
     def config_hash(self) -> str:
         """12 hex digits that change whenever a setting changes: recorded in every trace."""

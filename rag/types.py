@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant"]
 StepKind = Literal["chain", "retriever", "embedding", "generation", "evaluator", "span"]
+Outcome = Literal["answered", "failed", "slow", "broken", "busy", "skipped"]
 Support = Literal["supported", "partly", "unsupported"]
 # A place on a page as it is shown: left, bottom, right, top, in points from its lower left corner.
 Box = tuple[float, float, float, float]
@@ -157,13 +158,31 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A model of a chain that was asked, or passed over, for one generation.
+
+    `outcome` is 'answered'; 'failed' before its first token; 'slow', as that did not come in time; 'broken' after it;
+    'busy', as no place became free; or 'skipped', as it failed too often just before. `reason` says it for people.
+    `tries` are the calls made, `first_token_ms` and `total_ms` count from when this model's turn began.
+    """
+
+    model: str
+    outcome: Outcome
+    reason: str
+    tries: int
+    first_token_ms: float | None
+    total_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
     """A finished model call: what was asked for, who answered, what it cost.
 
     `requested_model` is 'provider:model' from the settings; `resolved_model` and `fingerprint` are what the
     server said. Times in milliseconds; `first_token_ms` is None when no token came. `chances` tells how likely each
     of the wanted choices was to begin the reply, together 1; it is empty where none was wanted or the server did not
-    tell.
+    tell. `cost` is in the currency of the prices in the settings; None when one of them, or the number of tokens, is
+    unknown. `attempts` are the models asked, in order, the one that answered last; empty for a model outside a chain.
     """
 
     text: str
@@ -175,6 +194,8 @@ class Generation:
     first_token_ms: float | None
     total_ms: float
     chances: Mapping[str, float] = field(default_factory=dict)
+    cost: float | None = None
+    attempts: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +245,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The result of one question. `models` maps a role to the model that really answered."""
+    """The result of one question. `models` maps a role to the model that really answered.
+
+    `cost` is that of the calls which answered, in the currency of the prices; None when one of theirs is unknown.
+    """
 
     question: str
     text: str
@@ -234,6 +258,7 @@ class Answer:
     passages: tuple[Passage, ...]
     hits: tuple[Hit, ...]
     usage: Usage
+    cost: float | None
     models: Mapping[str, str]
     trace_id: str
     timings_ms: Mapping[str, float]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -22,10 +23,18 @@ def answer_view(answer: Answer) -> dict[str, Any]:
             "claims": [asdict(claim) for claim in answer.verdict.claims],
         },
         "usage": asdict(answer.usage),
+        "cost": answer.cost,
         "models": dict(answer.models),
         "trace_id": answer.trace_id,
         "timings_ms": dict(answer.timings_ms),
     }
+
+
+def asked_view(attributes: Mapping[str, Any]) -> str:
+    """Of a step's attributes: which models were asked and what came of it; '' where the first choice answered."""
+    attempts = attributes.get("attempts", ())
+    told = ", ".join(f"{attempt['model']} {attempt['outcome']}" for attempt in attempts)
+    return told if any(attempt["outcome"] != "answered" for attempt in attempts) else ""
 
 
 def hit_view(hit: Hit) -> dict[str, Any]:

@@ -18,9 +18,10 @@ from ingest.cli import follow
 from ingest.progress import Document, Started
 from rag.commands.project import Profile, init
 from rag.distinct import LeftOut
-from rag.drawing import draw_answer, draw_found
-from rag.engine import Engine
+from rag.drawing import draw_answer, draw_found, draw_stream
+from rag.engine import Delta, Engine, Event
 from rag.errors import ConfigError
+from rag.llm import Restart
 from rag.observe.spool import Spool
 from rag.search import Found
 from rag.settings import load_settings
@@ -72,6 +73,12 @@ def test_answers_and_hits_are_drawn_without_control_characters(answer: Answer) -
     ):
         assert text.count(SHOWN) >= 3
         assert not set("\x1b\x07\x9b") & set(text)
+
+
+def test_an_answer_that_begins_anew_says_so(answer: Answer) -> None:
+    events: list[Event] = [Delta(text="Wrong"), Restart(reason=HOSTILE), Delta(text="Right"), answer]
+    text = drawn(lambda screen: draw_stream(screen, events))
+    assert text.strip() == f"The answer begins anew: {SHOWN}"
 
 
 def test_json_escapes_control_characters(capsys: pytest.CaptureFixture[str]) -> None:

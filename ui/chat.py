@@ -12,6 +12,7 @@ import streamlit as st
 
 from rag.engine import Delta, Engine, Event, Stage
 from rag.errors import PlumbError
+from rag.llm.protocol import Restart
 from rag.types import Answer
 from ui.conversation import Exchange, exchanges, keep, session_id, turns
 from ui.details import draw_details, steps_of
@@ -24,6 +25,7 @@ STAGES = {
     "retrieve": "Looking for passages …",
     "generate": "Reading the passages …",
     "write": "Writing …",
+    "restart": "The model broke off. Another begins anew …",
     "verify": "Checking every claim …",
 }
 ABSTAINED = "The documents don't hold the answer to this question."
@@ -87,6 +89,11 @@ def _draw_stream(exchange: Exchange, events: Generator[Event, None, None]) -> An
                 if time.monotonic() - drawn_at > REDRAW_S:
                     body.html(answer_html(text))
                     drawn_at = time.monotonic()
+            case Restart():
+                text = ""
+                keep(replace(exchange, state="answering"))
+                body.html(answer_html(text))
+                stage.html(_stage_html("restart"))
             case Answer():
                 return event
     raise RuntimeError("the engine ended without an answer")

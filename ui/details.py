@@ -9,7 +9,9 @@ import streamlit as st
 
 from rag.engine import Engine
 from rag.errors import PlumbError
+from rag.llm.price import cost_text
 from rag.types import Answer, Step
+from rag.views import asked_view
 from ui.markup import text_html
 
 log = logging.getLogger("plumbline")
@@ -48,12 +50,13 @@ def steps_html(steps: Sequence[Step]) -> str:
 
 
 def facts_html(answer: Answer) -> str:
-    """Models, tokens and times as a list of terms."""
+    """Models, tokens, cost and times as a list of terms."""
     usage, times = answer.usage, answer.timings_ms
     cached = f" ({usage.cached:,} cached)" if usage.cached else ""
     facts = {
         **{f"Model: {role}": model for role, model in answer.models.items()},
         "Tokens": f"{usage.prompt:,} read{cached}, {usage.completion:,} written",
+        "Cost": cost_text(answer.cost),
         "First token": seconds(times["first_token"] / 1000) if "first_token" in times else "",
         "Total": seconds(times["total"] / 1000) if "total" in times else "",
     }
@@ -73,7 +76,8 @@ def _spent(step: Step) -> float:
 def _row(step: Step, left: float, width: float) -> str:
     bar = f'<span style="margin-left:{left:.1%};width:{max(width, 0.005):.1%}"></span>'
     error = f' <span class="plumb-quiet">{text_html(step.error)}</span>' if step.error else ""
+    asked = f' <span class="plumb-quiet">{text_html(told)}</span>' if (told := asked_view(step.attributes)) else ""
     return (
-        f'<tr><td>{text_html(step.name)}{error}</td><td class="plumb-bar">{bar}</td>'
+        f'<tr><td>{text_html(step.name)}{asked}{error}</td><td class="plumb-bar">{bar}</td>'
         f"<td>{seconds(_spent(step))}</td></tr>"
     )

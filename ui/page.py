@@ -89,7 +89,7 @@ def _draw_side(engine: Engine) -> None:
 def _side_html(engine: Engine) -> str:
     passages, index = _passages(), engine.searcher.opened
     facts = {
-        "Answers": engine.settings.roles.answer,
+        "Answers": ", then ".join(engine.settings.roles.candidates("answer")),
         "Embeddings": index.embedder.name,
         "Index": f"{index.name} ({engine.settings.store.kind}), {passages}",
     }

@@ -33,7 +33,8 @@ def measure(*, limit: int | None = None) -> Iterator[Line]:
     with tempfile.TemporaryDirectory() as folder:
         settings = new_project(Path(folder))
         report = _last(ingest([HANDBOOK], settings=settings))
-        yield Note(text=f"{report.added} documents, {report.total_chunks} chunks; answers by {settings.roles.answer}")
+        models = ", then ".join(settings.roles.candidates("answer"))
+        yield Note(text=f"{report.added} documents, {report.total_chunks} chunks; answers by {models}")
         yield Note(text="thresholds were set on questions-tuning.jsonl and the dev split of questions.jsonl")
         engine = Engine.from_settings(settings)
         # An open index has files made in its folder, which could then not be removed.

@@ -20,9 +20,9 @@ from evals.dataset import load_dataset
 from evals.metrics import percentile
 from rag.embed import Matrix
 from rag.index import Index, open_index
+from rag.roles import RULE_NONE
 from rag.search import Searcher
 from rag.sentences import sentences
-from rag.settings import RULE_NONE
 from rag.store import Entry
 from rag.types import Chunk, Revision, Vectors, chunk_id
 

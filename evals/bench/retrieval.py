@@ -24,8 +24,9 @@ from evals.bench.packs import found_pack, skipped
 from evals.bench.project import REPOSITORY, new_project
 from ingest.pipeline import ingest
 from ingest.progress import Report
+from rag.roles import RULE_NONE
 from rag.search import Searcher
-from rag.settings import RULE_NONE, Settings
+from rag.settings import Settings
 
 DEPTH = 10
 RECALL_DEPTH = 5

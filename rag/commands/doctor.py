@@ -12,10 +12,12 @@ from rag.errors import ConfigError, PlumbError
 from rag.terminal import clean, console, number_of, print_json
 
 if TYPE_CHECKING:
+    from rag.roles import ChatRole
     from rag.settings import Settings
 
 # The model has to say one word only: this bounds what a check costs, reasoning included.
 PROBE_TOKENS = 300
+Row = dict[str, object]
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
@@ -25,7 +27,9 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     rows = [_checked("settings", _settings)]
     if rows[0]["ok"]:
         settings = load_settings()
-        rows += [_checked(name, partial(check, settings)) for name, check in CHECKS.items()]
+        rows += [_checked(name, partial(check, settings)) for name, check in PARTS.items()]
+        rows += _chat_rows(settings)
+        rows += [_checked(name, partial(check, settings)) for name, check in RECORDS.items()]
     if as_json:
         print_json(rows)
     else:
@@ -39,7 +43,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         raise typer.Exit(1)
 
 
-def _checked(part: str, check: Callable[[], str]) -> dict[str, object]:
+def _checked(part: str, check: Callable[[], str]) -> Row:
     try:
         return {"part": part, "ok": True, "message": check()}
     except PlumbError as error:
@@ -78,28 +82,25 @@ def _index(settings: Settings) -> str:
     return f"{settings.store.kind} store, collection {index.name}: {number_of('chunk', count)}"
 
 
-def _answer(settings: Settings) -> str:
-    return _probe(settings, settings.roles.answer, "answer")
+def _chat_rows(settings: Settings) -> list[Row]:
+    """A row for each model that may play a role, and for a rule."""
+    from rag.roles import CHAT_ROLES, RULES
+
+    named = [(role, name) for role in CHAT_ROLES for name in settings.roles.candidates(role) or (RULES[role],)]
+    return [_checked(role, partial(_chat, settings, role, name)) for role, name in named]
 
 
-def _rewrite(settings: Settings) -> str:
-    return _probe(settings, settings.roles.rewrite, "rewrite")
-
-
-def _judge(settings: Settings) -> str:
-    return _probe(settings, settings.roles.judge, "judge")
-
-
-def _probe(settings: Settings, name: str, role: str) -> str:
-    from rag.llm import make_llm
+def _chat(settings: Settings, role: ChatRole, name: str) -> str:
+    from rag.llm import make_chains
     from rag.llm.protocol import Sampling, complete
-    from rag.settings import RULE_FACTS, RULE_REWRITE
     from rag.types import Message
 
-    if name in (RULE_REWRITE, RULE_FACTS):
+    alone = settings.roles.model_copy(update={role: name})
+    llm = make_chains(settings.model_copy(update={"roles": alone}), role).get(role)
+    if llm is None:
         return f"{name}, no model"
     prompt = [Message(role="user", content="Say: ready")]
-    generation = complete(make_llm(settings, name, role=role), prompt, Sampling(temperature=0, max_tokens=PROBE_TOKENS))
+    generation = complete(llm, prompt, Sampling(temperature=0, max_tokens=PROBE_TOKENS))
     return f"{name}: answered in {generation.total_ms / 1000:.1f} s as {generation.resolved_model}"
 
 
@@ -123,12 +124,11 @@ def _langfuse(settings: Settings) -> str:
         return f"{target.host}: project {langfuse.project()}"
 
 
-CHECKS: dict[str, Callable[[Settings], str]] = {
+PARTS: dict[str, Callable[[Settings], str]] = {
     "embed": _embed,
     "index": _index,
-    "answer": _answer,
-    "rewrite": _rewrite,
-    "judge": _judge,
+}
+RECORDS: dict[str, Callable[[Settings], str]] = {
     "traces": _traces,
     "langfuse": _langfuse,
 }

@@ -16,6 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from rag.roles import CandidateSettings
 from rag.settings import BUILT_IN_PROVIDERS, ENV_PREFIX, Provider, Settings, documented
 
 HEAD = ("| key | default | meaning | variable |", "|---|---|---|---|")
@@ -47,6 +48,16 @@ PROVIDERS = f"""
 """
 
 
+CANDIDATES = """
+## [candidates."PROVIDER:MODEL"]
+
+Limits and prices of a chat model, wherever it stands in the chain of a role. Prices are in a currency of your choice.
+The local model has other defaults: it may take 600 s to its first token and 3600 s in all, is not asked again, has one
+place, and costs nothing. LlamaIndex classes and scripted models are not asked again either. As a variable all tables
+are one JSON object: `PLUMB_CANDIDATES='{"openai:gpt-5-mini": {"first_token_s": 10}}'`.
+"""
+
+
 def commands_page() -> str:
     """The help of every command, as Markdown."""
     top = _help(())
@@ -59,8 +70,15 @@ def commands_page() -> str:
 def settings_page() -> str:
     """Every setting with its default, meaning and variable, as Markdown."""
     rows = sorted(documented(), key=lambda row: "." in row[0])
-    tables = groupby((row for row in rows if row[0] != "providers"), key=lambda row: row[0].rpartition(".")[0])
-    return SETTINGS_HEAD + "".join(_table(section, list(group)) for section, group in tables) + _providers()
+    tables = groupby(
+        (row for row in rows if row[0] not in ("providers", "candidates")), key=lambda row: row[0].rpartition(".")[0]
+    )
+    return (
+        SETTINGS_HEAD
+        + "".join(_table(section, list(group)) for section, group in tables)
+        + _providers()
+        + _candidates()
+    )
 
 
 def _with_children(path: tuple[str, ...]) -> list[tuple[tuple[str, ...], str]]:
@@ -105,10 +123,16 @@ def _providers() -> str:
     return "\n".join((PROVIDERS.format(built_in=known), *HEAD, *lines)) + "\n"
 
 
-def _row(key: str, default: str, why: str) -> str:
+def _candidates() -> str:
+    whole = f"{ENV_PREFIX}CANDIDATES"
+    rows = ((f'candidates."…".{key}', default, why) for key, default, why in documented(CandidateSettings))
+    return "\n".join((CANDIDATES, *HEAD, *(_row(*row, variable=whole) for row in rows))) + "\n"
+
+
+def _row(key: str, default: str, why: str, *, variable: str = "") -> str:
     shown = f"`{default}`" if default else "must be set"
     meaning = why.replace("|", "\\|").replace("<", "&lt;")
-    return f"| `{key}` | {shown} | {meaning} | `{ENV_PREFIX}{key.upper().replace('.', '__')}` |"
+    return f"| `{key}` | {shown} | {meaning} | `{variable or ENV_PREFIX + key.upper().replace('.', '__')}` |"
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # What a step is about, in one line; the rest is in --json.
 GIST = (
     *("chance", "answerable_at", "output", "chances", "supported_share"),
-    *("query", "uri", "chunks", "usage", "resolved_model"),
+    *("query", "uri", "chunks", "usage", "cost", "resolved_model"),
 )
 
 
@@ -116,10 +116,13 @@ def _ship(spool: Spool, settings: Settings, *, quiet: bool, as_json: bool) -> No
 
 
 def _gist(attributes: object) -> str:
+    from rag.views import asked_view
+
     facts = attributes if isinstance(attributes, dict) else {}
     shown = {key: facts[key] for key in GIST if facts.get(key)}
     hits = [f"{len(facts['hits'])} hits"] if "hits" in facts else []
-    return "  ".join(hits + [f"{key}={value}" for key, value in shown.items()])[:160]
+    asked = [told] if (told := asked_view(facts)) else []
+    return "  ".join(asked + hits + [f"{key}={value}" for key, value in shown.items()])[:160]
 
 
 def _when(seconds: float) -> str:

@@ -18,8 +18,6 @@ from rag.settings import LocalModels, Provider
 from rag.types import Generation, Message
 from rag.weights import WEIGHTS, find, require
 
-# Reading a long prompt on a slow processor takes minutes, and nothing is sent meanwhile.
-TIMEOUT_S = 600.0
 # llama.cpp's file format.
 CHAT_FORMAT = ".gguf"
 
@@ -27,11 +25,15 @@ CHAT_FORMAT = ".gguf"
 class LocalLLM:
     """A local chat model. It is loaded at the first use, or ahead of it by `warm()`."""
 
-    def __init__(self, name: str, *, model: str, folder: Path | None, settings: LocalModels) -> None:
-        """Find and verify the file. Raises ConfigError for an unknown model, WeightsError for a missing file."""
+    def __init__(self, name: str, *, model: str, folder: Path | None, settings: LocalModels, timeout_s: float) -> None:
+        """Find and verify the file; `timeout_s` is the longest silence of a call.
+
+        Raises ConfigError for an unknown model, WeightsError for a missing file.
+        """
         self.name = name
         self._model = model
         self._settings = settings
+        self._timeout_s = timeout_s
         self._path = require(_chat_model(model), folder=folder)
         self._lock = threading.Lock()
         self._server: Any = None
@@ -66,7 +68,9 @@ class LocalLLM:
 
                 key = secrets.token_hex(16)
                 self._server = _start(self._path, key, self._settings)
-                server = Provider(base_url=f"{self._server.listening_address}/v1", timeout_s=TIMEOUT_S, max_retries=0)
+                server = Provider(
+                    base_url=f"{self._server.listening_address}/v1", timeout_s=self._timeout_s, max_retries=0
+                )
                 self._chat = OpenAILLM(self.name, model=self._model, server=server, api_key=key)
             return self._chat
 

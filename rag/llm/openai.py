@@ -151,7 +151,7 @@ def translated(name: str, server: Provider) -> Iterator[None]:
         raise ModelError(
             f"{name} at {where} did not answer in {server.timeout_s:g} s",
             expected="an answer in time",
-            remedy="raise its timeout_s, or choose another model",
+            remedy="raise the limit, or choose another model",
             retryable=True,
         ) from None
     except openai.APIConnectionError:
@@ -167,6 +167,7 @@ def translated(name: str, server: Provider) -> Iterator[None]:
             expected="a completion",
             remedy="check the model's name, the key and the quota",
             retryable=error.status_code in (408, 409, 429) or error.status_code >= 500,
+            retry_after_s=_retry_after_s(error),
         ) from None
     except (openai.OpenAIError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
         raise ModelError(
@@ -182,6 +183,12 @@ def _message(error: openai.APIStatusError) -> str:
     # Servers echo keys and prompts: only what looks like the name of a reason is repeated.
     reasons = (str(body.get(name)) for name in ("code", "type") if body.get(name))
     return next((reason for reason in reasons if REASON.fullmatch(reason)), "no reason given")
+
+
+def _retry_after_s(error: openai.APIStatusError) -> float:
+    """How long the server asks to be left alone, in seconds; 0 where it does not say, or gives a date."""
+    asked = error.response.headers.get("retry-after", "")
+    return float(asked) if asked.isdecimal() else 0.0
 
 
 def _facts(event: Any) -> dict[str, Any]:

@@ -9,8 +9,19 @@ from typing import Protocol, runtime_checkable
 from rag.errors import ModelError
 from rag.types import Generation, Message
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """What the stream has said so far is void: its model broke off, and another one begins anew.
+
+    `reason` is for people.
+    """
+
+    reason: str
+
+
 # A stream yields pieces of text and ends with the Generation that tells what it was.
-Piece = str | Generation
+Piece = str | Restart | Generation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 'scripted:quote' answers with the sentence of the prompt's passages that shares most words with the question, or
 declines when none does; asked for yes or no, it says whether there is such a sentence. 'scripted:FILE.json' reads a
 list of {"match", "reply", "delay_s", "error"}: the first entry whose regular expression `match` is found in the last
-message decides.
+message decides. With both a reply and an error, the reply breaks off where it ends.
 """
 
 from __future__ import annotations
@@ -25,14 +25,19 @@ EVERYTHING = re.compile("")
 
 
 class Entry(BaseModel):
-    """What is said when `match` is found: a reply or an error, after a delay."""
+    """What is said when `match` is found: a reply, an error or first one and then the other, after a delay."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     match: re.Pattern[str]
-    reply: str = DECLINE
+    reply: str | None = None
     delay_s: float = Field(0, ge=0)
     error: str = ""
+
+    @property
+    def text(self) -> str:
+        """What is said; the refusal where neither a reply nor an error is given."""
+        return (self.reply or "") if self.reply is not None or self.error else DECLINE
 
 
 class ScriptedLLM:
@@ -46,9 +51,13 @@ class ScriptedLLM:
     def stream(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[Piece]:
         """The scripted reply word by word, then its Generation."""
         started = time.perf_counter()
-        text = self._reply(messages[-1].content, sampling.choices)
+        entry = self._entry(messages[-1].content, sampling.choices)
+        time.sleep(entry.delay_s)
+        text = entry.text
         first_token_ms = round((time.perf_counter() - started) * 1000, 1)
         yield from re.findall(r"\S+\s*", text)
+        if entry.error:
+            raise ModelError(f"{self.name}: {entry.error}", retryable=True)
         yield Generation(
             text=text,
             requested_model=self.name,
@@ -60,15 +69,11 @@ class ScriptedLLM:
             total_ms=round((time.perf_counter() - started) * 1000, 1),
         )
 
-    def _reply(self, prompt: str, choices: Sequence[str]) -> str:
+    def _entry(self, prompt: str, choices: Sequence[str]) -> Entry:
         if self._entries is None:
             quote = _quote(prompt)
-            return quote if not choices else choices[quote == DECLINE]
-        entry = next((entry for entry in self._entries if entry.match.search(prompt)), Entry(match=EVERYTHING))
-        time.sleep(entry.delay_s)
-        if entry.error:
-            raise ModelError(f"{self.name}: {entry.error}", retryable=True)
-        return entry.reply
+            return Entry(match=EVERYTHING, reply=quote if not choices else choices[quote == DECLINE])
+        return next((entry for entry in self._entries if entry.match.search(prompt)), Entry(match=EVERYTHING))
 
 
 def _quote(prompt: str) -> str:

@@ -16,7 +16,7 @@ from rag.types import Step, Trace
 NOT_TEXT = frozenset((
     "id", "chunk_id", "trace_id", "session_id", "prompt_id", "prompt_version", "prompt_sha",
     "revision", "config_hash", "code_version", "uri", "model", "models", "resolved_model", "fingerprint",
-    "finish_reason", "provider", "role", "rule", "support", "kind", "store", "index", "collection",
+    "finish_reason", "outcome", "provider", "role", "rule", "support", "kind", "store", "index", "collection",
 ))
 # fmt: on
 

@@ -7,7 +7,8 @@ but the first are also shown as the trace's metadata (`config_hash`, `models`, `
 What is read of `Step.attributes`, by the step's kind; everything else becomes the observation's metadata:
 
 - generation: `messages` [{role, content}], `output` text, `model` as requested, `resolved_model`, `parameters` {},
-  `usage` {prompt, completion, cached}, `first_token_ms`, `prompt_id`, `prompt_version`
+  `usage` {prompt, completion, cached}, `cost`, `first_token_ms`, `prompt_id`, `prompt_version`; `attempts` [{model,
+  outcome, reason, tries, first_token_ms, total_ms}] go to the metadata
 - embedding: `model`, `resolved_model`, `usage`
 - retriever: `query`, `dense_weight`, `rerank_failure`, `hits` [{chunk_id, uri, page, headings, text, score, scores}]
 - evaluator: `claims`, `supported_share`
@@ -36,7 +37,7 @@ Attributes = Mapping[str, str | int | list[str] | None]
 
 # What has its own place in an observation and is not repeated in its metadata.
 PLACED: Mapping[str, frozenset[str]] = {
-    "generation": frozenset(("messages", "output", "parameters", "usage")),
+    "generation": frozenset(("messages", "output", "parameters", "usage", "cost")),
     "embedding": frozenset(("usage",)),
     "retriever": frozenset(("query", "hits")),
     "evaluator": frozenset(("claims", "supported_share")),
@@ -148,6 +149,7 @@ def _model(facts: Mapping[str, Any]) -> Attributes:
         Name.OBSERVATION_MODEL: _string(facts.get("resolved_model") or facts.get("model")),
         Name.OBSERVATION_MODEL_PARAMETERS: _shown(facts.get("parameters")),
         Name.OBSERVATION_USAGE_DETAILS: _usage(facts.get("usage")),
+        Name.OBSERVATION_COST_DETAILS: _cost(facts.get("cost")),
     }
 
 
@@ -158,6 +160,11 @@ def _usage(usage: Any) -> str | None:
     prompt, completion, cached = (int(usage.get(name) or 0) for name in ("prompt", "completion", "cached"))
     counts = {"input": max(prompt - cached, 0), "output": completion, "total": prompt + completion}
     return _json({**counts, **({"input_cached_tokens": cached} if cached else {})})
+
+
+def _cost(cost: Any) -> str | None:
+    """Nothing where it is unknown: Langfuse then looks for the model in its own price list."""
+    return _json({"total": cost}) if isinstance(cost, int | float) else None
 
 
 def _prompt(facts: Mapping[str, Any]) -> Attributes:

@@ -6,7 +6,8 @@ from rag.embed import Embedder, TokenEmbedder
 from rag.errors import ConfigError
 from rag.rerank.late import LateInteraction
 from rag.rerank.protocol import Reranker, checked_scores
-from rag.settings import RULE_LATE, RULE_NONE, Settings, split_model
+from rag.roles import RULE_LATE, RULE_NONE
+from rag.settings import Settings, split_model
 
 __all__ = ["Reranker", "checked_scores", "make_reranker"]
 

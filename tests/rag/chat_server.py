@@ -26,6 +26,7 @@ class FakeChat:
     url: str = ""
     behaviour: str | int = "ok"
     refuses: tuple[str, ...] = ()
+    retry_after: str = ""
     vectors: object = None
     likely: Mapping[str, float] = field(default_factory=dict)
     requests: list[dict[str, Any]] = field(default_factory=list)
@@ -76,6 +77,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("content-type", kind)
         self.send_header("content-length", str(len(body)))
+        if self.server.fake.retry_after:
+            self.send_header("retry-after", self.server.fake.retry_after)
         self.end_headers()
         self.wfile.write(body)
 
@@ -94,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
         if behaviour == "cut":
             self.send_header("content-length", "100000")
         self.end_headers()
-        if behaviour == "hang":
+        if behaviour in ("hang", "late"):
             self._wait()
         try:
             for word in WORDS:
@@ -109,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._finish()
             case "stall":
                 self._wait()
-            case "endless":
+            case "endless" | "late":
                 self._endless()
             case "error":
                 self._event({"error": {"message": f"overloaded, your key is {KEY}", "code": "overloaded"}})

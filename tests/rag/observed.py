@@ -77,11 +77,20 @@ def _generate(start: float) -> Step:
             "messages": [{"role": "system", "content": "Answer. " * 20}, {"role": "user", "content": "Leave? " * 500}],
             "output": "You have 30 days [1].",
             "usage": {"prompt": 400, "completion": 20, "cached": 150},
+            "cost": 0.0021,
+            "attempts": [
+                _attempt("openai:large", "slow", "openai:large gave no token in 1 s, says the secret passage"),
+                _attempt("local:qwen2.5-coder-1.5b", "answered", ""),
+            ],
             "first_token_ms": 1500.0,
             "prompt_id": "answer",
             "prompt_version": "3",
         },
     )
+
+
+def _attempt(model: str, outcome: str, reason: str) -> dict[str, Any]:
+    return {"model": model, "outcome": outcome, "reason": reason, "tries": 1, "first_token_ms": None, "total_ms": 9.5}
 
 
 def _verify(start: float) -> Step:

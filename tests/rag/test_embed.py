@@ -20,7 +20,8 @@ from rag.embed import Embedder, make_embedder
 from rag.embed.lexical import Lexical
 from rag.embed.protocol import guess_tokens
 from rag.errors import ConfigError, ModelError, WeightsError
-from rag.settings import LlamaIndex, LocalModels, Provider, Roles, Settings
+from rag.roles import Roles
+from rag.settings import LlamaIndex, LocalModels, Provider, Settings
 from rag.weights import require
 
 HANDBOOK = Path(__file__).parents[2] / "examples" / "handbook"

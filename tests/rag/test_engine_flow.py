@@ -14,8 +14,9 @@ import pytest
 
 from rag.engine import Delta, Engine, Stage
 from rag.errors import ConfigError, InputError, ModelError
-from rag.llm.protocol import Piece, Sampling
+from rag.llm.protocol import Piece, Restart, Sampling
 from rag.llm.scripted import ScriptedLLM
+from rag.roles import CandidateSettings
 from rag.settings import Settings, load_settings
 from rag.types import Answer, Message, Trace, Turn
 
@@ -147,6 +148,67 @@ def test_a_model_that_fails_leaves_its_trace(filled: Path) -> None:
     assert (trace.status, trace.steps[-1].name) == ("failed", "prior")
     assert "out of memory" in str(trace.output)
     assert "ModelError" in str(trace.steps[-1].error)
+
+
+def scripts(folder: Path, **entries: dict[str, Any]) -> dict[str, Any]:
+    """A chain of scripted models for the answer, in this order; each says the same to everything but yes or no."""
+    for name, entry in entries.items():
+        said = [{"match": "Yes or No", "reply": "Yes"}, {"match": "", **entry}]
+        (folder / f"{name}.json").write_text(json.dumps(said))
+    return {"answer": tuple(f"scripted:{name}.json" for name in entries)}
+
+
+def attempts(of: Engine, step: str) -> list[tuple[str, str]]:
+    facts = next(found for found in latest(of).steps if found.name == step).attributes
+    return [(attempt["model"], attempt["outcome"]) for attempt in facts["attempts"]]
+
+
+def test_where_a_model_fails_the_next_answers_and_the_trace_tells(filled: Path) -> None:
+    told = scripts(filled, a={"error": "down"}, b={"reply": "Employees have 30 working days of annual leave [1]."})
+    asked = engine(filled, roles=told)
+    answer = asked.ask(ASKED)
+    assert answer.verdict.supported
+    assert answer.models["answer"] == "scripted:b.json"
+    assert attempts(asked, "prior") == [("scripted:a.json", "answered")]
+    assert attempts(asked, "generate") == [("scripted:a.json", "failed"), ("scripted:b.json", "answered")]
+    assert "down" in latest(asked).steps[-2].attributes["attempts"][0]["reason"]
+
+
+def test_an_answer_that_breaks_off_begins_anew_before_the_eyes(filled: Path) -> None:
+    dying = {"reply": "Employees have 45 days", "error": "out of memory"}
+    told = scripts(filled, a=dying, b={"reply": "Employees have 30 working days of annual leave [1]."})
+    asked = engine(filled, roles=told, generate={"answerable_at": 0.0})
+    events = list(asked.stream(ASKED))
+    (at,) = (place for place, event in enumerate(events) if isinstance(event, Restart))
+    before, after = events[:at], events[at:]
+    assert "".join(e.text for e in before if isinstance(e, Delta)) == "Employees have 45 days"
+    assert "".join(e.text for e in after if isinstance(e, Delta)).startswith("Employees have 30 working days")
+    answer = events[-1]
+    assert isinstance(answer, Answer)
+    assert "45" not in answer.text
+    assert attempts(asked, "generate") == [("scripted:a.json", "broken"), ("scripted:b.json", "answered")]
+
+
+def test_a_chain_that_fails_leaves_every_attempt_in_its_trace(filled: Path) -> None:
+    told = scripts(filled, a={"error": "down"}, b={"reply": "Employees", "error": "out of memory"})
+    asked = engine(filled, roles=told, generate={"answerable_at": 0.0})
+    with pytest.raises(ModelError, match=r"scripted:a\.json: down, then scripted:b\.json: out of memory"):
+        asked.ask(ASKED)
+    assert latest(asked).status == "failed"
+    assert attempts(asked, "generate") == [("scripted:a.json", "failed"), ("scripted:b.json", "broken")]
+
+
+def test_what_an_answer_cost_is_told_where_all_prices_are_known(filled: Path) -> None:
+    assert engine(filled).ask(ASKED).cost is None
+    prices = CandidateSettings(price_in=2, price_out=10)
+    settings = load_settings(filled / "plumbline.toml").model_copy(update={"candidates": {"scripted:quote": prices}})
+    asked = Engine.from_settings(settings)
+    answer = asked.ask(ASKED)
+    assert answer.cost == pytest.approx((answer.usage.prompt * 2 + answer.usage.completion * 10) / 1e6)
+    trace = latest(asked)
+    calls = [step.attributes["cost"] for step in trace.steps if step.kind == "generation"]
+    assert len(calls) == 4
+    assert trace.attributes["cost"] == answer.cost == pytest.approx(sum(calls))
 
 
 def test_an_abandoned_stream_leaves_its_trace(filled: Path) -> None:

@@ -73,13 +73,24 @@ def test_a_generation_tells_its_model_and_usage(fake: FakeLangfuse) -> None:
     assert fact(generate, "model.name") == "qwen2.5-coder-1.5b-q4"
     assert facts(generate, "model.parameters") == {"temperature": 0.0, "max_tokens": 300}
     assert facts(generate, "usage_details") == {"input": 250, "input_cached_tokens": 150, "output": 20, "total": 420}
+    assert facts(generate, "cost_details") == {"total": 0.0021}
     assert facts(generate, "input")[0]["role"] == "system"
     assert fact(generate, "output") == "You have 30 days [1]."
     assert (fact(generate, "prompt.name"), fact(generate, "prompt.version")) == ("answer", 3)
     metadata = facts(generate, "metadata")
     assert metadata["model"] == "local:qwen2.5-coder-1.5b"
     assert (metadata["fingerprint"], metadata["finish_reason"]) == ("fp-1", "stop")
-    assert not {"messages", "output", "usage"} & metadata.keys()
+    assert [(each["model"], each["outcome"]) for each in metadata["attempts"]] == [
+        ("openai:large", "slow"),
+        ("local:qwen2.5-coder-1.5b", "answered"),
+    ]
+    assert not {"messages", "output", "usage", "cost"} & metadata.keys()
+
+
+def test_an_unknown_cost_is_left_to_langfuse(fake: FakeLangfuse) -> None:
+    generate = ask_trace().steps[2]
+    unpriced = replace(generate, attributes={**generate.attributes, "cost": None})
+    assert fact(send(fake, ask_trace(steps=(unpriced,)))["generate"], "cost_details") is None
 
 
 def test_the_other_kinds_show_what_went_in_and_out(fake: FakeLangfuse) -> None:

@@ -35,9 +35,9 @@ def llm(server: FakeChat, monkeypatch: pytest.MonkeyPatch) -> LLM:
     return model(server.url, monkeypatch)
 
 
-def model(url: str, monkeypatch: pytest.MonkeyPatch, *, timeout_s: float = 10, max_retries: int = 0) -> LLM:
+def model(url: str, monkeypatch: pytest.MonkeyPatch, *, timeout_s: float = 10) -> LLM:
     monkeypatch.setenv("FAKE_KEY", KEY)
-    provider = Provider(base_url=url, api_key_env="FAKE_KEY", timeout_s=timeout_s, max_retries=max_retries)
+    provider = Provider(base_url=url, api_key_env="FAKE_KEY", timeout_s=timeout_s)
     return make_llm(Settings(providers={"fake": provider}), "fake:small", role="answer")
 
 
@@ -159,13 +159,6 @@ def test_a_server_that_is_down_is_told_with_its_address(monkeypatch: pytest.Monk
     assert "pa55" not in str(failed.value)
 
 
-def test_a_failure_is_tried_again_as_often_as_set(server: FakeChat, monkeypatch: pytest.MonkeyPatch) -> None:
-    server.behaviour = 500
-    with pytest.raises(ModelError):
-        complete(model(server.url, monkeypatch, max_retries=1), PROMPT, SAMPLING)
-    assert len(server.requests) == 2
-
-
 def test_a_missing_key_names_its_variable() -> None:
     with pytest.raises(ConfigError, match="OPENAI_API_KEY is not set"):
         make_llm(Settings(), "openai:gpt-5-mini", role="answer")
@@ -280,6 +273,15 @@ def test_a_script_can_fail_and_be_slow(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"scripted:script\.json: down") as failed:
         said(llm, "other")
     assert failed.value.retryable
+
+
+def test_a_script_can_break_off_in_the_middle_and_say_nothing(tmp_path: Path) -> None:
+    llm = scripted(tmp_path, [{"match": "days", "reply": "Thirty days", "error": "gone"}, {"match": "", "reply": ""}])
+    stream = llm.stream(PROMPT, SAMPLING)
+    assert [next(stream), next(stream)] == ["Thirty ", "days"]
+    with pytest.raises(ModelError, match="gone"):
+        next(stream)
+    assert said(llm, "Who?") == ""
 
 
 def test_quoting_finds_the_sentence_or_declines() -> None:

@@ -15,8 +15,9 @@ from rag.errors import ConfigError, ModelError
 from rag.index import Index
 from rag.rerank import make_reranker
 from rag.rerank.late import LateInteraction
+from rag.roles import RULE_NONE
 from rag.search import Searcher
-from rag.settings import RULE_NONE, Settings, load_settings
+from rag.settings import Settings, load_settings
 from rag.types import Chunk, Hit
 
 HERE = "llama_index:test_rerank"

@@ -84,6 +84,29 @@ def test_what_a_built_in_provider_is_not_told_it_keeps(tmp_path: Path, monkeypat
     assert (openai.timeout_s, openai.max_retries) == (120, 5)
 
 
+def test_a_chat_role_takes_a_name_or_a_list_of_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = written(tmp_path, '[roles]\nanswer = ["openai:a", "local:b"]\njudge = "openai:a"\n')
+    roles = load_settings(file).roles
+    assert roles.candidates("answer") == ("openai:a", "local:b")
+    assert roles.candidates("judge") == ("openai:a",)
+    assert roles.candidates("rewrite") == ()
+    monkeypatch.setenv("PLUMB_ROLES__ANSWER", '["openai:c", "openai:d"]')
+    monkeypatch.setenv("PLUMB_ROLES__REWRITE", "openai:e:f")
+    roles = load_settings(file).roles
+    assert roles.candidates("answer") == ("openai:c", "openai:d")
+    assert roles.candidates("rewrite") == ("openai:e:f",)
+
+
+def test_limits_and_prices_stand_under_the_name_of_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = written(tmp_path, '[candidates."openai:gpt-4.1"]\nfirst_token_s = 5\nprice_in = 2\nprice_out = ""\n')
+    monkeypatch.setenv("PLUMB_CANDIDATES", '{"openai:gpt-4.1": {"first_token_s": 4}, "local:m": {"price_in": 1}}')
+    settings = load_settings(file)
+    hosted, local = settings.candidate("openai:gpt-4.1"), settings.candidate("local:m")
+    assert (hosted.first_token_s, hosted.price_in, hosted.price_out, hosted.retries) == (4, 2, None, 2)
+    assert (local.price_in, local.price_out, local.max_concurrent) == (1, 0, 1)
+    assert shown(settings)["candidates"]["openai:gpt-4.1"]["first_token_s"] == 4
+
+
 @pytest.mark.parametrize(("named", "sent"), [("", ""), ('api_key_env = "OTHER_KEY"\n', "OTHER_KEY")])
 def test_a_built_in_key_goes_to_no_other_address(tmp_path: Path, named: str, sent: str) -> None:
     text = f'[providers.openai]\nbase_url = "https://gateway.example/v1"\n{named}'
@@ -121,6 +144,7 @@ def test_every_setting_is_described() -> None:
     assert [key for key, _, why in rows if not why] == []
     assert {key for key, default, _ in rows if default == "{}"} == {
         "providers",
+        "candidates",
         "llama_index.embed_args",
         "llama_index.llm_args",
         "llama_index.load_args",
@@ -146,6 +170,14 @@ def test_every_setting_is_described() -> None:
         ),
         ('root = "/x"\n', "unknown setting 'root'"),
         ('[roles]\ncritic = "openai:x"\n', r"unknown setting 'roles\.critic'"),
+        ("[roles]\nanswer = []\n", r"'roles\.answer' .* is \[\]; expected a name or a list of names"),
+        ("[roles]\nanswer = 3\n", r"'roles\.answer' .* is 3; expected a name or a list of names"),
+        ('[roles]\nanswer = ["a:b", "a:b"]\n', r"'roles\.answer' .*; expected each name once"),
+        ('[roles]\njudge = ["a:b", "rule:facts"]\n', r"'roles\.judge' .*; expected names of models only"),
+        ('[roles]\nembed = ["a:b", "a:c"]\n', r"'roles\.embed'"),
+        ('[candidates."openai:x"]\nprice = 3\n', r"unknown setting 'candidates\.openai:x\.price'"),
+        ('[candidates."openai:x"]\nretries = -1\n', r"'candidates\.openai:x\.retries' .* is -1"),
+        ("[candidates.gpt-4]\nretries = 1\n", r"'candidates\.gpt-4"),
         ('[providers.x]\nbase_url = "127.0.0.1:9"\n', r"providers\.x\.base_url' .* is '127\.0\.0\.1:9'"),
         ('[providers.x]\nbase_url = "ftp://127.0.0.1/v1"\n', r"providers\.x\.base_url'"),
         ('[providers.x]\nbase_url = ""\n', r"providers\.x\.base_url'"),

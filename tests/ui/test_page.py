@@ -108,6 +108,21 @@ def test_a_failing_model_is_one_line_and_the_next_question_is_answered(make_proj
     assert [row.status for row in traces()] == ["ok", "failed"]
 
 
+def test_an_answer_that_breaks_off_leaves_nothing_on_the_page(make_project: MakeProject) -> None:
+    folder = make_project(
+        script=[{"match": "Yes or No", "reply": "Yes"}, {"match": "", "reply": "Wrong", "error": "gone"}]
+    )
+    config = (folder / "plumbline.toml").read_text()
+    chain = '["scripted:script.json", "scripted:quote"]'
+    (folder / "plumbline.toml").write_text(config.replace('"scripted:script.json"', chain))
+    page = ask(open_page(), QUESTION)
+    shown = html(page)
+    assert "30 working days" in shown
+    assert "Wrong" not in shown
+    assert "scripted:script.json, then scripted:quote" in shown
+    assert "scripted:script.json broken, scripted:quote answered" in shown
+
+
 def test_a_defect_is_one_friendly_line_and_is_logged(
     make_project: MakeProject, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,79 @@
+"""Several models as one: where one fails or is slow, the next answers."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import replace
+
+from rag.errors import ModelError
+from rag.llm.candidate import Candidate
+from rag.llm.protocol import Piece, Restart, Sampling, Warmable
+from rag.types import Attempt, Generation, Message
+
+
+class Chain:
+    """An LLM over candidates, first choice first. Safe to share between threads."""
+
+    def __init__(self, candidates: Sequence[Candidate]) -> None:
+        """At least one candidate."""
+        self.candidates = tuple(candidates)
+
+    @property
+    def name(self) -> str:
+        """The names of its candidates, in order."""
+        return ", ".join(candidate.name for candidate in self.candidates)
+
+    def warm(self, prefix: Sequence[Message]) -> None:
+        """Let the first choice begin to load, if it has to."""
+        first = self.candidates[0].llm
+        if isinstance(first, Warmable):
+            first.warm(prefix)
+
+    def stream(self, messages: Sequence[Message], sampling: Sampling) -> Generator[Piece, None, None]:
+        """Pieces of the answer, then its Generation, which tells every attempt.
+
+        A Restart comes before the pieces of the next candidate where one broke off. Times of the Generation count from
+        the call of the chain. Raises ModelError when no candidate answers; it names each with its reason.
+        """
+        errors: list[ModelError] = []
+        is_void = False
+        for candidate in self.candidates:
+            if is_void:
+                yield Restart(reason=errors[-1].seen)
+                is_void = False
+            try:
+                with closing(candidate.stream(messages, sampling)) as pieces:
+                    for piece in pieces:
+                        if isinstance(piece, Generation):
+                            yield _whole(piece, _attempts(errors))
+                            return
+                        is_void = True
+                        yield piece
+            except ModelError as error:
+                errors.append(error)
+        raise _none_answered(errors)
+
+
+def _attempts(errors: Sequence[ModelError]) -> tuple[Attempt, ...]:
+    return tuple(each for error in errors for each in error.attempts if isinstance(each, Attempt))
+
+
+def _whole(generation: Generation, before: tuple[Attempt, ...]) -> Generation:
+    """The generation with all attempts, its times those of whoever called the chain."""
+    (own,) = generation.attempts
+    earlier_ms = sum(attempt.total_ms for attempt in before)
+    first_ms = None if own.first_token_ms is None else round(earlier_ms + own.first_token_ms, 1)
+    total_ms = round(earlier_ms + own.total_ms, 1)
+    return replace(generation, attempts=(*before, own), first_token_ms=first_ms, total_ms=total_ms)
+
+
+def _none_answered(errors: Sequence[ModelError]) -> ModelError:
+    if len(errors) == 1:
+        return errors[0]
+    return ModelError(
+        f"no model answered: {', then '.join(error.seen for error in errors)}",
+        expected="an answer from one of them",
+        remedy="'plumb doctor' checks each",
+        retryable=any(error.retryable for error in errors),
+    ).with_attempts(_attempts(errors))

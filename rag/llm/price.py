@@ -1,0 +1,34 @@
+"""What model calls cost, as far as it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rag.roles import CandidateSettings
+from rag.types import Usage
+
+MILLION = 1_000_000
+
+
+def cost(usage: Usage, prices: CandidateSettings) -> float | None:
+    """The cost of a call; None when a price that it needs is unknown, or the server told no tokens."""
+    parts = (
+        (max(usage.prompt - usage.cached, 0), prices.price_in),
+        (usage.cached, prices.price_cached),
+        (usage.completion, prices.price_out),
+    )
+    known = [tokens * price / MILLION for tokens, price in parts if price is not None]
+    is_known = usage.prompt > 0 and all(price is not None for tokens, price in parts if tokens > 0)
+    return sum(known) if is_known else None
+
+
+def total(costs: Iterable[float | None]) -> float | None:
+    """The sum; None when one of them is unknown."""
+    listed = list(costs)
+    known = [each for each in listed if each is not None]
+    return sum(known) if len(known) == len(listed) else None
+
+
+def cost_text(amount: float | None) -> str:
+    """A cost for people, in the currency of the prices: '0.0123', '0', 'unknown'."""
+    return "unknown" if amount is None else f"{amount:.3g}"
