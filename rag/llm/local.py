@@ -5,12 +5,17 @@ from __future__ import annotations
 import atexit
 import os
 import secrets
+import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
 
 from rag.errors import ConfigError, ModelError
 from rag.llm.protocol import Piece, Sampling, complete
@@ -20,6 +25,8 @@ from rag.weights import WEIGHTS, find, require
 
 # llama.cpp's file format.
 CHAT_FORMAT = ".gguf"
+# Longest wait for the calls to end at the end of the process.
+HANG_UP_S = 10.0
 
 
 class LocalLLM:
@@ -56,6 +63,8 @@ class LocalLLM:
 
     def _stop(self) -> None:
         with self._lock:
+            if self._server is not None:
+                _hang_up(self._server.listening_address)
             self._chat = self._server = None
 
     def _named(self, generation: Generation) -> Generation:
@@ -88,6 +97,26 @@ def _chat_model(name: str) -> str:
 def _cores() -> int:
     """The cores this process may use, which in a container are fewer than the machine's."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _hang_up(address: str) -> None:
+    """End the calls that still wait, and let the server notice.
+
+    Its end waits for them while it holds Python's lock, which they need to end: a process would never exit.
+    """
+    port, until = urlsplit(address).port, time.monotonic() + HANG_UP_S
+    with suppress(psutil.Error):
+        while (calls := _calls(port)) and time.monotonic() < until:
+            for call in calls:
+                with suppress(OSError), socket.socket(fileno=os.dup(call.fd)) as ours:
+                    ours.shutdown(socket.SHUT_RDWR)
+            time.sleep(0.05)
+
+
+def _calls(port: int | None) -> list[Any]:
+    """Both ends of the connections to our server."""
+    connections = psutil.Process().net_connections(kind="tcp")
+    return [each for each in connections if each.raddr and port in (each.laddr.port, each.raddr.port)]
 
 
 def _start(path: Any, key: str, settings: LocalModels) -> Any:
