@@ -301,22 +301,6 @@ def test_a_passage_that_was_not_given_is_told() -> None:
     assert "see note [7]" in checked.text
 
 
-@pytest.mark.parametrize(
-    ("claim", "support"),
-    [
-        ('The "basic" plan costs more than the "plus" plan.', "supported"),
-        ('The rule says "the basic plan costs more."', "supported"),
-        ("The rule says „the plus plan costs more“.", "unsupported"),
-        ("The rule says »the plus plan costs more«.", "unsupported"),
-        ('The basic plan costs more than 19" of the plus plan.', "supported"),
-    ],
-)
-def test_quotation_marks_are_paired(claim: str, support: str) -> None:
-    rule = 'The rule says: the basic plan costs more than the plus plan, than 19" of it.'
-    (found,) = against(claim, rule).verdict.claims
-    assert found.support == support, found
-
-
 def test_a_possessive_is_its_name() -> None:
     rule = "The office of Petrel opens at noon."
     assert against("At noon, Petrel's office opens.", rule).verdict.supported
@@ -397,29 +381,6 @@ def test_the_citations_of_the_model_are_kept_beside_the_repaired_ones() -> None:
     assert (wrong.cited, wrong.markers, wrong.repaired) == ((1,), (2,), True)
     assert (right.cited, right.markers, right.repaired) == ((1,), (1,), False)
     assert (none.cited, none.markers, none.repaired) == ((), (2,), False)
-
-
-@pytest.mark.parametrize("marks", ["“{}”", "‘{}’", "'{}'", '"{}"', "„{}“", "«{}»"])
-@pytest.mark.parametrize(
-    ("quoted", "support"),
-    [
-        ("don’t tow  the buoy – call us", "supported"),
-        ("don't tow the buoy - call", "supported"),
-        ("don't tow the boat - call us", "unsupported"),
-        ("don't tow the buoy - call u", "unsupported"),
-        ("tow the boat", "unsupported"),
-    ],
-)
-def test_a_quotation_stands_word_for_word_typography_aside(marks: str, quoted: str, support: str) -> None:
-    rule = 'The rule for a drifting buoy: don\'t tow the\nbuoy - call us "at once", whatever the weather.'
-    (found,) = against(f"For a drifting buoy the rule is {marks.format(quoted)}.", rule).verdict.claims
-    assert found.support == support, found
-
-
-def test_a_quotation_of_two_sentences_is_checked_in_both() -> None:
-    rule = "Never tow the buoy. Call the depot at once."
-    first, second = against('It says "Never tow the buoy. Call the harbour at once."', rule).verdict.claims
-    assert (first.support, second.support) == ("supported", "unsupported")
 
 
 def test_an_answer_without_claims_is_not_supported() -> None:
