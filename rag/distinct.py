@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from rag.evidence import NEGATION
 from rag.types import Hit
+from rag.wording import is_negation
 
 # The words of a text: without case, and as they are written.
 Words = Mapping[str, str]
@@ -58,5 +58,5 @@ def _is_alike(one: Words, other: Words, at: float) -> bool:
 
 
 def _matters(word: str) -> bool:
-    """Whether a word makes a difference: a number, a name (any capital letter), a negation (see `rag/evidence.py`)."""
-    return word != word.lower() or any(map(str.isdigit, word)) or bool(NEGATION.search(word))
+    """Whether a word makes a difference: a number, a name (any capital letter), a negation (see `rag/wording.py`)."""
+    return word != word.lower() or any(map(str.isdigit, word)) or is_negation(word)

@@ -27,8 +27,11 @@ LEGS = ("dense", "lexical")
 SUPPORT: dict[Support, tuple[str, str]] = {
     "supported": ("✓ supported", "green"),
     "partly": ("~ partly supported", "yellow"),
+    "contradicted": ("✗ contradicted", "red"),
     "unsupported": ("✗ not supported", "red"),
 }
+# Of a citation that several claims may share.
+NOT_EVERY = ("~ some claims not supported", "yellow")
 
 
 def draw_stream(console: Console, events: Iterable[Event]) -> Answer:
@@ -107,7 +110,7 @@ def _indented(text: Text, columns: int) -> Padding:
 
 
 def _draw_citation(console: Console, citation: Citation, title: str) -> None:
-    word, colour = SUPPORT["supported" if citation.supported else "partly"]
+    word, colour = SUPPORT["supported"] if citation.supported else NOT_EVERY
     place = place_name(citation.page, citation.headings)
     head = Text.assemble((f"[{citation.marker}] ", "bold"), clean(title), (f"  {clean(citation.uri)}", "dim"))
     console.print(head)

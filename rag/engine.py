@@ -317,7 +317,7 @@ class Engine:
 
     def _withheld(self, checked: Checked) -> bool:
         """Whether there is no answer to show: the model declined, or nothing of what it wrote is supported."""
-        hopeless = all(claim.support == "unsupported" for claim in checked.verdict.claims)
+        hopeless = all(claim.support in ("unsupported", "contradicted") for claim in checked.verdict.claims)
         return not checked.text or (hopeless and self.settings.verify.abstain_unsupported)
 
     def _models(self, calls: Sequence[Generation], rewriting: Generation | None) -> dict[str, str]:

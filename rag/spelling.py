@@ -8,6 +8,9 @@ import unicodedata
 NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _COMMA_THOUSANDS = re.compile(r"[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
 _DOT_THOUSANDS = re.compile(r"[1-9]\d{0,2}(\.\d{3})+(,\d+)?")
+# All dates here have a year: without one there is no need to look.
+_YEAR = re.compile(r"\d{4}")
+_ISO = re.compile(r"\d{4}-\d\d-\d\d")
 _TYPOGRAPHY = str.maketrans("’‘“”„–—‑", '\'\'"""---')
 _NAMES = (
     *("January Januar", "February Februar", "March März", "April", "May Mai", "June Juni", "July Juli", "August"),
@@ -48,7 +51,16 @@ def numbers(text: str) -> frozenset[str]:
 
 def dates(text: str) -> frozenset[str]:
     """The full dates of a text, as 2026-03-01."""
+    if not _YEAR.search(text):
+        return frozenset()
     return frozenset(_iso(match) for pattern in DATES for match in pattern.finditer(text))
+
+
+def dated(text: str) -> str:
+    """A text with its full dates written as 2026-03-01."""
+    for pattern in DATES if _YEAR.search(text) else ():
+        text = pattern.sub(_iso, text)
+    return text
 
 
 def respelled(text: str) -> str:
@@ -64,9 +76,16 @@ def figures(text: str) -> frozenset[str]:
     return numbers(" ".join((text, *found))) | found | _in_words(text)
 
 
+def figure(word: str) -> str | None:
+    """A number, in digits or in words, or a date, in one spelling; None for any other word."""
+    if not word[0].isdigit():
+        return _NUMBER_WORDS.get(word.casefold())
+    return word if _ISO.fullmatch(word) else _number(word)
+
+
 def missing(text: str, held: frozenset[str]) -> frozenset[str]:
     """The numbers of a text that are not among the `held` figures; a held date is held in any spelling."""
-    for pattern in DATES:
+    for pattern in DATES if _YEAR.search(text) else ():
         text = pattern.sub(lambda match: " " if _iso(match) in held else match.group(), text)
     return numbers(text) - held
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 Role = Literal["system", "user", "assistant"]
 StepKind = Literal["chain", "retriever", "embedding", "generation", "evaluator", "span"]
 Outcome = Literal["answered", "failed", "slow", "broken", "busy", "skipped"]
-Support = Literal["supported", "partly", "unsupported"]
+Support = Literal["supported", "partly", "contradicted", "unsupported"]
 # A place on a page as it is shown: left, bottom, right, top, in points from its lower left corner.
 Box = tuple[float, float, float, float]
 
@@ -215,13 +215,22 @@ class Citation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """One sentence of the answer and how it stands up; `reason` says what is missing when it does not."""
+    """One sentence of the answer and how it stands up; `reason` says what is missing when it does not.
+
+    `cited` are the passages that the model named, `markers` those that are cited after the check.
+    """
 
     text: str
     markers: tuple[int, ...]
     support: Support
     score: float
     reason: str
+    cited: tuple[int, ...] = ()
+
+    @property
+    def repaired(self) -> bool:
+        """Whether the model named passages and others are cited instead."""
+        return bool(self.cited and self.markers) and not set(self.cited) >= set(self.markers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
 """Does the answer stand in the passages? Claim by claim, by rules, without a model.
 
 A claim is a sentence of the answer. Its evidence is the sentence (or two neighbouring ones, or table row) of a
-passage that holds most of its terms. A number that stands in no cited passage makes a claim unsupported, whatever
-else matches; a name or a negation that differs makes it partly supported at best.
+passage that holds most of its terms. Shared words are not enough: another number, date or name in the same place, or
+a denial of what the passage affirms, contradicts the claim (`flaws.py`).
 """
 
 from __future__ import annotations
@@ -11,16 +11,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.claims import MARKER, Part, split
-from rag.evidence import Evidence, Question, Quote, Terms, read, together, weigh
+from rag.clauses import cuts
+from rag.evidence import Evidence, asked, read, statement, weigh
+from rag.flaws import Statement, flaw
 from rag.spelling import plain
 from rag.types import Citation, Claim, Passage, Support, Verdict
+from rag.wording import Terms, words
 
 # MARKER and plain: the metrics compare texts as the check does.
 __all__ = ["MARKER", "Checked", "Thresholds", "plain", "verify"]
 
 # From worst to best.
-SUPPORTS: tuple[Support, ...] = ("unsupported", "partly", "supported")
+SUPPORTS: tuple[Support, ...] = ("unsupported", "contradicted", "partly", "supported")
+LITTLE = "the passages say little of this"
 QUOTE_CHARS = 300
+# From what tells least of a claim to what tells most.
+TELLING: tuple[Support, ...] = ("unsupported", "partly", "contradicted", "supported")
+# A stretch with fewer words of content is no statement that a passage could carry alone.
+STATEMENT_TERMS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +49,30 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    """What a claim, or a stretch of one, has from one passage."""
+
+    evidence: Evidence
+    support: Support
+    reason: str
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """How much it tells of the claim: a contradiction more than half a support; then the share of words."""
+        return TELLING.index(self.support), self.evidence.score
+
+    @property
+    def marker(self) -> int:
+        """The number of the passage."""
+        return self.evidence.source.passage.marker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Judged:
-    """A claim and the words it rests on, one quote for each of its markers."""
+    """A claim and the words it rests on, one piece of evidence for each of its markers."""
 
     claim: Claim
-    quotes: tuple[Quote, ...] = ()
+    rests_on: tuple[Evidence, ...] = ()
 
 
 def verify(text: str, passages: Sequence[Passage], *, question: str, terms: Terms, thresholds: Thresholds) -> Checked:
@@ -74,67 +101,95 @@ class _Against:
     """The passages of one answer, ready to be held against its claims."""
 
     def __init__(self, question: str, passages: Sequence[Passage], *, terms: Terms, thresholds: Thresholds) -> None:
-        self._question = Question(text=question, asked=terms(question), terms=terms)
+        self._question = asked(question, passages, terms)
         self._sources = [read(passage, self._question) for passage in passages]
         self._thresholds = thresholds
 
     def judge(self, part: Part) -> _Judged:
         """Find the passages that carry a claim, and how well they do."""
+        cited = tuple(sorted(part.cites))
         if not self._sources:
             claim = Claim(text=part.claim, markers=(), support="unsupported", score=0.0, reason="no passages")
             return _Judged(claim=claim)
-        chosen = self._chosen(part)
-        best = max(chosen, key=self._rank)
-        support = self._support(best)
-        quotes = [quote for evidence in chosen for quote in evidence.quotes] if support != "unsupported" else []
+        chosen = self._chosen(statement(part.claim), part.cites)
+        worst = min(chosen, key=lambda held: held.evidence.score)
+        kept = {held.marker: held.evidence for held in chosen} if worst.support != "unsupported" else {}
         claim = Claim(
             text=part.claim,
-            markers=tuple(sorted(quote.passage.marker for quote in quotes)),
-            support=support,
-            score=round(best.score, 3),
-            reason=best.reason or ("" if support == "supported" else "the passages say little of this"),
+            markers=tuple(sorted(kept)),
+            support=worst.support,
+            score=round(worst.evidence.score, 3),
+            reason=worst.reason,
+            cited=cited,
         )
-        return _Judged(claim=claim, quotes=tuple(quotes))
+        return _Judged(claim=claim, rests_on=tuple(kept.values()))
 
-    def _chosen(self, part: Part) -> list[Evidence]:
-        """The cited passages that support the claim, else the best one, else several that do so together."""
-        found = [weigh(part.claim, [source], self._question) for source in self._sources]
-        cited = [evidence for evidence in found if evidence.quotes[0].passage.marker in part.cites]
-        if supporting := [evidence for evidence in cited if self._support(evidence) == "supported"]:
+    def _chosen(self, claim: str, cites: frozenset[int]) -> list[_Held]:
+        """The cited passages that support a claim, else the best one, else several that do so together."""
+        found = self._held(claim)
+        # A passage that says nearly the same, but for a number, tells more than one that has the number and less else.
+        against = max((held.evidence.score for held in found if held.support == "contradicted"), default=0.0)
+        if all(held.evidence.score <= against for held in found if held.support == "supported") and against:
+            return [max(found, key=lambda held: (held.support == "contradicted", held.evidence.score))]
+        if supporting := [held for held in found if held.marker in cites and held.support == "supported"]:
             return supporting
-        best = max(found, key=self._rank)
-        if self._support(best) == "supported":
-            return [best]
-        several = together(cited if len(cited) > 1 else found)
-        joint = weigh(part.claim, several, self._question) if len(several) > 1 else best
-        return [joint if self._support(joint) == "supported" else best]
+        best = max(found, key=lambda held: held.rank)
+        sure = best.support in ("supported", "contradicted")
+        return [best] if sure else self._together(claim, cites) or [best]
 
-    def _support(self, evidence: Evidence) -> Support:
+    def _together(self, claim: str, cites: frozenset[int]) -> list[_Held]:
+        """Passages that each support a statement of the claim; none if one of its statements has no support."""
+        for first, rest in cuts(claim):
+            if self._is_statement(first) and self._is_statement(rest) and (begun := self._alone(first, cites)):
+                ended = self._alone(rest, cites)
+                others = [ended] if ended else self._together(rest, cites)
+                return [begun, *others] if others else []
+        return []
+
+    def _is_statement(self, text: str) -> bool:
+        return len(self._question.terms(text)) >= STATEMENT_TERMS
+
+    def _alone(self, claim: str, cites: frozenset[int]) -> _Held | None:
+        """The passage that supports a stretch of a claim to its last word, a cited one if it can be."""
+        terms = self._question.terms
+        last = next((stems for word in reversed(claim.split()) if (stems := terms(word))), frozenset[int]())
+        supporting = (held for held in self._held(claim) if held.support == "supported")
+        # A subject with a verb shares most words with what the passage says of that subject in other words.
+        found = [held for held in supporting if last <= held.evidence.held]
+        return max(found, key=lambda held: (held.marker in cites, held.rank), default=None)
+
+    def _held(self, claim: str) -> list[_Held]:
+        found = weigh(claim, self._sources, self._question)
+        nearest = max(evidence.score for evidence in found)
+        said = Statement(text=claim, words=words(claim, self._question.terms, known=self._question.known))
+        return [self._support(said, evidence, nearest) for evidence in found]
+
+    def _support(self, claim: Statement, evidence: Evidence, nearest: float) -> _Held:
         at = self._thresholds
-        level = (evidence.score >= at.partly_at) + (evidence.score >= at.supported_at)
-        return min(SUPPORTS[level], evidence.ceiling, key=SUPPORTS.index)
-
-    def _rank(self, evidence: Evidence) -> tuple[int, float]:
-        """How well it carries the claim: better support first, then more shared terms."""
-        return SUPPORTS.index(self._support(evidence)), evidence.score
+        level = SUPPORTS[0 if evidence.score < at.partly_at else 2 if evidence.score < at.supported_at else 3]
+        if level == "unsupported" and evidence.score < nearest:
+            return _Held(evidence=evidence, support=level, reason=LITTLE)
+        ceiling, reason = flaw(claim, evidence, self._question)
+        support = min(level, ceiling, key=SUPPORTS.index)
+        return _Held(evidence=evidence, support=support, reason=reason if support == ceiling else LITTLE)
 
 
 def _citations(judged: Sequence[_Judged]) -> tuple[Citation, ...]:
-    by_marker: dict[int, list[tuple[Claim, Quote]]] = {}
+    by_marker: dict[int, list[tuple[Claim, Evidence]]] = {}
     for found in judged:
-        for quote in found.quotes:
-            by_marker.setdefault(quote.passage.marker, []).append((found.claim, quote))
+        for evidence in found.rests_on:
+            by_marker.setdefault(evidence.source.passage.marker, []).append((found.claim, evidence))
     return tuple(_citation(marker, pairs) for marker, pairs in sorted(by_marker.items()))
 
 
-def _citation(marker: int, pairs: Sequence[tuple[Claim, Quote]]) -> Citation:
+def _citation(marker: int, pairs: Sequence[tuple[Claim, Evidence]]) -> Citation:
     _, best = max(pairs, key=lambda pair: (SUPPORTS.index(pair[0].support), pair[1].score))
-    chunk = best.passage.hit.chunk
+    chunk = best.source.passage.hit.chunk
     return Citation(
         marker=marker,
         uri=chunk.uri,
         page=chunk.page,
         headings=chunk.headings,
-        quote=best.text[:QUOTE_CHARS].strip(),
+        quote=best.window.text[:QUOTE_CHARS].strip(),
         supported=all(claim.support == "supported" for claim, _ in pairs),
     )

@@ -50,6 +50,12 @@ def answer(filled: Path) -> Answer:
     )
 
 
+def test_a_contradicted_claim_is_told(answer: Answer) -> None:
+    claim = Claim(text="31 days.", markers=(1,), support="contradicted", score=1, reason="it has 30 there")
+    shown = drawn(lambda console: draw_answer(console, replace(answer, verdict=Verdict(claims=(claim,)))))
+    assert "✗ contradicted: 31 days. (it has 30 there)" in shown
+
+
 def _hostile(hit: Hit) -> Hit:
     return replace(hit, chunk=replace(hit.chunk, title=HOSTILE, uri=HOSTILE, headings=(HOSTILE,), text=HOSTILE))
 

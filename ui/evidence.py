@@ -6,6 +6,11 @@ from rag.types import Answer, Chunk, Citation, Claim, Hit, Passage
 from ui.markup import claim_html, highlighted_html, text_html
 
 CLOSEST = 3
+DOUBTS = {
+    "partly": ("◐", "Only partly supported"),
+    "contradicted": ("✗", "Contradicted by the documents"),
+    "unsupported": ("✗", "Not supported by the documents"),
+}
 
 
 def anchor(answer: Answer) -> str:
@@ -44,9 +49,7 @@ def closest_html(answer: Answer) -> str:
 
 
 def _doubt(claim: Claim) -> str:
-    sign, words = (
-        ("◐", "Only partly supported") if claim.support == "partly" else ("✗", "Not supported by the documents")
-    )
+    sign, words = DOUBTS[claim.support]
     reason = f' <span class="plumb-quiet">({text_html(claim.reason)})</span>' if claim.reason else ""
     head = f'<strong class="plumb-{claim.support}">{sign} {words}:</strong>'
     return f'<p class="plumb-doubt">{head} {claim_html(claim.text)}{reason}</p>'
@@ -55,7 +58,7 @@ def _doubt(claim: Claim) -> str:
 def _source(citation: Citation, passage: Passage | None, *, name: str) -> str:
     chunk = passage.hit.chunk if passage else None
     title = chunk.title if chunk else citation.uri
-    mark = "✓ supported" if citation.supported else "◐ partly supported"
+    mark = "✓ supported" if citation.supported else "◐ some claims not supported"
     kind = "plumb-good" if citation.supported else "plumb-partly"
     return (
         f'<li class="plumb-source" id="{text_html(name)}">'

@@ -10,7 +10,7 @@ from evals.bench.figures import Line, Measured, about
 from evals.machine import this_machine
 from rag.errors import PlumbError
 
-NAMES = ("cold", "formats", "retrieval", "filling", "memory", "latency", "handbook")
+NAMES = ("cold", "formats", "retrieval", "filling", "memory", "latency", "planted", "handbook")
 
 
 def bench(name: str, *, limit: int | None) -> Iterator[Line]:
@@ -28,6 +28,8 @@ def bench(name: str, *, limit: int | None) -> Iterator[Line]:
             from evals.bench.memory import measure
         case "latency":
             from evals.bench.latency import measure
+        case "planted":
+            from evals.bench.planted import measure
         case _:
             from evals.bench.handbook import measure
     yield from measure(limit=limit)

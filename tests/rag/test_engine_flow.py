@@ -140,6 +140,16 @@ def test_an_unsupported_answer_becomes_an_abstention(filled: Path) -> None:
     assert "45" not in answer.text
 
 
+def test_what_a_passage_contradicts_is_withheld_and_a_repaired_citation_is_in_the_trace(filled: Path) -> None:
+    told = script(filled, {"match": "", "reply": "Employees have 31 working days of annual leave [1]."})
+    assert engine(filled, roles=told).ask(ASKED).abstained
+    asked = engine(filled, roles=told, verify={"abstain_unsupported": False})
+    (claim,) = asked.ask(ASKED).verdict.claims
+    assert (claim.support, claim.cited) == ("contradicted", (1,))
+    (noted,) = next(step for step in latest(asked).steps if step.name == "verify").attributes["claims"]
+    assert (noted["support"], list(noted["cited"])) == ("contradicted", [1])
+
+
 def test_a_model_that_fails_leaves_its_trace(filled: Path) -> None:
     asked = engine(filled, roles=script(filled, {"match": "", "error": "out of memory"}))
     with pytest.raises(ModelError, match="out of memory"):

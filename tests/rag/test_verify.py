@@ -70,10 +70,10 @@ def test_what_the_passages_say_is_supported(claim: str) -> None:
     [
         (
             "Full-time employees have 30 working days of annual leave [1].",
-            "unsupported",
+            "contradicted",
             "number not in the passage: 30",
         ),
-        ("Public holidays are deducted.", "partly", "negation differs"),
+        ("Public holidays are deducted.", "contradicted", "negation differs"),
         ("Exceptions up to EUR 1,000 are approved by Oskar Brandt.", "partly", "name not in the passage"),
         ("Employees may bring a dog to work.", "unsupported", "say little"),
         ('The policy says "every employee is entitled to a sabbatical".', "unsupported", "quote not in the passage"),
@@ -142,8 +142,8 @@ GLAZES = (
         ("Copper Penny costs 23.90 and has a glossy finish.", "supported"),
         ("Copper Penny is not food safe.", "supported"),
         ("No, Copper Penny is not food safe.", "supported"),
-        ("Copper Penny is food safe.", "partly"),
-        ("Yes, Copper Penny is food safe.", "partly"),
+        ("Copper Penny is food safe.", "contradicted"),
+        ("Yes, Copper Penny is food safe.", "contradicted"),
     ],
 )
 def test_a_no_in_another_cell_denies_nothing(claim: str, support: str) -> None:
@@ -208,31 +208,43 @@ def test_lead_ins_fences_and_table_frames_are_no_claims() -> None:
 
 
 @pytest.mark.parametrize(
-    ("question", "text", "claim", "reason"),
+    ("question", "text", "claim", "support", "reason"),
     [
         (
             "Do employees have 25 days of leave?",
             "Employees have 28 days of leave.",
             "Employees have 25 days of leave.",
+            "contradicted",
+            "number not in the passage: 25; it has 28 there",
+        ),
+        (
+            "Do employees have 25 days of leave?",
+            "Employees have plenty of days of leave.",
+            "Employees have 25 days of leave.",
+            "partly",
             "number only in the question: 25",
         ),
         (
             "Are dogs not allowed?",
             "Dogs are not allowed in the office.",
             "Dogs are allowed in the office.",
+            "contradicted",
             "negation differs from the passage",
         ),
         (
             "Does Brandt approve leave?",
             "The manager will approve leave of employees.",
             "The manager or Brandt will approve leave of employees.",
+            "partly",
             "name only in the question: Brandt",
         ),
     ],
 )
-def test_what_only_the_question_says_is_not_supported(question: str, text: str, claim: str, reason: str) -> None:
+def test_what_only_the_question_says_is_not_supported(
+    question: str, text: str, claim: str, support: str, reason: str
+) -> None:
     (found,) = against(claim, text, question=question).verdict.claims
-    assert (found.support, found.reason) == ("partly", reason)
+    assert (found.support, found.reason) == (support, reason)
 
 
 SPLIT = (
@@ -289,22 +301,6 @@ def test_a_passage_that_was_not_given_is_told() -> None:
     assert "see note [7]" in checked.text
 
 
-@pytest.mark.parametrize(
-    ("claim", "support"),
-    [
-        ('The "basic" plan costs more than the "plus" plan.', "supported"),
-        ('The rule says "the basic plan costs more."', "supported"),
-        ("The rule says „the plus plan costs more“.", "unsupported"),
-        ("The rule says »the plus plan costs more«.", "unsupported"),
-        ('The basic plan costs more than 19" of the plus plan.', "supported"),
-    ],
-)
-def test_quotation_marks_are_paired(claim: str, support: str) -> None:
-    rule = 'The rule says: the basic plan costs more than the plus plan, than 19" of it.'
-    (found,) = against(claim, rule).verdict.claims
-    assert found.support == support, found
-
-
 def test_a_possessive_is_its_name() -> None:
     rule = "The office of Petrel opens at noon."
     assert against("At noon, Petrel's office opens.", rule).verdict.supported
@@ -316,7 +312,75 @@ def test_a_date_is_found_in_any_spelling(written: str) -> None:
     assert against("The rule starts on 2026-03-01.", f"The rule starts on {written}.").verdict.supported
     assert against(f"The rule starts on {written}.", "The rule starts on 2026-03-01.").verdict.claims[0].reason == ""
     (found,) = against("The rule starts on 2026-03-02.", f"The rule starts on {written}.").verdict.claims
-    assert found.support == "unsupported"
+    assert found.support == "contradicted"
+
+
+@pytest.mark.parametrize(
+    ("text", "claim", "reason"),
+    [
+        ("The pier was built in 1990 by Falk.", "The pier was built in 1991 by Falk.", "it has 1990 there"),
+        ("The pier has two cranes in the north.", "The pier has three cranes in the north.", "it has two there"),
+        ("Ingrid Falk runs the northern depot.", "Oskar Brandt runs the northern depot.", "it has Ingrid Falk there"),
+        ("The depot opens in March each year.", "The depot opens in April each year.", "it has March there"),
+        ("The depot cannot take returns.", "The depot can take returns.", "negation differs"),
+        ("Returns are taken without a receipt.", "Returns are taken with a receipt.", "negation differs"),
+        ("The depot takes returns.", "The depot does not take returns.", "negation differs"),
+    ],
+)
+def test_another_number_name_or_a_denial_in_the_same_place_contradicts(text: str, claim: str, reason: str) -> None:
+    known = (
+        "We all met Ingrid Falk and Oskar Brandt in the old town. They met every day, first in April and then in March."
+    )
+    (found,) = against(f"{claim[:-1]} [2].", known, text).verdict.claims
+    assert (found.support, found.markers) == ("contradicted", (2,)), found
+    assert reason in found.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "claim"),
+    [
+        ("Norway beat Sweden in 2012.", "In 2012, Sweden was beaten by Norway."),
+        ("The pier, which is not a harbour, was built in 1990.", "The pier was built in 1990."),
+        ("Take no more than five days of leave.", "Take up to five days of leave."),
+        ("He leads the depot in Kellmouth.", "The head leads the depot in Kellmouth."),
+        ("The depot not only sells buoys but also mends them.", "The depot sells buoys and also mends them."),
+    ],
+)
+def test_other_words_for_the_same_do_not_contradict(text: str, claim: str) -> None:
+    (found,) = against(claim, f"Sweden and Norway are here. {text}").verdict.claims
+    assert found.support == "supported", found
+
+
+def test_a_noun_in_german_is_no_name_to_contradict() -> None:
+    text = "Alle Angestellten haben 28 Tage Urlaub im Jahr. Die Leitung der Abteilung prüft jeden Antrag auf Urlaub."
+    numbered = [passage(1, text, title="", heading="")]
+    terms = Lexical("german").terms
+    for claim, support in (("Alle Angestellten haben 28 Tage Ferien im Jahr.", "partly"), (text[:47], "supported")):
+        checked = verify(claim, numbered, question="Wie viel?", terms=terms, thresholds=THRESHOLDS)
+        assert checked.verdict.claims[0].support == support, checked
+
+
+def test_a_subject_with_the_predicate_of_another_is_partly_supported() -> None:
+    kellmouth, sundmark = "The depot is north of the river.", "The harbour office is open on every day of the week."
+    (found,) = against("The depot is open on every day of the week [1, 2].", kellmouth, sundmark).verdict.claims
+    assert found.support == "partly"
+    assert found.reason == "the passage says this of 'harbour office', not of 'depot'"
+
+
+def test_what_a_claim_adds_is_told() -> None:
+    text = "Full-time employees have 28 working days of paid annual leave in each calendar year of service."
+    (found,) = against(f"{text[:-1]} and free parking tickets.", text).verdict.claims
+    assert (found.support, found.reason) == ("partly", "not in the passage: free parking tickets")
+
+
+def test_the_citations_of_the_model_are_kept_beside_the_repaired_ones() -> None:
+    wrong, right, none = check(
+        "The daily rate for Sweden is EUR 58 [1]. Public holidays are not deducted [1]. "
+        "The daily rate for Norway is EUR 62."
+    ).verdict.claims
+    assert (wrong.cited, wrong.markers, wrong.repaired) == ((1,), (2,), True)
+    assert (right.cited, right.markers, right.repaired) == ((1,), (1,), False)
+    assert (none.cited, none.markers, none.repaired) == ((), (2,), False)
 
 
 def test_an_answer_without_claims_is_not_supported() -> None:

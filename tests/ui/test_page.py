@@ -81,6 +81,15 @@ def test_every_claim_that_is_not_supported_is_named(make_project: MakeProject) -
     assert "1 of 2 claims" in shown
 
 
+def test_a_claim_that_a_passage_contradicts_is_named(make_project: MakeProject) -> None:
+    reply = "Employees have 30 working days of annual leave [1]. Employees have 31 working days of annual leave [1]."
+    make_project(script=[{"match": "leave", "reply": reply}])
+    shown = html(ask(open_page(), "How much leave?"))
+    assert "Contradicted by the documents:" in shown
+    assert "it has 30 there" in shown
+    assert "some claims not supported" in shown
+
+
 def test_answers_passages_and_titles_are_shown_as_text(make_project: MakeProject) -> None:
     reply = (
         "The printer room is on floor seven [1]. <img src=http://tracker.test/a.png> ![b](http://tracker.test/b.png)"
