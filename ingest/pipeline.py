@@ -39,7 +39,7 @@ from rag.settings import Settings, redact_url
 from rag.version import code_version
 
 # Raised whenever parsing or chunking changes what a document becomes: an index version records its own.
-PIPELINE_VERSION = 7
+PIPELINE_VERSION = 8
 # Documents are embedded and written in groups of about so many chunks.
 GROUP_CHUNKS = 512
 # And after so long at the latest: what was recognised page by page must not wait for hours, nor be lost by a kill.

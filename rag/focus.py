@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.embed import Embedder, TokenEmbedder
+from rag.embed import Embedder, TokenEmbedder, reads
 from rag.embed.maxsim import max_sim
 from rag.sentences import sentences
 from rag.types import Hit, Passage
@@ -64,7 +64,9 @@ def _split(text: str) -> list[str]:
 
 
 def _meaning(query: str, found: Sequence[_Sentence], embedder: Embedder) -> Scores:
-    """Nearness to the query, from 0 for the farthest sentence to 1 for the nearest."""
+    """Nearness to the query, from 0 for the farthest sentence to 1 for the nearest; 0 if the embedder can't read it."""
+    if not reads(embedder, query):
+        return np.zeros(len(found))
     near = _nearness([query, *(sentence.indexed for sentence in found)], embedder)
     return np.asarray((near - near.min()) / ((near.max() - near.min()) or 1.0))
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rag.distinct import LeftOut, distinct
+from rag.embed import reads
 from rag.embed.question import question_vector
 from rag.errors import InputError, ModelError
 from rag.fusion import fuse
@@ -94,7 +95,9 @@ class Searcher:
         wanted = limit or options.limit
         depth = max(options.depth, wanted)
         vectors = Vectors(dense=question_vector(query, index.embedder), lexical=index.lexical.question(query))
-        fused = fuse(index.store.candidates(vectors, depth=depth), depth=depth, dense_weight=options.dense_weight)
+        # What the embedder can't read is searched for by words alone.
+        weight = options.dense_weight if reads(index.embedder, query) else 0.0
+        fused = fuse(index.store.candidates(vectors, depth=depth), depth=depth, dense_weight=weight)
         reranked, failure = self._reranked(query, fused.hits, reranker)
         ranked = demote(reranked, words=options.outdated_words, factor=options.outdated_factor)
         seen = _first(

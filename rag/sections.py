@@ -96,7 +96,11 @@ class Retrieve(Section):
         " negation differs",
     )
     per_document: int = Field(0, ge=0, description="most hits of one document; 0 for any number")
-    language: str = Field("english", description="language of stemming and stop words of the lexical leg")
+    language: str = Field(
+        "english",
+        description="language of stemming and stop words of the lexical leg; 'none' takes words as they come. Scripts"
+        " without spaces are cut into words in any case",
+    )
 
 
 class Ingest(Section):

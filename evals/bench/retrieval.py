@@ -1,6 +1,6 @@
 """How well documents are found, through the product's own ingest and search, in collections that differ.
 
-Claims and abstracts (SciFact), questions and paragraphs (XQuAD in English and German), queries and code (CoSQA),
+Claims and abstracts (SciFact), questions and paragraphs (XQuAD in English, German, Chinese), queries and code (CoSQA),
 questions of the public and passages of public sites (FeedbackQA). A document counts by its best chunk.
 """
 
@@ -57,6 +57,7 @@ CASES = (
     Case(name="scifact", pack=scifact.PACK, unpack=scifact.unpack, plain=0.735, reread=0.74),
     Case(name="xquad-en", pack=scifact.PACK, unpack=xquad.unpack, recall=0.97),
     Case(name="xquad-de", pack=scifact.PACK, unpack=partial(xquad.unpack, language="de")),
+    Case(name="xquad-zh", pack=scifact.PACK, unpack=partial(xquad.unpack, language="zh")),
     Case(name="cosqa", pack=scifact.PACK, unpack=cosqa.unpack),
     Case(name="feedbackqa-cdc", pack=feedbackqa.PACK, unpack=partial(feedbackqa.unpack, site="CDC")),
     Case(name="feedbackqa-uk", pack=feedbackqa.PACK, unpack=partial(feedbackqa.unpack, site="UK")),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rag.embed.protocol import Embedder, Matrix, TokenEmbedder, guess_tokens
+from rag.embed.protocol import Embedder, Matrix, TokenEmbedder, guess_tokens, reads
 from rag.settings import Settings, secret, split_model
 
-__all__ = ["Embedder", "Matrix", "TokenEmbedder", "make_counter", "make_embedder"]
+__all__ = ["Embedder", "Matrix", "TokenEmbedder", "make_counter", "make_embedder", "reads"]
 
 
 def make_embedder(settings: Settings) -> Embedder:

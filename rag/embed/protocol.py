@@ -51,6 +51,19 @@ class TokenEmbedder(Protocol):
         """Unit vectors of the tokens of each text, float32 of shape (tokens, dimension). Raises ModelError."""
 
 
+@runtime_checkable
+class Literate(Protocol):
+    """An embedder that can tell whether it knows the words of a text: some scripts are strange to it."""
+
+    def reads(self, text: str) -> bool:
+        """Whether its vector says something of the text."""
+
+
+def reads(embedder: Embedder | TokenEmbedder, text: str) -> bool:
+    """Whether an embedder knows the words of a text; of one that can't tell it is taken for granted."""
+    return embedder.reads(text) if isinstance(embedder, Literate) else True
+
+
 def unit(vectors: Matrix) -> Matrix:
     """Rows scaled to length 1; a zero row stays zero."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rag.embed.maxsim import max_sim
-from rag.embed.protocol import TokenEmbedder
+from rag.embed.protocol import TokenEmbedder, reads
 from rag.embed.question import windows
 from rag.types import Hit
 
@@ -25,7 +25,12 @@ class LateInteraction:
         self._embedder = embedder
 
     def scores(self, question: str, hits: Sequence[Hit]) -> list[float]:
-        """The MaxSim of the question with each hit, -1 to 1. Raises ModelError."""
+        """The MaxSim of the question with each hit, -1 to 1; 0 for all where the embedder can't read the question.
+
+        Raises ModelError.
+        """
+        if not reads(self._embedder, question):
+            return [0.0] * len(hits)
         asked = windows(question, max_tokens=self._embedder.max_tokens, count=self._embedder.count)
         vectors = self._embedder.embed_tokens([*asked, *(hit.chunk.indexed_text for hit in hits)])
         tokens = np.concatenate(vectors[: len(asked)])

@@ -49,6 +49,7 @@ COLLECTIONS = {
     "scifact/qrels.beir-v1.0.0-scifact.test.txt": JUDGED.encode(),
     "xquad/xquad.en.json": XQUAD,
     "xquad/xquad.de.json": XQUAD,
+    "xquad/xquad.zh.json": XQUAD,
     "cosqa/code_idx_map.txt": json.dumps({CODE: 0}).encode(),
     "cosqa/cosqa-retrieval-dev-500.json": json.dumps([{"idx": "a", "doc": "moon", "code": CODE}]).encode(),
 }
@@ -107,7 +108,7 @@ def test_retrieval_goes_through_ingest_and_search(tmp_path: Path, capsys: pytest
     assert "scifact: 2 chunks (2 made now), 2 questions" in printed
     assert "scifact: nDCG@10 as fused: 1 = 1.36 x the bar, at least 0.735 - met" in printed
     assert "scifact: nDCG@10: 1 = 1.00 x the dense leg alone, at least 1 - met" in printed
-    for name in ("xquad-en", "xquad-de", "cosqa", "feedbackqa-cdc", "feedbackqa-uk"):
+    for name in ("xquad-en", "xquad-de", "xquad-zh", "cosqa", "feedbackqa-cdc", "feedbackqa-uk"):
         assert f"{name}: 1 chunks (1 made now), 1 questions" in printed
         assert f"{name}: nDCG@10: 1 = 1.00 x the lexical leg alone, at least 1 - met" in printed
         assert f"{name}: nDCG@10: 1 = 1.00 x as fused, 1 questions 1" in printed

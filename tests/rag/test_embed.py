@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 
 from ingest.chunk import Cut, chunk
 from ingest.parse import parse
-from rag.embed import Embedder, make_embedder
+from rag.embed import Embedder, make_embedder, reads
 from rag.embed.lexical import Lexical
 from rag.embed.protocol import guess_tokens
 from rag.errors import ConfigError, ModelError, WeightsError
@@ -160,6 +160,31 @@ def test_a_language_is_checked() -> None:
         Lexical("klingon")
 
 
+@pytest.mark.parametrize(
+    ("passage", "question", "other"),
+    [
+        ("黑豹队的防守只丢了308分，在联赛中排名第六。", "黑豹队的防守丢了多少分？", "莱茵河的源头在哪里？"),
+        ("東京タワーの高さは333メートルです。", "東京タワーの高さは?", "富士山はどこにありますか?"),
+        ("อัตราค่าโดยสารรถไฟคือสิบบาท", "ค่าโดยสารรถไฟ", "อากาศวันนี้"),
+        ("黑豹队由 Cam Newton 领导。", "Newton?", "Brady?"),
+    ],
+)
+def test_words_are_found_in_scripts_without_spaces(passage: str, question: str, other: str) -> None:
+    lexical = Lexical("english")
+    held = lexical.terms(passage)
+    assert len(held) >= 3
+    asked = lexical.terms(question)
+    assert len(asked & held) >= len(asked) / 2
+    assert len(lexical.terms(other) & held) < len(lexical.terms(other)) / 2
+    assert set(lexical.passage(passage).indices) == held
+
+
+def test_without_a_language_words_are_taken_as_they_come() -> None:
+    none = Lexical("none")
+    assert len(none.terms("the cats were running")) == 4
+    assert none.terms("cats") != none.terms("cat")
+
+
 # The local model.
 
 
@@ -242,3 +267,18 @@ def tokenizer() -> Tokenizer:
 @given(st.text() | st.text(alphabet=ODD))
 def test_tokens_counted_by_words_are_those_of_the_whole(local: Embedder, tokenizer: Tokenizer, text: str) -> None:
     assert local.count(text) == len(tokenizer.encode(text).ids)
+
+
+@pytest.mark.model
+def test_the_model_tells_which_scripts_it_knows(local: Embedder) -> None:
+    for known in (
+        "How many days?",
+        "Wie viele Punkte gab die Verteidigung der Panthers ab?",
+        "",
+        "12:30",
+        "naïve café",
+    ):
+        assert reads(local, known), known
+    for strange in ("黑豹队的防守丢了多少分？", "黑豹队 Panthers 的防守丢了多少分？"):
+        assert not reads(local, strange), strange
+    assert reads(make_embedder(Settings(roles=Roles(embed="scripted:words"))), "黑豹队的防守")

@@ -166,6 +166,7 @@ def test_late_interaction_prefers_the_passage_that_holds_the_words_in_their_sens
     scores = LateInteraction(local).scores("When must taxes be paid?", HITS)
     assert max(scores) == scores[1]
     assert all(-1 <= score <= 1 for score in scores)
+    assert LateInteraction(local).scores("黑豹队的防守丢了多少分？", HITS) == [0, 0, 0]
     long = " ".join(["Where does the cat sleep?"] * 100)
     assert LateInteraction(local).scores(long, HITS)[0] == max(LateInteraction(local).scores(long, HITS))
 
