@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rag.embed import Embedder, Matrix
-from rag.rerank import Reranker
+from rag.rerank import Reranker, checked_scores
 from rag.store import Store
 from rag.store.protocol import Candidate
 from rag.types import Hit, Vectors
@@ -69,10 +69,12 @@ class RememberingReranker:
         """The reranker's."""
         return self._reranker.name
 
-    def scores(self, question: str, hits: Sequence[Hit]) -> list[float]:
+    def scores(self, question: str, hits: Sequence[Hit]) -> list[float] | None:
         """As the reranker gives them."""
         new = [hit for hit in hits if (question, hit.chunk.id) not in self._known]
         if new:
-            given = zip(new, self._reranker.scores(question, new), strict=True)
-            self._known.update({(question, hit.chunk.id): score for hit, score in given})
+            scores = checked_scores(self._reranker, question, new)
+            if scores is None:
+                return None
+            self._known.update({(question, hit.chunk.id): score for hit, score in zip(new, scores, strict=True)})
         return [self._known[(question, hit.chunk.id)] for hit in hits]

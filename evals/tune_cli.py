@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,8 +22,6 @@ def tune(
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Find the search's weights and depth for your questions; they are written to the settings if the gain is real."""
-    from dataclasses import asdict
-
     from evals.dataset import load_dataset
     from evals.tune import tune as tried
     from rag.search import Searcher
@@ -57,8 +56,9 @@ def _followed(events: Iterable[Tried | Tuning]) -> Tuning:
 
 def _print(tuning: Tuning) -> None:
     gain = tuning.gain
-    for name, value in _values(tuning.best).items():
-        console().print(f"retrieve.{name:14} {_values(tuning.now)[name]:g} now, {value:g} best", markup=False)
+    now = asdict(tuning.now)
+    for name, value in asdict(tuning.best).items():
+        console().print(f"retrieve.{name:14} {now[name]:g} now, {value:g} best", markup=False)
     console().print(
         f"{gain.score} {gain.first:.3f} now, {gain.second:.3f} as chosen on other questions: {gain.difference:+.3f}"
         f" (95 % {gain.low:+.3f} to {gain.high:+.3f}); better on {gain.better}, worse on {gain.worse} of {gain.cases}",
@@ -66,12 +66,6 @@ def _print(tuning: Tuning) -> None:
     )
     if not tuning.is_real:
         console().print("Nothing is better than what is in force by more than chance: the settings stay as they are.")
-
-
-def _values(choice: Choice) -> dict[str, float]:
-    from dataclasses import asdict
-
-    return asdict(choice)
 
 
 def _write(choice: Choice, root: Path) -> Path:
@@ -84,6 +78,6 @@ def _write(choice: Choice, root: Path) -> Path:
     file = find_config() or root / CONFIG_NAME
     document = tomlkit.parse(file.read_text(encoding="utf-8") if file.is_file() else "")
     table = document.setdefault("retrieve", tomlkit.table())
-    table.update(_values(choice))
+    table.update(asdict(choice))
     replace_text(file, tomlkit.dumps(document))
     return file

@@ -90,7 +90,17 @@ def denials(found: Contrast) -> tuple[bool, bool]:
     said = {word.key for at, word in enumerate(found.claim) if at not in ours}
     shared = {place for _, at, size in found.equal for place in range(at, at + size)}
     denied = [at for negation in theirs if (at := _denied(found.said, negation)) is not None]
-    return opposite, bool(mine) or any(at in shared or found.said[at].key in said for at in denied)
+    denies_it = any(at in shared or found.said[at].key in said for at in denied)
+    return opposite, bool(mine) or denies_it or _denies_all(found.said, theirs, shared)
+
+
+def _denies_all(said: Sequence[Word], negations: set[int], shared: set[int]) -> bool:
+    """Whether a negation stands before all that is shared, with no punctuation between.
+
+    "There is no evidence that mosquitoes spread it" does not say that they do.
+    """
+    first = min((at for at in shared if said[at].is_content), default=0)
+    return any(at < first and not any(word.breaks for word in said[at + 1 : first + 1]) for at in negations)
 
 
 def _lone_negations(found: Contrast) -> tuple[set[int], set[int]]:

@@ -9,13 +9,13 @@ import logging
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from rag.context import shown, whole
 from rag.errors import InputError, ModelError, StoreError
 from rag.focus import focus
-from rag.llm import LLM, Restart, Warmable, make_chains
+from rag.llm import LLM, Restart, Warmable, make_chains, pinned
 from rag.llm.price import total
 from rag.llm.protocol import Sampling, complete
 from rag.observe.codec import without_content
@@ -65,6 +65,15 @@ class _Weighed:
 
     chance: float
     calls: tuple[Generation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asking:
+    """What one question has the answer model do: `values` fill the prompts."""
+
+    recorder: Recorder
+    llm: LLM
+    values: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +185,8 @@ class Engine:
         hits = self._retrieve(recorder, query)
         passages = self._choose(recorder, query, hits)
         yield Stage(name="generate")
-        read = yield from self._read(recorder, _values(question, history, passages))
+        asking = _Asking(recorder=recorder, llm=pinned(self._answer), values=_values(question, history, passages))
+        read = yield from self._read(asking)
         yield Stage(name="verify")
         checked = self._check(recorder, question, read.text, passages) if read.text is not None else NO_ANSWER
         abstained = self._withheld(checked)
@@ -236,22 +246,22 @@ class Engine:
             step.note({"passages": [{"marker": p.marker, "chunk_id": p.hit.chunk.id} for p in passages]})
         return passages
 
-    def _read(self, recorder: Recorder, values: Mapping[str, str]) -> Generator[Delta | Restart, None, _Reading]:
+    def _read(self, asking: _Asking) -> Generator[Delta | Restart, None, _Reading]:
         """Weigh whether the passages hold the answer, where that is wanted; unless they don't, let the model write."""
-        options = self.settings.generate
-        if not values["passages"]:
+        options, recorder = self.settings.generate, asking.recorder
+        if not asking.values["passages"]:
             return _Reading(text=None, calls=(), first_token_ms=recorder.elapsed_ms())
-        weighed = self._weigh(recorder, values) if options.answerable_at > 0 else _Weighed(chance=1.0, calls=())
+        weighed = self._weigh(asking) if options.answerable_at > 0 else _Weighed(chance=1.0, calls=())
         if weighed.chance < options.answerable_at:
             return _Reading(text=None, calls=weighed.calls, first_token_ms=recorder.elapsed_ms())
-        reply = yield from self._generate(recorder, values)
+        reply = yield from self._generate(asking)
         return _Reading(
             text=None if reply.declined else reply.call.text,
             calls=(*weighed.calls, reply.call),
             first_token_ms=reply.first_token_ms or recorder.elapsed_ms(),
         )
 
-    def _weigh(self, recorder: Recorder, values: Mapping[str, str]) -> _Weighed:
+    def _weigh(self, asking: _Asking) -> _Weighed:
         """Whether the passages hold the answer: the model proposes one and is asked whether they say it.
 
         What counts is how much they changed its mind: it was asked first what it expects without having read them.
@@ -259,39 +269,38 @@ class Engine:
         word = Sampling(temperature=0, max_tokens=1, choices=YES_NO)
         try:
             # Before the passages, not after: the server keeps what it read last, and the answer begins with them too.
-            prior = self._call(recorder, self._prior_prompt, values, word)
-            proposed = self._call(
-                recorder, self._propose_prompt, values, Sampling(temperature=0, max_tokens=PROPOSAL_TOKENS)
-            )
-            confirmed = self._call(recorder, self._confirm_prompt, {**values, "proposal": proposed.text.strip()}, word)
+            prior = self._call(asking, self._prior_prompt, word)
+            proposed = self._call(asking, self._propose_prompt, Sampling(temperature=0, max_tokens=PROPOSAL_TOKENS))
+            values = {**asking.values, "proposal": proposed.text.strip()}
+            confirmed = self._call(replace(asking, values=values), self._confirm_prompt, word)
         except ModelError as error:
             # A reasoning model refuses so few tokens. The answer can do without, and shows what else is wrong.
             if error.retryable:
                 raise
             return _Weighed(chance=1.0, calls=())
-        with recorder.step("weigh", "evaluator") as step:
+        with asking.recorder.step("weigh", "evaluator") as step:
             chance = answerable(prior, proposed, confirmed)
             step.note({"chance": chance, "answerable_at": self.settings.generate.answerable_at})
         return _Weighed(chance=chance, calls=(prior, proposed, confirmed))
 
-    def _call(self, recorder: Recorder, prompt: Prompt, values: Mapping[str, str], sampling: Sampling) -> Generation:
+    def _call(self, asking: _Asking, prompt: Prompt, sampling: Sampling) -> Generation:
         """One short call of the answer model, as a step called like its prompt."""
-        messages = prompt.render(values)
-        with recorder.step(prompt.id, "generation") as step:
+        messages = prompt.render(asking.values)
+        with asking.recorder.step(prompt.id, "generation") as step:
             with _failure_noted(step):
-                generation = complete(self._answer, messages, sampling)
+                generation = complete(asking.llm, messages, sampling)
             step.note(_call_facts(generation, messages, prompt, sampling))
         return generation
 
-    def _generate(self, recorder: Recorder, values: Mapping[str, str]) -> Generator[Delta | Restart, None, Reply]:
+    def _generate(self, asking: _Asking) -> Generator[Delta | Restart, None, Reply]:
         """Let the answer model write."""
-        options, prompt = self.settings.generate, self._answer_prompt
+        options, prompt, recorder = self.settings.generate, self._answer_prompt, asking.recorder
         sampling = Sampling(temperature=options.temperature, max_tokens=options.max_tokens)
-        messages = prompt.render(values)
+        messages = prompt.render(asking.values)
         with recorder.step("generate", "generation") as step:
             reply = Reply()
             with _failure_noted(step):
-                for piece in self._answer.stream(messages, sampling):
+                for piece in asking.llm.stream(messages, sampling):
                     if isinstance(piece, Restart):
                         reply = Reply()
                         yield piece

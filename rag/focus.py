@@ -22,6 +22,9 @@ Terms = Callable[[str], frozenset[int]]
 Scores = NDArray[np.float64]
 # How much the nearness in meaning, the shared words and the rank of its passage count for a sentence.
 MEANING, WORDS, RANK = 0.5, 0.3, 0.2
+# The hits whose sentences are compared, once late interaction has put them in order: the facts of 71 of the 80 tuning
+# questions are among the chosen sentences, as of twenty hits, at two thirds of the time.
+BEST_HITS = 12
 # Number and line break before a passage.
 FRAME_TOKENS = 4
 
@@ -39,10 +42,11 @@ class _Sentence:
 def focus(
     query: str, hits: Sequence[Hit], *, budget_tokens: int, embedder: Embedder, terms: Terms
 ) -> tuple[Passage, ...]:
-    """The best sentences of the hits that fit the budget, by passage: best passage first, sentences in their order.
+    """The best sentences of the first BEST_HITS that fit the budget, by passage: best first, sentences in their order.
 
     `terms` maps a text to the set of its stemmed content words. Raises ModelError when the embedder fails.
     """
+    hits = hits[:BEST_HITS]
     found = [
         _Sentence(hit=i, place=j, text=text, indexed=f"{hit.chunk.label}\n{text}")
         for i, hit in enumerate(hits)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import fmean
 
-from rag.retrieve import in_order
 from rag.store.protocol import Candidate
 from rag.types import Hit
 
@@ -32,13 +31,13 @@ def fuse(candidates: Sequence[Candidate], *, depth: int, dense_weight: float) ->
     if not candidates:
         return Fused(hits=[], dense_weight=dense_weight)
     weight = _weight(candidates, depth=depth, dense_weight=dense_weight)
-    low = min(candidate.dense for candidate in candidates)
-    span = max(candidate.dense for candidate in candidates) - low or 1.0
-    top = max(candidate.lexical for candidate in candidates) or 1.0
-    hits = [_hit(c, weight * (c.dense - low) / span + (1 - weight) * c.lexical / top) for c in _by_id(candidates)]
-    for leg in ("dense", "lexical"):
-        hits = _ranked(hits, leg)
-    return Fused(hits=in_order(hits, "fused"), dense_weight=weight)
+    # In an order that the store has no part in, so that equal scores give the same hits every time.
+    found = sorted(candidates, key=lambda candidate: candidate.chunk.id)
+    low = min(candidate.dense for candidate in found)
+    span = max(candidate.dense for candidate in found) - low or 1.0
+    top = max(candidate.lexical for candidate in found) or 1.0
+    scores = [weight * (one.dense - low) / span + (1 - weight) * one.lexical / top for one in found]
+    return Fused(hits=_hits(found, scores), dense_weight=weight)
 
 
 def _weight(candidates: Sequence[Candidate], *, depth: int, dense_weight: float) -> float:
@@ -68,20 +67,24 @@ def _stands_out(scores: Sequence[float], background: float) -> float:
     return min(1.0, 1 - (fmean(others) - background) / (best - background)) if others else 1.0
 
 
-def _by_id(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """In an order that the store has no part in, so that equal scores give the same hits every time."""
-    return sorted(candidates, key=lambda candidate: candidate.chunk.id)
-
-
-def _ranked(hits: Sequence[Hit], leg: str) -> list[Hit]:
-    """The hits with their places in one leg; in the lexical one, a hit that shares no word has none."""
-    ordered = sorted(hits, key=lambda hit: -hit.scores[leg])
-    return [
-        replace(hit, ranks={**hit.ranks, leg: rank}) if leg == "dense" or hit.scores[leg] > 0 else hit
-        for rank, hit in enumerate(ordered, 1)
+def _hits(found: Sequence[Candidate], fused: Sequence[float]) -> list[Hit]:
+    """The candidates by falling score, with their scores and places; one that shares no word has no lexical place."""
+    by_dense, by_words = _places([one.dense for one in found]), _places([one.lexical for one in found])
+    hits = [
+        Hit(
+            chunk=one.chunk,
+            score=score,
+            scores={"dense": one.dense, "lexical": one.lexical, "fused": score},
+            ranks={"dense": dense, **({"lexical": lexical} if one.lexical > 0 else {}), "fused": place},
+        )
+        for one, score, dense, lexical, place in zip(found, fused, by_dense, by_words, _places(fused), strict=True)
     ]
+    return sorted(hits, key=lambda hit: hit.ranks["fused"])
 
 
-def _hit(candidate: Candidate, fused: float) -> Hit:
-    scores = {"dense": candidate.dense, "lexical": candidate.lexical, "fused": fused}
-    return Hit(chunk=candidate.chunk, score=fused, scores=scores)
+def _places(scores: Sequence[float]) -> list[int]:
+    """The place of each score among all, from 1 for the highest; equal ones in their order."""
+    places = [0] * len(scores)
+    for place, at in enumerate(sorted(range(len(scores)), key=lambda at: -scores[at]), 1):
+        places[at] = place
+    return places

@@ -120,6 +120,8 @@ class Searcher:
         except ModelError as error:
             log.warning("hits are in the order of the fusion: %s", error)
             return hits, str(error)
+        if scores is None:
+            return hits, ""
         return blend(hits, scores, stage=reranker.name, weight=options.rerank_weight), ""
 
 

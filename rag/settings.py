@@ -372,7 +372,9 @@ def _read_toml(file: Path) -> dict[str, Any]:
             remedy="run 'plumb init' to write one",
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} is not TOML: {error}", expected="TOML", remedy="mend that line") from None
+        # Lines for [roles] below another [roles]: the file that 'plumb init' writes has each table already.
+        remedy = "put its lines below the table that is there" if "twice" in str(error) else "mend that line"
+        raise ConfigError(f"{file} is not TOML: {error}", expected="TOML", remedy=remedy) from None
 
 
 def _refuse_unknown_variables() -> None:

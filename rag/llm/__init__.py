@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from rag.llm.candidate import Candidate
-from rag.llm.chain import Chain
+from rag.llm.chain import Chain, pinned
 from rag.llm.protocol import LLM, Piece, Restart, Warmable
 from rag.roles import ChatRole
 from rag.settings import Settings, secret, split_model
 
-__all__ = ["LLM", "Candidate", "Chain", "Piece", "Restart", "Warmable", "make_chains", "make_llm"]
+__all__ = ["LLM", "Candidate", "Chain", "Piece", "Restart", "Warmable", "make_chains", "make_llm", "pinned"]
 
 
 def make_chains(settings: Settings, *roles: ChatRole) -> dict[ChatRole, Chain]:

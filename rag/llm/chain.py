@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from rag.errors import ModelError
 from rag.llm.candidate import Candidate
-from rag.llm.protocol import Piece, Restart, Sampling, Warmable
+from rag.llm.protocol import LLM, Piece, Restart, Sampling, Warmable
 from rag.types import Attempt, Generation, Message
 
 
@@ -53,6 +53,39 @@ class Chain:
             except ModelError as error:
                 errors.append(error)
         raise _none_answered(errors)
+
+
+class Pinned:
+    """A chain for the calls of one question: who failed in one of them is not waited for in the next.
+
+    So the calls are also of one model, as far as can be. For one thread.
+    """
+
+    def __init__(self, chain: Chain) -> None:
+        """Begin with all candidates."""
+        self._chain = chain
+
+    @property
+    def name(self) -> str:
+        """The names of the candidates that are left, in order."""
+        return self._chain.name
+
+    def stream(self, messages: Sequence[Message], sampling: Sampling) -> Generator[Piece, None, None]:
+        """As the chain does it."""
+        with closing(self._chain.stream(messages, sampling)) as pieces:
+            for piece in pieces:
+                if isinstance(piece, Generation):
+                    self._pin(piece.attempts[-1].model)
+                yield piece
+
+    def _pin(self, answered: str) -> None:
+        names = [candidate.name for candidate in self._chain.candidates]
+        self._chain = Chain(self._chain.candidates[names.index(answered) :])
+
+
+def pinned(llm: LLM) -> LLM:
+    """A model for the calls of one question."""
+    return Pinned(llm) if isinstance(llm, Chain) else llm
 
 
 def _attempts(errors: Sequence[ModelError]) -> tuple[Attempt, ...]:

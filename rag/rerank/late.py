@@ -24,13 +24,13 @@ class LateInteraction:
         """Nothing is loaded before the first question."""
         self._embedder = embedder
 
-    def scores(self, question: str, hits: Sequence[Hit]) -> list[float]:
-        """The MaxSim of the question with each hit, -1 to 1; 0 for all where the embedder can't read the question.
+    def scores(self, question: str, hits: Sequence[Hit]) -> list[float] | None:
+        """The MaxSim of the question with each hit, -1 to 1; None where the embedder can't read the question.
 
         Raises ModelError.
         """
         if not reads(self._embedder, question):
-            return [0.0] * len(hits)
+            return None
         asked = windows(question, max_tokens=self._embedder.max_tokens, count=self._embedder.count)
         vectors = self._embedder.embed_tokens([*asked, *(hit.chunk.indexed_text for hit in hits)])
         tokens = np.concatenate(vectors[: len(asked)])

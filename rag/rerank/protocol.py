@@ -17,13 +17,18 @@ class Reranker(Protocol):
     def name(self) -> str:
         """A word or 'provider:class'."""
 
-    def scores(self, question: str, hits: Sequence[Hit]) -> list[float]:
-        """How well each hit answers the question, in any unit, higher is better. Raises ModelError."""
+    def scores(self, question: str, hits: Sequence[Hit]) -> list[float] | None:
+        """How well each hit answers the question, in any unit, higher is better; None to leave them as they are.
+
+        Raises ModelError.
+        """
 
 
-def checked_scores(reranker: Reranker, question: str, hits: Sequence[Hit]) -> list[float]:
+def checked_scores(reranker: Reranker, question: str, hits: Sequence[Hit]) -> list[float] | None:
     """The scores of a reranker, which may be foreign; raises ModelError unless they are numbers, one a hit."""
     scores = reranker.scores(question, hits)
+    if scores is None:
+        return None
     if len(scores) != len(hits) or not all(map(math.isfinite, scores)):
         raise ModelError(
             f"the reranker {reranker.name} gave {len(scores)} scores for {len(hits)} hits",

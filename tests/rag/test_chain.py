@@ -10,10 +10,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from chat_server import KEY, FakeChat, running
+from chat_server import KEY, FakeChat
 
 from rag.errors import ConfigError, ModelError
-from rag.llm import Candidate, Chain, Restart, make_chains, make_llm
+from rag.llm import Candidate, Chain, Restart, make_chains, make_llm, pinned
 from rag.llm.protocol import LLM, Piece, Sampling, complete
 from rag.roles import CandidateSettings, Roles
 from rag.settings import Provider, Settings
@@ -26,12 +26,6 @@ ANSWER = "Thirty days [1]."
 PATIENT_S, SOON_S = 20.0, 0.05
 
 Scripted = Callable[..., LLM]
-
-
-@pytest.fixture
-def server() -> Iterator[FakeChat]:
-    with running() as fake:
-        yield fake
 
 
 @pytest.fixture
@@ -112,6 +106,19 @@ def test_where_one_is_slow_the_next_answers_and_the_slow_stream_is_closed(
     assert "gave no token in 0.05 s" in last.attempts[0].reason
     server.released.set()
     assert server.left_alone.wait(10)
+
+
+def test_in_one_question_who_failed_is_not_asked_again(hosted: LLM, server: FakeChat, scripted: Scripted) -> None:
+    server.behaviour = 500
+    whole = chain(hosted, scripted("b", reply="Thirty days."))
+    question = pinned(whole)
+    tried = [outcomes(drained(question)[1].attempts) for _ in range(3)]
+    answered = ("scripted:b.json", "answered")
+    assert tried == [[("fake:small", "failed"), answered], [answered], [answered]]
+    # The next question begins with the first choice.
+    assert outcomes(drained(pinned(whole))[1].attempts) == [("fake:small", "failed"), answered]
+    alone = scripted("c", reply="Ten days.")
+    assert pinned(alone) is alone
 
 
 def test_a_stream_that_dies_half_way_is_begun_anew_visibly(scripted: Scripted) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from chat_server import KEY, FakeChat, running
+from chat_server import KEY, FakeChat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
@@ -25,12 +24,6 @@ from rag.settings import LlamaIndex, LocalModels, Provider, Settings
 from rag.weights import require
 
 HANDBOOK = Path(__file__).parents[2] / "examples" / "handbook"
-
-
-@pytest.fixture
-def server() -> Iterator[FakeChat]:
-    with running() as fake:
-        yield fake
 
 
 @pytest.fixture

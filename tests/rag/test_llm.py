@@ -5,14 +5,13 @@ from __future__ import annotations
 import http.client
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from chat_server import KEY, WORDS, FakeChat, running
+from chat_server import KEY, WORDS, FakeChat
 
 from rag.errors import ConfigError, MissingExtra, ModelError
 from rag.llm import LLM, make_llm
@@ -22,12 +21,6 @@ from rag.types import Generation, Message, Usage
 
 PROMPT = [Message(role="system", content="Be brief."), Message(role="user", content="How many days?")]
 SAMPLING = Sampling(temperature=0.2, max_tokens=50)
-
-
-@pytest.fixture
-def server() -> Iterator[FakeChat]:
-    with running() as fake:
-        yield fake
 
 
 @pytest.fixture

@@ -336,6 +336,13 @@ def test_another_number_name_or_a_denial_in_the_same_place_contradicts(text: str
     assert reason in found.reason
 
 
+@pytest.mark.parametrize("opening", ["There are no data to suggest that", "It is not known whether"])
+def test_what_is_not_known_is_not_said(opening: str) -> None:
+    text = f"{opening} mosquitoes or ticks spread the virus. The virus spreads from person to person."
+    (found,) = against("Yes, mosquitoes spread the virus [1].", text).verdict.claims
+    assert (found.support, found.reason) == ("partly", "negation differs from the passage")
+
+
 @pytest.mark.parametrize(
     ("text", "claim"),
     [
