@@ -1,88 +1,41 @@
 """Answer a question over the corpus: condense -> retrieve -> context -> generate -> verify.
 
-The only file that opens the spans of a question.
+It opens the spans of a question, and `draft.py` those of an answer.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from rag.context import shown, whole
+from rag.context import whole
+from rag.draft import Drafter, Task, spoken
 from rag.errors import InputError, ModelError, StoreError
+from rag.events import Delta, Event, Progress, Stage
 from rag.focus import focus
-from rag.llm import LLM, Restart, Warmable, make_chains, pinned
+from rag.llm import LLM, Warmable, make_chains, pinned
 from rag.llm.price import total
 from rag.llm.protocol import Sampling, complete
 from rag.observe.codec import without_content
-from rag.observe.record import OpenStep, Recorder
+from rag.observe.facts import failure_noted, of_answer, of_call, of_hit
+from rag.observe.record import Recorder
 from rag.observe.spool import open_spool
 from rag.prompts import Prompt, load_prompt
-from rag.reply import YES_NO, Reply, answerable
 from rag.roles import RULE_REWRITE
 from rag.search import Searcher, check_question, standing_alone
 from rag.settings import Settings
-from rag.types import Answer, Attempt, Feedback, Generation, Hit, Message, Passage, Turn, Usage, Verdict
-from rag.verify import Checked, Thresholds, verify
+from rag.types import PUBLIC, Answer, Feedback, Generation, Hit, Passage, Scope, Turn, Usage
 from rag.version import code_version
 from rag.widen import widened
 
 if TYPE_CHECKING:
     from rag.llama_index import EngineQueryEngine, EngineRetriever
 
-# Enough for a number, a name or a condition; each more is a wait before the first word.
-PROPOSAL_TOKENS = 20
-NO_ANSWER = Checked(text="", citations=(), verdict=Verdict(claims=()))
+__all__ = ["Delta", "Engine", "Event", "Stage"]
 
 log = logging.getLogger("plumbline")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """The engine begins a part of its work."""
-
-    name: Literal["retrieve", "generate", "verify"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delta:
-    """A piece of the answer as the model writes it, before it is checked."""
-
-    text: str
-
-
-# After a Restart the pieces before it are void: the answer begins anew.
-Event = Stage | Delta | Restart | Answer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Weighed:
-    """How likely the passages hold the answer, 0 to 1, and the calls it took to find out."""
-
-    chance: float
-    calls: tuple[Generation, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asking:
-    """What one question has the answer model do: `values` fill the prompts."""
-
-    recorder: Recorder
-    llm: LLM
-    values: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Reading:
-    """What came of reading: the answer (None when the passages don't hold one) and the model's calls."""
-
-    text: str | None
-    calls: tuple[Generation, ...]
-    first_token_ms: float
 
 
 class Engine:
@@ -92,17 +45,13 @@ class Engine:
         """Hold the parts; `Engine.from_settings()` makes them."""
         settings = searcher.settings
         own = settings.generate.prompts_dir
-        prompts = settings.root / own if own else None
         self.settings = settings
         self.searcher = searcher
         self.spool = open_spool(settings)
         self._answer = answer
         self._rewrite = rewrite
-        self._answer_prompt = load_prompt(settings.generate.prompt, own=prompts)
-        self._prior_prompt = load_prompt("prior", own=prompts)
-        self._propose_prompt = load_prompt("propose", own=prompts)
-        self._confirm_prompt = load_prompt("confirm", own=prompts)
-        self._rewrite_prompt = load_prompt("rewrite", own=prompts)
+        self._drafter = Drafter(settings)
+        self._rewrite_prompt = load_prompt("rewrite", own=settings.root / own if own else None)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Engine:
@@ -114,30 +63,29 @@ class Engine:
     @property
     def prompts(self) -> tuple[Prompt, ...]:
         """The prompts in use: answer, the three that weigh whether there is one, and rewrite."""
-        weighing = (self._prior_prompt, self._propose_prompt, self._confirm_prompt)
-        return self._answer_prompt, *weighing, self._rewrite_prompt
+        return *self._drafter.prompts, self._rewrite_prompt
 
     def warm(self) -> None:
         """Begin loading a local answer model in the background, so that the first question waits less."""
         if isinstance(self._answer, Warmable):
-            self._answer.warm([message for message in self._answer_prompt.messages if message.role == "system"])
+            self._answer.warm(self._drafter.prefix)
 
     def search(self, question: str, *, limit: int | None = None) -> list[Hit]:
         """The best hits for a question, each with the score of every stage."""
         return self.searcher.search(question, limit=limit)
 
-    def ask(self, question: str, *, history: Sequence[Turn] = ()) -> Answer:
-        """The checked answer to a question; `history` holds the earlier turns, oldest first.
+    def ask(self, question: str, *, history: Sequence[Turn] = (), scope: Scope = PUBLIC) -> Answer:
+        """The checked answer to a question; `history` holds the earlier turns, oldest first, `scope` tells who asks.
 
         Raises InputError for an unusable question or an empty index, ModelError and StoreError when a part fails.
         """
-        for event in self.stream(question, history=history):
+        for event in self.stream(question, history=history, scope=scope):
             if isinstance(event, Answer):
                 return event
         raise ModelError("the engine ended without an answer")
 
     def stream(
-        self, question: str, *, history: Sequence[Turn] = (), session_id: str = ""
+        self, question: str, *, history: Sequence[Turn] = (), session_id: str = "", scope: Scope = PUBLIC
     ) -> Generator[Event, None, None]:
         """Stages and pieces of the answer while it is written, then the checked Answer.
 
@@ -147,10 +95,10 @@ class Engine:
         """
         asked = check_question(question, max_chars=self.settings.limits.question_chars)
         recorder = Recorder("ask", question=asked)
-        facts = self._facts(session_id)
+        facts = self._facts(session_id, scope)
         try:
             turns = tuple(history)[-self.settings.limits.history_turns :] if self.settings.limits.history_turns else ()
-            answer = yield from self._run(recorder, asked, turns)
+            answer = yield from self._run(recorder, asked, turns, scope)
         except (GeneratorExit, KeyboardInterrupt):
             self._keep(recorder, status="abandoned", output=None, attributes=facts)
             raise
@@ -158,7 +106,7 @@ class Engine:
             # A defect of ours leaves its trace like a known failure.
             self._keep(recorder, status="failed", output=f"{type(error).__name__}: {error}", attributes=facts)
             raise
-        self._keep(recorder, status="ok", output=answer.text, attributes={**facts, **_outcome(answer)})
+        self._keep(recorder, status="ok", output=answer.text, attributes={**facts, **of_answer(answer)})
         yield answer
 
     def as_retriever(self, *, limit: int | None = None) -> EngineRetriever:
@@ -178,19 +126,17 @@ class Engine:
         self.spool.add_feedback(Feedback(trace_id=trace_id, up=up, comment=comment, created_at=time.time()))
 
     def _run(
-        self, recorder: Recorder, question: str, history: Sequence[Turn]
-    ) -> Generator[Stage | Delta | Restart, None, Answer]:
+        self, recorder: Recorder, question: str, history: Sequence[Turn], scope: Scope
+    ) -> Generator[Progress, None, Answer]:
         query, rewriting = self._condense(recorder, question, history)
         yield Stage(name="retrieve")
         hits = self._retrieve(recorder, query)
         passages = self._choose(recorder, query, hits)
-        yield Stage(name="generate")
-        asking = _Asking(recorder=recorder, llm=pinned(self._answer), values=_values(question, history, passages))
-        read = yield from self._read(asking)
-        yield Stage(name="verify")
-        checked = self._check(recorder, question, read.text, passages) if read.text is not None else NO_ANSWER
-        abstained = self._withheld(checked)
-        calls = (*read.calls, *((rewriting,) if rewriting else ()))
+        terms = self.searcher.index.lexical.terms
+        task = Task(recorder=recorder, question=question, history=history, passages=passages, terms=terms, scope=scope)
+        draft = yield from self._drafter.draft(task, pinned(self._answer))
+        checked, abstained = draft.checked, draft.is_withheld
+        calls = (*draft.calls, *((rewriting,) if rewriting else ()))
         return Answer(
             question=question,
             text=abstention(hits, tried=bool(checked.verdict.claims)) if abstained else checked.text,
@@ -201,9 +147,9 @@ class Engine:
             hits=tuple(hits),
             usage=sum((call.usage for call in calls), Usage()),
             cost=total(call.cost for call in calls),
-            models=self._models(read.calls, rewriting),
+            models=self._models(draft.calls, rewriting),
             trace_id=recorder.trace_id,
-            timings_ms={**recorder.timings_ms(), "first_token": read.first_token_ms},
+            timings_ms={**recorder.timings_ms(), "first_token": draft.first_token_ms},
         )
 
     def _condense(self, recorder: Recorder, question: str, history: Sequence[Turn]) -> tuple[str, Generation | None]:
@@ -215,12 +161,12 @@ class Engine:
                 query = standing_alone(question, history)
                 step.note({"rule": RULE_REWRITE, "query": query})
             return query[-self.settings.limits.question_chars :], None
-        messages = self._rewrite_prompt.render({"history": _spoken(history), "question": question})
+        messages = self._rewrite_prompt.render({"history": spoken(history), "question": question})
         with recorder.step("rewrite", "generation") as step:
             sampling = Sampling(temperature=0, max_tokens=100)
-            with _failure_noted(step):
+            with failure_noted(step):
                 generation = complete(self._rewrite, messages, sampling)
-            step.note(_call_facts(generation, messages, self._rewrite_prompt, sampling))
+            step.note(of_call(generation, messages, self._rewrite_prompt, sampling))
         return generation.text.strip()[: self.settings.limits.question_chars] or question, generation
 
     def _retrieve(self, recorder: Recorder, query: str) -> list[Hit]:
@@ -228,7 +174,7 @@ class Engine:
             found = self.searcher.find(query)
             facts = {"query": query, "dense_weight": round(found.dense_weight, 3)}
             facts |= {"rerank_failure": found.failure} if found.failure else {}
-            step.note({**facts, "hits": [_hit_facts(hit) for hit in found.hits]})
+            step.note({**facts, "hits": [of_hit(hit) for hit in found.hits]})
             if not found.hits:
                 raise InputError("the index holds no documents", expected="some", remedy="fill it: plumb ingest PATH")
         return list(found.hits)
@@ -246,98 +192,15 @@ class Engine:
             step.note({"passages": [{"marker": p.marker, "chunk_id": p.hit.chunk.id} for p in passages]})
         return passages
 
-    def _read(self, asking: _Asking) -> Generator[Delta | Restart, None, _Reading]:
-        """Weigh whether the passages hold the answer, where that is wanted; unless they don't, let the model write."""
-        options, recorder = self.settings.generate, asking.recorder
-        if not asking.values["passages"]:
-            return _Reading(text=None, calls=(), first_token_ms=recorder.elapsed_ms())
-        weighed = self._weigh(asking) if options.answerable_at > 0 else _Weighed(chance=1.0, calls=())
-        if weighed.chance < options.answerable_at:
-            return _Reading(text=None, calls=weighed.calls, first_token_ms=recorder.elapsed_ms())
-        reply = yield from self._generate(asking)
-        return _Reading(
-            text=None if reply.declined else reply.call.text,
-            calls=(*weighed.calls, reply.call),
-            first_token_ms=reply.first_token_ms or recorder.elapsed_ms(),
-        )
-
-    def _weigh(self, asking: _Asking) -> _Weighed:
-        """Whether the passages hold the answer: the model proposes one and is asked whether they say it.
-
-        What counts is how much they changed its mind: it was asked first what it expects without having read them.
-        """
-        word = Sampling(temperature=0, max_tokens=1, choices=YES_NO)
-        try:
-            # Before the passages, not after: the server keeps what it read last, and the answer begins with them too.
-            prior = self._call(asking, self._prior_prompt, word)
-            proposed = self._call(asking, self._propose_prompt, Sampling(temperature=0, max_tokens=PROPOSAL_TOKENS))
-            values = {**asking.values, "proposal": proposed.text.strip()}
-            confirmed = self._call(replace(asking, values=values), self._confirm_prompt, word)
-        except ModelError as error:
-            # A reasoning model refuses so few tokens. The answer can do without, and shows what else is wrong.
-            if error.retryable:
-                raise
-            return _Weighed(chance=1.0, calls=())
-        with asking.recorder.step("weigh", "evaluator") as step:
-            chance = answerable(prior, proposed, confirmed)
-            step.note({"chance": chance, "answerable_at": self.settings.generate.answerable_at})
-        return _Weighed(chance=chance, calls=(prior, proposed, confirmed))
-
-    def _call(self, asking: _Asking, prompt: Prompt, sampling: Sampling) -> Generation:
-        """One short call of the answer model, as a step called like its prompt."""
-        messages = prompt.render(asking.values)
-        with asking.recorder.step(prompt.id, "generation") as step:
-            with _failure_noted(step):
-                generation = complete(asking.llm, messages, sampling)
-            step.note(_call_facts(generation, messages, prompt, sampling))
-        return generation
-
-    def _generate(self, asking: _Asking) -> Generator[Delta | Restart, None, Reply]:
-        """Let the answer model write."""
-        options, prompt, recorder = self.settings.generate, self._answer_prompt, asking.recorder
-        sampling = Sampling(temperature=options.temperature, max_tokens=options.max_tokens)
-        messages = prompt.render(asking.values)
-        with recorder.step("generate", "generation") as step:
-            reply = Reply()
-            with _failure_noted(step):
-                for piece in asking.llm.stream(messages, sampling):
-                    if isinstance(piece, Restart):
-                        reply = Reply()
-                        yield piece
-                    elif shown := reply.take(piece, at_ms=recorder.elapsed_ms()):
-                        yield Delta(text=shown)
-            step.note(_call_facts(reply.call, messages, prompt, sampling))
-            step.note({"declined": reply.declined})
-        return reply
-
-    def _check(self, recorder: Recorder, question: str, text: str, passages: Sequence[Passage]) -> Checked:
-        settings = self.settings.verify
-        with recorder.step("verify", "evaluator") as step:
-            checked = verify(
-                text,
-                passages,
-                question=question,
-                terms=self.searcher.index.lexical.terms,
-                thresholds=Thresholds(supported_at=settings.supported_at, partly_at=settings.partly_at),
-            )
-            share = checked.verdict.supported_share or 0.0
-            step.note({"claims": [asdict(claim) for claim in checked.verdict.claims], "supported_share": share})
-        return checked
-
-    def _withheld(self, checked: Checked) -> bool:
-        """Whether there is no answer to show: the model declined, or nothing of what it wrote is supported."""
-        hopeless = all(claim.support in ("unsupported", "contradicted") for claim in checked.verdict.claims)
-        return not checked.text or (hopeless and self.settings.verify.abstain_unsupported)
-
     def _models(self, calls: Sequence[Generation], rewriting: Generation | None) -> dict[str, str]:
         asked = {"answer": calls[-1].resolved_model} if calls else {}
         rewrote = {"rewrite": rewriting.resolved_model} if rewriting else {}
         return {**asked, "embed": self.searcher.index.embedder.name, **rewrote}
 
-    def _facts(self, session_id: str) -> dict[str, Any]:
+    def _facts(self, session_id: str, scope: Scope) -> dict[str, Any]:
         facts = {"config_hash": self.settings.config_hash(), "code_version": code_version()}
         facts["index"] = self.searcher.opened.name
-        return {**facts, **({"session_id": session_id} if session_id else {})}
+        return {**facts, **{key: told for key, told in (("session_id", session_id), ("user_id", scope.user)) if told}}
 
     def _keep(
         self,
@@ -364,72 +227,3 @@ def abstention(hits: Sequence[Hit], *, tried: bool) -> str:
     found = "The documents don't confirm what the model answered." if tried else "The documents don't hold the answer."
     closest = list(dict.fromkeys(f"{hit.chunk.title} ({hit.chunk.uri})" for hit in hits))[:3]
     return f"{found} Closest: {'; '.join(closest)}."
-
-
-def _values(question: str, history: Sequence[Turn], passages: Sequence[Passage]) -> dict[str, str]:
-    """What the prompts about passages are filled with."""
-    read = "\n\n".join(shown(passage) for passage in passages)
-    return {"passages": read, "history": _spoken(history[-1:]), "question": question}
-
-
-def _spoken(history: Sequence[Turn]) -> str:
-    return "".join(f"Earlier question: {turn.question}\nEarlier answer: {turn.answer}\n" for turn in history)
-
-
-@contextmanager
-def _failure_noted(step: OpenStep) -> Iterator[None]:
-    """Note on the step which models were asked in vain."""
-    try:
-        yield
-    except ModelError as error:
-        step.note({"attempts": [asdict(each) for each in error.attempts if isinstance(each, Attempt)]})
-        raise
-
-
-def _hit_facts(hit: Hit) -> dict[str, Any]:
-    chunk = hit.chunk
-    return {
-        "chunk_id": chunk.id,
-        "uri": chunk.uri,
-        "page": chunk.page,
-        "headings": list(chunk.headings),
-        "text": chunk.text,
-        "revision": chunk.revision,
-        "score": hit.score,
-        "scores": dict(hit.scores),
-    }
-
-
-def _call_facts(
-    generation: Generation, messages: Sequence[Message], prompt: Prompt, sampling: Sampling
-) -> dict[str, Any]:
-    return {
-        "model": generation.requested_model,
-        "resolved_model": generation.resolved_model,
-        "fingerprint": generation.fingerprint,
-        "finish_reason": generation.finish_reason,
-        "parameters": asdict(sampling),
-        "messages": [asdict(message) for message in messages],
-        "output": generation.text,
-        "chances": dict(generation.chances),
-        "usage": asdict(generation.usage),
-        "cost": generation.cost,
-        "first_token_ms": generation.first_token_ms,
-        "attempts": [asdict(attempt) for attempt in generation.attempts],
-        "prompt_id": prompt.id,
-        "prompt_version": prompt.version,
-        "prompt_sha": prompt.sha,
-    }
-
-
-def _outcome(answer: Answer) -> dict[str, Any]:
-    return {
-        "abstained": answer.abstained,
-        "citations": [asdict(citation) for citation in answer.citations],
-        "supported_share": answer.verdict.supported_share,
-        "verdict": asdict(answer.verdict),
-        "models": dict(answer.models),
-        "usage": asdict(answer.usage),
-        "cost": answer.cost,
-        "timings_ms": dict(answer.timings_ms),
-    }

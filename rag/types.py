@@ -87,6 +87,18 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Who asks, and so what may be found: `user` '' is nobody in particular, who finds what everyone may read."""
+
+    user: str = ""
+    groups: tuple[str, ...] = ()
+
+
+# Nobody in particular.
+PUBLIC = Scope()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sparse:
     """A sparse vector: token indices and their weights, the same length."""
 

@@ -1,7 +1,7 @@
 """A trace as Langfuse reads it: OpenTelemetry spans with Langfuse's attribute names.
 
-What is read of `Trace.attributes`: `session_id`, `code_version` (Langfuse's release), `abstained` (a tag); all
-but the first are also shown as the trace's metadata (`config_hash`, `models`, `usage`, `citations`,
+What is read of `Trace.attributes`: `session_id`, `user_id`, `code_version` (Langfuse's release), `abstained` (a tag);
+all but the first two are also shown as the trace's metadata (`config_hash`, `models`, `usage`, `citations`,
 `verdict`, `supported_share`, `index`, `timings_ms` and whatever else there is).
 
 What is read of `Step.attributes`, by the step's kind; everything else becomes the observation's metadata:
@@ -102,12 +102,13 @@ def _of_every_span(trace: Trace) -> Attributes:
         Name.TRACE_NAME: trace.name,
         Name.TRACE_TAGS: [trace.name, *(["abstained"] if facts.get("abstained") else [])],
         Name.TRACE_SESSION_ID: _string(facts.get("session_id")),
+        Name.TRACE_USER_ID: _string(facts.get("user_id")),
         Name.RELEASE: _string(facts.get("code_version")),
     }
 
 
 def _root(trace: Trace) -> Attributes:
-    facts = {name: fact for name, fact in trace.attributes.items() if name != "session_id"}
+    facts = {name: fact for name, fact in trace.attributes.items() if name not in ("session_id", "user_id")}
     return {
         Name.OBSERVATION_TYPE: ROOT_TYPES.get(trace.name, "span"),
         Name.OBSERVATION_INPUT: _shown(trace.input),

@@ -1,0 +1,206 @@
+"""One model's answer from passages: weigh whether they hold it, let it write, check what it wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+from rag.context import shown
+from rag.errors import ModelError
+from rag.events import Delta, Progress, Stage
+from rag.llm import LLM, Restart
+from rag.llm.protocol import Sampling, complete
+from rag.observe.facts import failure_noted, of_call
+from rag.observe.record import Recorder
+from rag.prompts import Prompt, load_prompt
+from rag.reply import YES_NO, Reply, answerable
+from rag.settings import Settings
+from rag.types import Generation, Message, Passage, Scope, Turn, Verdict
+from rag.verify import Checked, Thresholds, verify
+from rag.wording import Terms
+
+# Enough for a number, a name or a condition; each more is a wait before the first word.
+PROPOSAL_TOKENS = 20
+NO_ANSWER = Checked(text="", citations=(), verdict=Verdict(claims=()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A question with the passages that it is to be answered from, and where the steps are noted."""
+
+    recorder: Recorder
+    question: str
+    history: Sequence[Turn]
+    passages: tuple[Passage, ...]
+    terms: Terms
+    scope: Scope
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """What the prompts about passages are filled with."""
+        read = "\n\n".join(shown(passage) for passage in self.passages)
+        return {"passages": read, "history": spoken(self.history[-1:]), "question": self.question}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What came of it: the checked text, the model's calls, the time of the first token on the trace's clock.
+
+    `is_withheld` tells that there is no answer to show: the passages don't hold one, the model declined, or nothing of
+    what it wrote is supported.
+    """
+
+    checked: Checked
+    calls: tuple[Generation, ...]
+    first_token_ms: float
+    is_withheld: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asking:
+    """What one task has a model do: `values` fill the prompts."""
+
+    recorder: Recorder
+    llm: LLM
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Weighed:
+    """How likely the passages hold the answer, 0 to 1, and the calls it took to find out."""
+
+    chance: float
+    calls: tuple[Generation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    """What came of reading: the answer (None when the passages don't hold one) and the model's calls."""
+
+    text: str | None
+    calls: tuple[Generation, ...]
+    first_token_ms: float
+
+
+class Drafter:
+    """Has models answer as the settings say. Safe to share between threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Read the prompts. Raises ConfigError for one that is missing or unusable."""
+        own = settings.generate.prompts_dir
+        folder = settings.root / own if own else None
+        self._generate_options, self._verify_options = settings.generate, settings.verify
+        self._answer_prompt = load_prompt(settings.generate.prompt, own=folder)
+        self._prior_prompt = load_prompt("prior", own=folder)
+        self._propose_prompt = load_prompt("propose", own=folder)
+        self._confirm_prompt = load_prompt("confirm", own=folder)
+
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """The prompts in use: answer, and the three that weigh whether there is one."""
+        return self._answer_prompt, self._prior_prompt, self._propose_prompt, self._confirm_prompt
+
+    @property
+    def prefix(self) -> list[Message]:
+        """The messages that every answer begins with."""
+        return [message for message in self._answer_prompt.messages if message.role == "system"]
+
+    def draft(self, task: Task, llm: LLM) -> Generator[Progress, None, Draft]:
+        """Let one model answer: pieces while it writes, then its checked draft. Raises ModelError."""
+        yield Stage(name="generate")
+        read = yield from self._read(_Asking(recorder=task.recorder, llm=llm, values=task.values))
+        yield Stage(name="verify")
+        checked = self._check(task, read.text) if read.text is not None else NO_ANSWER
+        return Draft(
+            checked=checked,
+            calls=read.calls,
+            first_token_ms=read.first_token_ms,
+            is_withheld=self._is_withheld(checked),
+        )
+
+    def _read(self, asking: _Asking) -> Generator[Progress, None, _Reading]:
+        """Weigh whether the passages hold the answer, where that is wanted; unless they don't, let the model write."""
+        options, recorder = self._generate_options, asking.recorder
+        if not asking.values["passages"]:
+            return _Reading(text=None, calls=(), first_token_ms=recorder.elapsed_ms())
+        weighed = self._weigh(asking) if options.answerable_at > 0 else _Weighed(chance=1.0, calls=())
+        if weighed.chance < options.answerable_at:
+            return _Reading(text=None, calls=weighed.calls, first_token_ms=recorder.elapsed_ms())
+        reply = yield from self._generate(asking)
+        return _Reading(
+            text=None if reply.declined else reply.call.text,
+            calls=(*weighed.calls, reply.call),
+            first_token_ms=reply.first_token_ms or recorder.elapsed_ms(),
+        )
+
+    def _weigh(self, asking: _Asking) -> _Weighed:
+        """Whether the passages hold the answer: the model proposes one and is asked whether they say it.
+
+        What counts is how much they changed its mind: it was asked first what it expects without having read them.
+        """
+        word = Sampling(temperature=0, max_tokens=1, choices=YES_NO)
+        try:
+            # Before the passages, not after: the server keeps what it read last, and the answer begins with them too.
+            prior = self._call(asking, self._prior_prompt, word)
+            proposed = self._call(asking, self._propose_prompt, Sampling(temperature=0, max_tokens=PROPOSAL_TOKENS))
+            values = {**asking.values, "proposal": proposed.text.strip()}
+            confirmed = self._call(replace(asking, values=values), self._confirm_prompt, word)
+        except ModelError as error:
+            # A reasoning model refuses so few tokens. The answer can do without, and shows what else is wrong.
+            if error.retryable:
+                raise
+            return _Weighed(chance=1.0, calls=())
+        with asking.recorder.step("weigh", "evaluator") as step:
+            chance = answerable(prior, proposed, confirmed)
+            step.note({"chance": chance, "answerable_at": self._generate_options.answerable_at})
+        return _Weighed(chance=chance, calls=(prior, proposed, confirmed))
+
+    def _call(self, asking: _Asking, prompt: Prompt, sampling: Sampling) -> Generation:
+        """One short call of the answer model, as a step called like its prompt."""
+        messages = prompt.render(asking.values)
+        with asking.recorder.step(prompt.id, "generation") as step:
+            with failure_noted(step):
+                generation = complete(asking.llm, messages, sampling)
+            step.note(of_call(generation, messages, prompt, sampling))
+        return generation
+
+    def _generate(self, asking: _Asking) -> Generator[Progress, None, Reply]:
+        """Let the answer model write."""
+        options, prompt, recorder = self._generate_options, self._answer_prompt, asking.recorder
+        sampling = Sampling(temperature=options.temperature, max_tokens=options.max_tokens)
+        messages = prompt.render(asking.values)
+        with recorder.step("generate", "generation") as step:
+            reply = Reply()
+            with failure_noted(step):
+                for piece in asking.llm.stream(messages, sampling):
+                    if isinstance(piece, Restart):
+                        reply = Reply()
+                        yield piece
+                    elif shown := reply.take(piece, at_ms=recorder.elapsed_ms()):
+                        yield Delta(text=shown)
+            step.note(of_call(reply.call, messages, prompt, sampling))
+            step.note({"declined": reply.declined})
+        return reply
+
+    def _check(self, task: Task, text: str) -> Checked:
+        options = self._verify_options
+        with task.recorder.step("verify", "evaluator") as step:
+            checked = verify(
+                text,
+                task.passages,
+                question=task.question,
+                terms=task.terms,
+                thresholds=Thresholds(supported_at=options.supported_at, partly_at=options.partly_at),
+            )
+            share = checked.verdict.supported_share or 0.0
+            step.note({"claims": [asdict(claim) for claim in checked.verdict.claims], "supported_share": share})
+        return checked
+
+    def _is_withheld(self, checked: Checked) -> bool:
+        hopeless = all(claim.support in ("unsupported", "contradicted") for claim in checked.verdict.claims)
+        return not checked.text or (hopeless and self._verify_options.abstain_unsupported)
+
+
+def spoken(history: Sequence[Turn]) -> str:
+    """Earlier turns as a prompt tells them."""
+    return "".join(f"Earlier question: {turn.question}\nEarlier answer: {turn.answer}\n" for turn in history)

@@ -1,0 +1,76 @@
+"""What a trace tells of hits, model calls and answers, as JSON values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rag.errors import ModelError
+from rag.observe.record import OpenStep
+from rag.types import Answer, Attempt, Generation, Hit, Message
+
+if TYPE_CHECKING:
+    from rag.llm.protocol import Sampling
+    from rag.prompts import Prompt
+
+
+@contextmanager
+def failure_noted(step: OpenStep) -> Iterator[None]:
+    """Note on the step which models were asked in vain."""
+    try:
+        yield
+    except ModelError as error:
+        step.note({"attempts": [asdict(each) for each in error.attempts if isinstance(each, Attempt)]})
+        raise
+
+
+def of_hit(hit: Hit) -> dict[str, Any]:
+    """A hit with its text and the score of every stage."""
+    chunk = hit.chunk
+    return {
+        "chunk_id": chunk.id,
+        "uri": chunk.uri,
+        "page": chunk.page,
+        "headings": list(chunk.headings),
+        "text": chunk.text,
+        "revision": chunk.revision,
+        "score": hit.score,
+        "scores": dict(hit.scores),
+    }
+
+
+def of_call(generation: Generation, messages: Sequence[Message], prompt: Prompt, sampling: Sampling) -> dict[str, Any]:
+    """A model call: who was asked and who answered, what was said, what it took."""
+    return {
+        "model": generation.requested_model,
+        "resolved_model": generation.resolved_model,
+        "fingerprint": generation.fingerprint,
+        "finish_reason": generation.finish_reason,
+        "parameters": asdict(sampling),
+        "messages": [asdict(message) for message in messages],
+        "output": generation.text,
+        "chances": dict(generation.chances),
+        "usage": asdict(generation.usage),
+        "cost": generation.cost,
+        "first_token_ms": generation.first_token_ms,
+        "attempts": [asdict(attempt) for attempt in generation.attempts],
+        "prompt_id": prompt.id,
+        "prompt_version": prompt.version,
+        "prompt_sha": prompt.sha,
+    }
+
+
+def of_answer(answer: Answer) -> Mapping[str, Any]:
+    """What an answer came to."""
+    return {
+        "abstained": answer.abstained,
+        "citations": [asdict(citation) for citation in answer.citations],
+        "supported_share": answer.verdict.supported_share,
+        "verdict": asdict(answer.verdict),
+        "models": dict(answer.models),
+        "usage": asdict(answer.usage),
+        "cost": answer.cost,
+        "timings_ms": dict(answer.timings_ms),
+    }
