@@ -8,32 +8,39 @@ from typing import Any
 from rag.embed import Embedder, Matrix
 from rag.rerank import Reranker, checked_scores
 from rag.store import Store
-from rag.store.protocol import Candidate
-from rag.types import Hit, Vectors
+from rag.store.protocol import Scored
+from rag.types import PUBLIC, Chunk, Hit, Scope, Vectors
 
 
 class RememberingStore:
-    """The candidates of a store, asked for once a question, to the greatest depth; the rest is the store's own."""
+    """What a store found, asked for once a question, to the greatest depth; the rest is the store's own."""
 
     def __init__(self, store: Store, *, depth: int) -> None:
         """`depth` is the greatest that will be asked for."""
         self._store = store
         self._depth = depth
-        self._known: dict[tuple[float, ...], list[Candidate]] = {}
+        self._known: dict[tuple[float, ...], list[Scored]] = {}
+        self._chunks: dict[str, Chunk] = {}
 
     def __getattr__(self, name: str) -> Any:
         """What is not remembered."""
         return getattr(self._store, name)
 
-    def candidates(self, vectors: Vectors, *, depth: int) -> list[Candidate]:
-        """As the store gives them: every candidate has its exact score in both legs, so fewer are among the more."""
+    def score(self, vectors: Vectors, *, depth: int, scope: Scope = PUBLIC) -> list[Scored]:
+        """As the store does: what it found has its exact score in both legs, so fewer are among the more."""
         found = self._known.get(vectors.dense)
         if found is None:
-            found = self._known[vectors.dense] = self._store.candidates(vectors, depth=self._depth)
-        near = sorted(found, key=lambda candidate: -candidate.dense)[:depth]
-        worded = sorted(found, key=lambda candidate: -candidate.lexical)[:depth]
-        chosen = {one.chunk.id: one for one in [*near, *(one for one in worded if one.lexical > 0)]}
+            found = self._known[vectors.dense] = self._store.score(vectors, depth=self._depth, scope=scope)
+        near = sorted(found, key=lambda one: -one.dense)[:depth]
+        worded = sorted(found, key=lambda one: -one.lexical)[:depth]
+        chosen = {one.id: one for one in [*near, *(one for one in worded if one.lexical > 0)]}
         return list(chosen.values())
+
+    def retrieve(self, ids: Sequence[str]) -> list[Chunk]:
+        """As the store does."""
+        new = [one for one in ids if one not in self._chunks]
+        self._chunks.update({chunk.id: chunk for chunk in self._store.retrieve(new)} if new else {})
+        return [self._chunks[one] for one in ids if one in self._chunks]
 
 
 class RememberingEmbedder:

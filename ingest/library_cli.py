@@ -6,7 +6,7 @@ import uuid
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -56,6 +56,7 @@ def show(uri: Uri, as_json: AsJson = False) -> None:
         "version": library.version,
         "model": _embedder(settings, library),
         "document": asdict(record) if record else None,
+        **(_labels(settings, library, record) if record else {}),
         "failure": asdict(failure) if failure else None,
     }
     if as_json:
@@ -65,7 +66,9 @@ def show(uri: Uri, as_json: AsJson = False) -> None:
         made = f"by {facts['model']}, {_when(record.at)}, from {in_line(record.source)}"
         held = number_of("chunk", record.chunks)
         console().print(f"{in_line(record.title)}\n{in_line(uri)}\n{held} {made}", markup=False)
-        console().print(f"content {record.hash}, {record.bytes:,} bytes; version {library.version}", markup=False)
+        fields = "".join(f"; {name} = {value}" for name, value in facts["fields"].items())
+        console().print(f"for {', '.join(facts['readers']) or 'nobody'}{clean(fields)}", markup=False)
+        console().print(f"content {record.content}, {record.bytes:,} bytes; version {library.version}", markup=False)
     if failure:
         kept = "; the text before the change still answers" if record else ""
         console().print(f"failed {_when(failure.at)}: {clean(failure.reason)}{kept}", markup=False)
@@ -187,6 +190,18 @@ def _require_known(library: Library, uris: Iterable[str]) -> None:
     for uri in uris:
         if uri not in known:
             raise _unknown(uri)
+
+
+def _labels(settings: Settings, library: Library, record: Record) -> dict[str, Any]:
+    """Who may read a document, and its fields: each of its chunks says so."""
+    from rag.index import open_index
+
+    store = open_index(settings, version=library.version).store
+    found = store.retrieve([next(record.made.chunk_ids)])
+    store.close()
+    return (
+        {"readers": list(found[0].readers), "fields": dict(found[0].fields)} if found else {"readers": [], "fields": {}}
+    )
 
 
 def _chunks(settings: Settings, library: Library, record: Record) -> list[Chunk]:

@@ -45,7 +45,7 @@ _COLUMNS = "uri, source, title, hash, revision, chunks, bytes, at"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A document in the index: where it came from, the hash of its content, the name of what was made of it.
+    """A document in the index: where it came from, the hash of its content and labels, the name of what was made.
 
     `at` is when it was written, in seconds since 1970.
     """
@@ -58,6 +58,11 @@ class Record:
     chunks: int
     bytes: int
     at: float = 0.0
+
+    @property
+    def content(self) -> str:
+        """The hash of the content alone; in `hash` a digest of the labels follows it, where there are any."""
+        return self.hash.partition(" ")[0]
 
     @property
     def made(self) -> Revision:

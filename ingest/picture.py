@@ -36,7 +36,7 @@ def passage_picture(chunk: Chunk, *, settings: Settings, is_part: bool = False) 
         )
     setup = Setup(settings=asking_nobody(settings), max_tokens=settings.ingest.chunk_tokens)
     wanted = Drawing(
-        path=path, uri=chunk.uri, hash=record.hash, page=chunk.page or 1, boxes=chunk.boxes, is_part=is_part
+        path=path, uri=chunk.uri, hash=record.content, page=chunk.page or 1, boxes=chunk.boxes, is_part=is_part
     )
     with closing(ParsingProcess(setup)) as process:
         return process.drawn(wanted)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ingest import content_hash
 from ingest.isolate.feed import Feed
 from ingest.isolate.messages import Job, Part, Refused, Setup
 from ingest.isolate.process import ParsingProcess
+from ingest.labels import Labels
 from ingest.manifest import Failure, Record
 from ingest.sources import Item, Vanished
+from ingest.sources.pattern import matches
 from rag.errors import DocumentError
 from rag.index import Index
 from rag.sections import Ingest
+from rag.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +68,7 @@ class Reader:
         """What comes of one document; called in the threads of a feed, or by a worker of a cluster."""
         job = Job(path=Path(), uri=item.uri, source=item.source)
         try:
+            job = replace(job, labels=labelled(item.uri, item.label(), self._settings))
             with item.fetch(self._settings.ingest.max_file_mb * 1_000_000) as path:
                 yield from self._messages(replace(job, path=path), process)
         except Vanished:
@@ -95,11 +99,25 @@ class Reader:
             raise DocumentError(f"can't read {job.uri}: {error.strerror}", remedy="check its rights") from None
         if failure and failure.hash == self._tried(content) and not failure.retryable:
             return Refused(job=job, hash=failure.hash, reason=failure.reason)
-        return Same(record=known) if known and known.hash == content else None
+        return Same(record=known) if known and known.hash == hash_of(content, job.labels) else None
 
     def _tried(self, content: str) -> str:
         """The content with the settings it failed with: under others, a raised limit say, it is tried again."""
         return f"{content} {self._limits}"
+
+
+def labelled(uri: str, told: Labels, settings: Settings) -> Labels:
+    """The labels of a document: what its place tells, over the last rule that matches, over the setting for all."""
+    general = Labels(readers=settings.ingest.readers)
+    for rule in settings.ingest.labels:
+        if matches(PurePosixPath(uri).parts, PurePosixPath(rule.documents).parts):
+            general = Labels(readers=rule.readers, fields=rule.fields).over(general)
+    return told.over(general)
+
+
+def hash_of(content: str, labels: Labels) -> str:
+    """What tells that a document changed: its content or, behind a space, its labels."""
+    return " ".join(filter(None, [content, labels.digest]))
 
 
 def _digest(settings: Ingest) -> str:

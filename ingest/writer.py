@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from ingest.isolate.messages import Part, Refused
+from ingest.labels import Labels
 from ingest.manifest import Failure, Manifest, Record
 from ingest.progress import Document
+from ingest.reading import hash_of
 from rag.embed import Matrix
 from rag.embed.lexical import Lexical
 from rag.errors import StoreError
@@ -153,7 +156,7 @@ def record_of(part: Part) -> Record:
         uri=part.job.uri,
         source=part.job.source,
         title=last.title,
-        hash=part.hash,
+        hash=hash_of(part.hash, part.job.labels),
         revision=part.revision,
         chunks=last.position + 1,
         bytes=part.bytes,
@@ -162,8 +165,13 @@ def record_of(part: Part) -> Record:
 
 def entries(parts: Sequence[Part], vectors: Matrix, lexical: Lexical) -> list[Entry]:
     """The chunks of some parts as they are stored, `vectors` holding a row a chunk."""
-    chunks = [chunk for part in parts for chunk in part.chunks]
+    chunks = [_labelled(chunk, part.job.labels) for part in parts for chunk in part.chunks]
     return [_entry(chunk, row, lexical) for chunk, row in zip(chunks, vectors, strict=True)]
+
+
+def _labelled(chunk: Chunk, labels: Labels) -> Chunk:
+    # Nobody's, should it ever be that nothing was said.
+    return replace(chunk, readers=labels.readers or (), fields=labels.fields)
 
 
 def _entry(chunk: Chunk, row: Sequence[float], lexical: Lexical) -> Entry:

@@ -73,7 +73,10 @@ def draw_answer(console: Console, answer: Answer) -> None:
 def draw_found(console: Console, found: Found, *, explain: bool) -> None:
     """Hits with their scores and the beginning of their texts; explained, what moved them and what was left out."""
     if not found.hits:
-        console.print("Nothing found: the index is empty. Fill it: plumb ingest PATH")
+        console.print(
+            "Nothing found: the index is empty ('plumb ingest PATH' fills it), or all of it is for other readers"
+            " ('--as') or elsewhere ('--where')."
+        )
     for rank, hit in enumerate(found.hits, 1):
         chunk = hit.chunk
         scores = _explained(hit) if explain else "  ".join(f"{name} {score:.3f}" for name, score in hit.scores.items())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 from rag.context import whole
@@ -70,9 +71,9 @@ class Engine:
         if isinstance(self._answer, Warmable):
             self._answer.warm(self._drafter.prefix)
 
-    def search(self, question: str, *, limit: int | None = None) -> list[Hit]:
-        """The best hits for a question, each with the score of every stage."""
-        return self.searcher.search(question, limit=limit)
+    def search(self, question: str, *, limit: int | None = None, scope: Scope = PUBLIC) -> list[Hit]:
+        """The best hits for a question within the scope, each with the score of every stage."""
+        return self.searcher.search(question, limit=limit, scope=scope)
 
     def ask(self, question: str, *, history: Sequence[Turn] = (), scope: Scope = PUBLIC) -> Answer:
         """The checked answer to a question; `history` holds the earlier turns, oldest first, `scope` tells who asks.
@@ -95,9 +96,9 @@ class Engine:
         """
         asked = check_question(question, max_chars=self.settings.limits.question_chars)
         recorder = Recorder("ask", question=asked)
-        facts = self._facts(session_id, scope)
+        turns = tuple(history)[-self.settings.limits.history_turns :] if self.settings.limits.history_turns else ()
+        facts = self._facts(session_id, scope, turns)
         try:
-            turns = tuple(history)[-self.settings.limits.history_turns :] if self.settings.limits.history_turns else ()
             answer = yield from self._run(recorder, asked, turns, scope)
         except (GeneratorExit, KeyboardInterrupt):
             self._keep(recorder, status="abandoned", output=None, attributes=facts)
@@ -109,17 +110,17 @@ class Engine:
         self._keep(recorder, status="ok", output=answer.text, attributes={**facts, **of_answer(answer)})
         yield answer
 
-    def as_retriever(self, *, limit: int | None = None) -> EngineRetriever:
-        """This engine's search as a LlamaIndex retriever."""
+    def as_retriever(self, *, limit: int | None = None, scope: Scope = PUBLIC) -> EngineRetriever:
+        """This engine's search as a LlamaIndex retriever, for one scope."""
         from rag.llama_index import EngineRetriever
 
-        return EngineRetriever(self, limit=limit)
+        return EngineRetriever(self, limit=limit, scope=scope)
 
-    def as_query_engine(self) -> EngineQueryEngine:
-        """This engine as a LlamaIndex query engine: its responses are checked answers."""
+    def as_query_engine(self, *, scope: Scope = PUBLIC) -> EngineQueryEngine:
+        """This engine as a LlamaIndex query engine, for one scope: its responses are checked answers."""
         from rag.llama_index import EngineQueryEngine
 
-        return EngineQueryEngine(self)
+        return EngineQueryEngine(self, scope=scope)
 
     def rate(self, trace_id: str, *, up: bool, comment: str = "") -> None:
         """Keep a thumb up or down with its comment on an answer's trace; a later one replaces it."""
@@ -130,8 +131,8 @@ class Engine:
     ) -> Generator[Progress, None, Answer]:
         query, rewriting = self._condense(recorder, question, history)
         yield Stage(name="retrieve")
-        hits = self._retrieve(recorder, query)
-        passages = self._choose(recorder, query, hits)
+        hits = self._retrieve(recorder, query, scope)
+        passages = self._choose(recorder, query, hits, scope)
         terms = self.searcher.index.lexical.terms
         task = Task(recorder=recorder, question=question, history=history, passages=passages, terms=terms, scope=scope)
         draft = yield from self._drafter.draft(task, pinned(self._answer))
@@ -169,21 +170,25 @@ class Engine:
             step.note(of_call(generation, messages, self._rewrite_prompt, sampling))
         return generation.text.strip()[: self.settings.limits.question_chars] or question, generation
 
-    def _retrieve(self, recorder: Recorder, query: str) -> list[Hit]:
+    def _retrieve(self, recorder: Recorder, query: str, scope: Scope) -> list[Hit]:
         with recorder.step("retrieve", "retriever") as step:
-            found = self.searcher.find(query)
-            facts = {"query": query, "dense_weight": round(found.dense_weight, 3)}
+            found = self.searcher.find(query, scope=scope)
+            facts: dict[str, Any] = {
+                "query": query,
+                "scope": asdict(scope),
+                "dense_weight": round(found.dense_weight, 3),
+            }
             facts |= {"rerank_failure": found.failure} if found.failure else {}
             step.note({**facts, "hits": [of_hit(hit) for hit in found.hits]})
-            if not found.hits:
+            if not found.hits and not self.searcher.index.store.count():
                 raise InputError("the index holds no documents", expected="some", remedy="fill it: plumb ingest PATH")
         return list(found.hits)
 
-    def _choose(self, recorder: Recorder, query: str, hits: Sequence[Hit]) -> tuple[Passage, ...]:
+    def _choose(self, recorder: Recorder, query: str, hits: Sequence[Hit], scope: Scope) -> tuple[Passage, ...]:
         """What of the hits the model gets to read."""
         options, embedder = self.settings.context, self.searcher.index.embedder
         with recorder.step("context", "span") as step:
-            hits = widened(hits, self.searcher.index.store, neighbours=options.neighbours)
+            hits = widened(hits, self.searcher.index.store, neighbours=options.neighbours, scope=scope)
             if options.passages == "whole":
                 passages = whole(hits, budget_tokens=options.budget_tokens, count=embedder.count)
             else:
@@ -197,10 +202,12 @@ class Engine:
         rewrote = {"rewrite": rewriting.resolved_model} if rewriting else {}
         return {**asked, "embed": self.searcher.index.embedder.name, **rewrote}
 
-    def _facts(self, session_id: str, scope: Scope) -> dict[str, Any]:
+    def _facts(self, session_id: str, scope: Scope, history: Sequence[Turn]) -> dict[str, Any]:
         facts = {"config_hash": self.settings.config_hash(), "code_version": code_version()}
         facts["index"] = self.searcher.opened.name
-        return {**facts, **{key: told for key, told in (("session_id", session_id), ("user_id", scope.user)) if told}}
+        readers = list(dict.fromkeys(each for turn in history for each in turn.readers))
+        optional = {"session_id": session_id, "user_id": scope.user, "history_readers": readers}
+        return {**facts, **{name: told for name, told in optional.items() if told}}
 
     def _keep(
         self,
@@ -224,6 +231,8 @@ class Engine:
 
 def abstention(hits: Sequence[Hit], *, tried: bool) -> str:
     """What the user reads instead of an answer; `tried` tells that the model wrote one that could not be confirmed."""
+    if not hits:
+        return "None of the documents that may be searched here holds anything near to this."
     found = "The documents don't confirm what the model answered." if tried else "The documents don't hold the answer."
     closest = list(dict.fromkeys(f"{hit.chunk.title} ({hit.chunk.uri})" for hit in hits))[:3]
     return f"{found} Closest: {'; '.join(closest)}."

@@ -11,7 +11,7 @@ from llama_index.core.base.response.schema import Response
 from llama_index.core.retrievers import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
-from rag.types import Answer, Hit
+from rag.types import PUBLIC, Answer, Hit, Scope
 
 if TYPE_CHECKING:
     from rag.engine import Engine
@@ -20,14 +20,18 @@ if TYPE_CHECKING:
 class EngineRetriever(BaseRetriever):  # type: ignore[misc]
     """The hits of `Engine.search`, as nodes with their score; every stage's score is in the metadata."""
 
-    def __init__(self, engine: Engine, *, limit: int | None = None) -> None:
-        """`limit` is how many hits (default: retrieve.limit)."""
+    def __init__(self, engine: Engine, *, limit: int | None = None, scope: Scope = PUBLIC) -> None:
+        """`limit` is how many hits (default: retrieve.limit), `scope` who asks."""
         super().__init__()
         self._engine = engine
         self._limit = limit
+        self._scope = scope
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return [_node(hit) for hit in self._engine.search(query_bundle.query_str, limit=self._limit)]
+        return [_node(hit) for hit in self._found(query_bundle.query_str)]
+
+    def _found(self, question: str) -> list[Hit]:
+        return self._engine.search(question, limit=self._limit, scope=self._scope)
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return await asyncio.to_thread(self._retrieve, query_bundle)
@@ -36,13 +40,14 @@ class EngineRetriever(BaseRetriever):  # type: ignore[misc]
 class EngineQueryEngine(BaseQueryEngine):  # type: ignore[misc]
     """The checked answers of `Engine.ask`: the passages are its source nodes, citations and verdict its metadata."""
 
-    def __init__(self, engine: Engine) -> None:
-        """Hold the engine."""
+    def __init__(self, engine: Engine, *, scope: Scope = PUBLIC) -> None:
+        """Hold the engine; `scope` tells who asks."""
         super().__init__(callback_manager=None)
         self._engine = engine
+        self._scope = scope
 
     def _query(self, query_bundle: QueryBundle) -> Response:
-        return _response(self._engine.ask(query_bundle.query_str))
+        return _response(self._engine.ask(query_bundle.query_str, scope=self._scope))
 
     async def _aquery(self, query_bundle: QueryBundle) -> Response:
         return await asyncio.to_thread(self._query, query_bundle)
@@ -66,9 +71,15 @@ def _response(answer: Answer) -> Response:
 
 def _node(hit: Hit) -> NodeWithScore:
     chunk = hit.chunk
-    place = {"uri": chunk.uri, "title": chunk.title, "page": chunk.page, "headings": list(chunk.headings)}
+    place: dict[str, Any] = {
+        "uri": chunk.uri,
+        "title": chunk.title,
+        "page": chunk.page,
+        "headings": list(chunk.headings),
+    }
+    place |= {"fields": dict(chunk.fields)} if chunk.fields else {}
     # What a model reads with the text is the title and the headings, and not our bookkeeping.
-    hidden = ["uri", "page", "scores"]
+    hidden = ["uri", "page", "scores", "fields"]
     node = TextNode(
         id_=chunk.id,
         text=chunk.text,

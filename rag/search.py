@@ -14,8 +14,9 @@ from rag.fusion import fuse
 from rag.index import Index, open_index
 from rag.rerank import Reranker, checked_scores, make_reranker
 from rag.retrieve import blend, demote
+from rag.scope import allows
 from rag.settings import Settings
-from rag.types import Hit, Turn, Vectors
+from rag.types import PUBLIC, Hit, Scope, Turn, Vectors
 from rag.versions import Versions
 
 log = logging.getLogger("plumbline")
@@ -81,24 +82,21 @@ class Searcher:
             self._current = (index, self._own_reranker or make_reranker(self.settings, index.embedder))
         return self._current
 
-    def search(self, question: str, *, limit: int | None = None) -> list[Hit]:
-        """The best `limit` hits (default: retrieve.limit), each with the score of every stage.
+    def search(self, question: str, *, limit: int | None = None, scope: Scope = PUBLIC) -> list[Hit]:
+        """The best `limit` hits (default: retrieve.limit) within the scope, each with the score of every stage.
 
         Raises InputError for an unusable question, StoreError and ModelError when a part fails.
         """
-        return list(self.find(question, limit=limit).hits)
+        return list(self.find(question, limit=limit, scope=scope).hits)
 
-    def find(self, question: str, *, limit: int | None = None) -> Found:
+    def find(self, question: str, *, limit: int | None = None, scope: Scope = PUBLIC) -> Found:
         """As `search()`, with what else is to be told of it."""
         query = check_question(question, max_chars=self.settings.limits.question_chars)
         options, (index, reranker) = self.settings.retrieve, self._live()
         wanted = limit or options.limit
         depth = max(options.depth, wanted)
-        vectors = Vectors(dense=question_vector(query, index.embedder), lexical=index.lexical.question(query))
-        # What the embedder can't read is searched for by words alone.
-        weight = options.dense_weight if reads(index.embedder, query) else 0.0
-        fused = fuse(index.store.candidates(vectors, depth=depth), depth=depth, dense_weight=weight)
-        reranked, failure = self._reranked(query, fused.hits, reranker)
+        hits, dense_weight = self._fused(query, index, depth=depth, scope=scope)
+        reranked, failure = self._reranked(query, hits, reranker)
         ranked = demote(reranked, words=options.outdated_words, factor=options.outdated_factor)
         seen = _first(
             distinct(ranked, duplicate_at=options.duplicate_at, per_document=options.per_document), hits=wanted
@@ -106,9 +104,20 @@ class Searcher:
         return Found(
             hits=tuple(one for one in seen if isinstance(one, Hit)),
             left_out=tuple(one for one in seen if isinstance(one, LeftOut)),
-            dense_weight=fused.dense_weight,
+            dense_weight=dense_weight,
             failure=failure,
         )
+
+    def _fused(self, query: str, index: Index, *, depth: int, scope: Scope) -> tuple[list[Hit], float]:
+        """The hits of both legs, and what the dense one counted for."""
+        vectors = Vectors(dense=question_vector(query, index.embedder), lexical=index.lexical.question(query))
+        # What the embedder can't read is searched for by words alone.
+        weight = self.settings.retrieve.dense_weight if reads(index.embedder, query) else 0.0
+        fused = fuse(index.store.score(vectors, depth=depth, scope=scope), depth=depth, dense_weight=weight)
+        chunks = {chunk.id: chunk for chunk in index.store.retrieve([place.id for place in fused.places])}
+        # A chunk may have been deleted meanwhile. That it may be read is asked here too: nothing rests on one filter.
+        found = ((place, chunks[place.id]) for place in fused.places if place.id in chunks)
+        return [place.hit(chunk) for place, chunk in found if allows(scope, chunk)], fused.dense_weight
 
     def _reranked(self, query: str, hits: list[Hit], reranker: Reranker | None) -> tuple[list[Hit], str]:
         """The hits after a second reading; in the order they have, and why, when the reranker fails."""

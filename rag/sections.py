@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from rag.scope import field_value, is_reader
 
 
 class Section(BaseModel):
@@ -68,6 +70,33 @@ class Ray(Section):
     embedders: int = Field(0, ge=0, description="processes that embed and store; 0 means one a node")
 
 
+def _readers(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if not is_reader(name):
+            raise ValueError(f"readers named 'everyone', 'user:NAME' or 'group:NAME', not '{name}'")
+    return names
+
+
+class LabelRule(Section):
+    """What documents of some names are labelled with."""
+
+    documents: str = Field(min_length=1, description="pattern of names, such as hr/**")
+    readers: tuple[str, ...] | None = Field(
+        None, description="who may read them: 'everyone', 'user:NAME', 'group:NAME'; [] for nobody"
+    )
+    fields: dict[str, Any] = Field(default_factory=dict, description="names and values, to be searched by")
+
+    @field_validator("readers")
+    @classmethod
+    def _are_readers(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return value if value is None else _readers(value)
+
+    @field_validator("fields")
+    @classmethod
+    def _are_fields(cls, value: dict[str, Any]) -> dict[str, Any]:
+        return {name: field_value(name, one) for name, one in value.items()}
+
+
 class Retrieve(Section):
     """How passages are found."""
 
@@ -113,6 +142,13 @@ class Ingest(Section):
     parent_tokens: int = Field(
         400, ge=32, validate_default=True, description="longest parent of the chunking 'parent', which the model reads"
     )
+    readers: tuple[str, ...] = Field(
+        ("everyone",), description="who may read a document that nothing else is said of; [] for nobody"
+    )
+    labels: tuple[LabelRule, ...] = Field(
+        (), description="who may read which documents, and their fields: [[ingest.labels]] tables, see docs/access.md"
+    )
+    max_labels_kb: int = Field(64, ge=1, description="files with labels that are larger are refused")
     max_file_mb: int = Field(500, ge=1, description="larger files are refused")
     max_unpacked_mb: int = Field(200, ge=1, description="office files and archives that unpack to more are refused")
     max_archive_files: int = Field(10_000, ge=1, description="archives with more files in them are refused")
@@ -144,6 +180,11 @@ class Ingest(Section):
     )
     web: Web = Web()
     ray: Ray = Ray()
+
+    @field_validator("readers")
+    @classmethod
+    def _are_readers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _readers(value)
 
     @field_validator("parent_tokens")
     @classmethod

@@ -65,6 +65,8 @@ class LlamaIndex(Section):
         default_factory=dict, description="arguments for the class of a 'reader:' place"
     )
     load_args: dict[str, Any] = Field(default_factory=dict, description="arguments for that reader's load_data()")
+    readers_key: str = Field("", description="name of the metadata in which a reader tells who may read a document")
+    max_fields: int = Field(50, ge=0, description="so many of the metadata of a reader's document become its fields")
 
 
 class StoreSettings(Section):
@@ -140,6 +142,9 @@ class LangfuseSettings(Section):
     public_key_env: str = Field("LANGFUSE_PUBLIC_KEY", description="variable with the public key")
     secret_key_env: str = Field("LANGFUSE_SECRET_KEY", description="variable with the secret key")
     timeout_s: float = Field(5.0, gt=0, description="longest wait for one delivery")
+    restricted: Literal["none", "full"] = Field(
+        "none", description="'none': no texts of a trace with passages that not everyone may read"
+    )
 
 
 class Limits(Section):
@@ -155,6 +160,8 @@ class Ui(Section):
     host: str = Field("127.0.0.1", description="address the page listens on")
     port: int = Field(8501, ge=1, le=65535, description="port the page listens on")
     title: str = Field("Plumbline", description="title of the page")
+    user_header: str = Field("", description="header in which a proxy that you trust names the visitor")
+    groups_header: str = Field("", description="header in which it names the visitor's groups, separated by commas")
     examples: list[str] = Field(default_factory=list, description="questions offered as buttons on an empty page")
 
 

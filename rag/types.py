@@ -11,9 +11,13 @@ Role = Literal["system", "user", "assistant"]
 StepKind = Literal["chain", "retriever", "embedding", "generation", "evaluator", "span"]
 Outcome = Literal["answered", "failed", "slow", "broken", "busy", "skipped"]
 Support = Literal["supported", "partly", "contradicted", "unsupported"]
+# What a document says of itself besides its text: `team = "people"`. Dates are ISO 8601 text, truths 'true' or 'false'.
+FieldValue = str | int | float | tuple[str, ...]
 # A place on a page as it is shown: left, bottom, right, top, in points from its lower left corner.
 Box = tuple[float, float, float, float]
 
+# The reader of a document that anybody may read.
+EVERYONE = "everyone"
 _CHUNKS = uuid.UUID("6f0c1a52-9c1e-5d0b-8f57-3d4f2a1b7c90")
 
 
@@ -34,7 +38,8 @@ class Chunk:
     `id` is a UUID derived from document, revision and position (`chunk_id`). `page` counts from 1 and is None where the
     format has no pages. `position` is the chunk's place in its document, from 0. `parent` are the positions of the
     first and the last chunk of the larger passage that this one was cut out of; None where there is none. `boxes` are
-    the places of its text on the page, where the format has places.
+    the places of its text on the page, where the format has places. `readers` are who may find it: 'everyone',
+    'user:NAME', 'group:NAME'. `fields` are what its document is labelled with.
     """
 
     id: str
@@ -47,6 +52,8 @@ class Chunk:
     revision: str
     parent: tuple[int, int] | None = None
     boxes: tuple[Box, ...] = ()
+    readers: tuple[str, ...] = (EVERYONE,)
+    fields: Mapping[str, FieldValue] = field(default_factory=dict)
 
     @property
     def place(self) -> str:
@@ -69,7 +76,8 @@ def chunk_from(fields: Mapping[str, Any]) -> Chunk:
     parent = fields.get("parent")
     boxes = tuple(tuple(box) for box in fields.get("boxes", ()))
     headings, parent = tuple(fields["headings"]), tuple(parent) if parent else None
-    return Chunk(**{**fields, "headings": headings, "parent": parent, "boxes": boxes})
+    readers = tuple(fields.get("readers", (EVERYONE,)))
+    return Chunk(**{**fields, "headings": headings, "parent": parent, "boxes": boxes, "readers": readers})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,14 +95,37 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """What a field of a document must be: one of `values` for '=', none of them for '!=', else beyond the only one.
+
+    `field` is a name among `Chunk.fields`, or 'path' for a document or a folder above it. A field with several values
+    is what any of them is; one that is missing is nothing, so it passes '!=' and no other.
+    """
+
+    field: str
+    operator: Literal["=", "!=", "<", "<=", ">", ">="]
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Who asks, and so what may be found: `user` '' is nobody in particular, who finds what everyone may read."""
+    """Who asks and where: a search finds nothing else than what this person may read and all conditions hold for.
+
+    `user` '' is nobody in particular, who finds what everyone may read.
+    """
 
     user: str = ""
     groups: tuple[str, ...] = ()
+    where: tuple[Condition, ...] = ()
+
+    @property
+    def readers(self) -> tuple[str, ...]:
+        """As whom the person reads: a document is theirs to read if one of these is among its readers."""
+        own = (f"user:{self.user}",) if self.user else ()
+        return EVERYONE, *own, *(f"group:{group}" for group in self.groups)
 
 
-# Nobody in particular.
+# Nobody in particular, everywhere.
 PUBLIC = Scope()
 
 
@@ -146,10 +177,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """An earlier question of a conversation and its answer."""
+    """An earlier question of a conversation and its answer; `readers` is that of the Answer."""
 
     question: str
     answer: str
+    readers: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,6 +315,11 @@ class Answer:
     models: Mapping[str, str]
     trace_id: str
     timings_ms: Mapping[str, float]
+
+    @property
+    def readers(self) -> tuple[tuple[str, ...], ...]:
+        """Who may read what was found for it, each list of readers once."""
+        return tuple(dict.fromkeys(hit.chunk.readers for hit in self.hits))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

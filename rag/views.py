@@ -46,6 +46,7 @@ def hit_view(hit: Hit) -> dict[str, Any]:
         "page": chunk.page,
         "headings": list(chunk.headings),
         "text": chunk.text,
+        "fields": dict(chunk.fields),
         "score": round(hit.score, 4),
         "scores": {name: round(score, 4) for name, score in hit.scores.items()},
         "ranks": dict(hit.ranks),

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from rag.scope import allows
 from rag.store.protocol import Store
-from rag.types import Chunk, Hit, chunk_id
+from rag.types import PUBLIC, Chunk, Hit, Scope, chunk_id
 
 
-def widened(hits: Sequence[Hit], store: Store, *, neighbours: int = 0) -> list[Hit]:
+def widened(hits: Sequence[Hit], store: Store, *, neighbours: int = 0, scope: Scope = PUBLIC) -> list[Hit]:
     """Each hit with the text of its parent in place of its own, or with so many chunks before and after it.
 
-    Nothing is read twice: a hit that stands in the text of a better one is left out, and what a better one has is not
-    repeated. A hit stays as it is where there is nothing around it, or where its document is just being replaced.
-    Raises StoreError.
+    Only what is within the scope is read, and nothing twice: a hit that stands in the text of a better one is left out,
+    and what a better one has is not repeated. A hit stays as it is where there is nothing around it, or where its
+    document is just being replaced. Raises StoreError.
     """
     windows = _windows(hits, neighbours)
     wanted = [identifier for ids in windows if len(ids) > 1 for identifier in ids]
-    texts = {chunk.id: chunk.text for chunk in store.retrieve(wanted)} if wanted else {}
+    found = store.retrieve(wanted) if wanted else []
+    texts = {chunk.id: chunk.text for chunk in found if allows(scope, chunk)}
     return [_joined(hit, ids, texts) for hit, ids in zip(hits, windows, strict=True) if ids]
 
 

@@ -14,7 +14,18 @@ def test_search_prints_hits_with_their_scores(plumb: Plumb, filled: Path) -> Non
     assert "dense" in text
     hits = parsed(plumb("search", "carried over until March", "--json", "--limit", "2"))
     assert len(hits) == 2
-    assert set(hits[0]) == {"uri", "title", "page", "headings", "text", "score", "scores", "ranks", "chunk_id"}
+    assert set(hits[0]) == {
+        "uri",
+        "title",
+        "page",
+        "headings",
+        "text",
+        "fields",
+        "score",
+        "scores",
+        "ranks",
+        "chunk_id",
+    }
     assert {"dense", "lexical", "fused"} <= set(hits[0]["scores"])
 
 

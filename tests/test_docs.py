@@ -194,6 +194,9 @@ def assert_taken(given: Mapping[str, Any], loaded: Mapping[str, Any]) -> None:
     for key, value in given.items():
         if isinstance(value, dict):
             assert_taken(value, loaded[key])
+        elif isinstance(value, list) and isinstance(value[0], dict):
+            for one, other in zip(value, loaded[key], strict=True):
+                assert_taken(one, other)
         else:
             assert loaded[key] == value, key
 

@@ -20,6 +20,7 @@ from ui.evidence import anchor, closest_html, sources_html, verdict_html
 from ui.markup import answer_html, literal
 from ui.page_picture import draw_page_pictures
 from ui.rating import draw_rating
+from ui.visitor import scope_of_visitor
 
 STAGES = {
     "retrieve": "Looking for passages …",
@@ -60,7 +61,9 @@ def _answer_now(engine: Engine, exchange: Exchange) -> None:
     earlier = turns(exchanges())
     keep(replace(exchange, state="answering"))
     try:
-        with closing(engine.stream(exchange.question, history=earlier, session_id=session_id())) as events:
+        scope = scope_of_visitor(engine.settings)
+        told = engine.stream(exchange.question, history=earlier, session_id=session_id(), scope=scope)
+        with closing(told) as events:
             answer = _draw_stream(exchange, events)
         steps = steps_of(engine, answer.trace_id)
         keep(replace(exchange, state="answered", answer=answer, steps=steps))

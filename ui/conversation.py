@@ -69,4 +69,6 @@ def begin_anew() -> None:
 
 def turns(held: Sequence[Exchange]) -> list[Turn]:
     """The answered exchanges as the engine wants them."""
-    return [Turn(question=one.question, answer=one.answer.text) for one in held if one.answer]
+    return [
+        Turn(question=one.question, answer=one.answer.text, readers=one.answer.readers) for one in held if one.answer
+    ]

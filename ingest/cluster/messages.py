@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.isolate.messages import Job, Part, Refused, packed, unpacked
+from ingest.labels import checked
 from ingest.manifest import Failure, Record
 from ingest.reading import Gone, Message, Same
 from ingest.sources import Item
@@ -67,7 +68,7 @@ def to_row(message: Message | Staged) -> Row:
     """A message as a row."""
     match message:
         case Part() | Refused():
-            job = json.dumps([message.job.uri, message.job.source]).encode()
+            job = json.dumps([message.job.uri, message.job.source, asdict(message.job.labels)]).encode()
             return {"kind": b"parsed", "job": job, "data": packed(message)}
         case Same(record=record):
             return _row(b"same", asdict(record))
@@ -82,8 +83,8 @@ def from_row(row: Row) -> Message | Staged:
     data = row["data"]
     match row["kind"]:
         case b"parsed":
-            uri, source = json.loads(row["job"])
-            return unpacked(data, Job(path=Path(), uri=uri, source=source))
+            uri, source, told = json.loads(row["job"])
+            return unpacked(data, Job(path=Path(), uri=uri, source=source, labels=checked(told, "a worker's message")))
         case b"same":
             return Same(record=Record(**json.loads(data)))
         case b"gone":

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic_core import from_json
 
+from ingest.labels import NOTHING, Labels
 from rag.settings import Settings
 from rag.types import Box, Chunk
 
@@ -31,12 +32,16 @@ class Setup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A document to be parsed. `known_revision` is the one in the index; the new one is called differently."""
+    """A document to be parsed. `known_revision` is the one in the index; the new one is called differently.
+
+    Its labels go with it, and never come from the process that reads it.
+    """
 
     path: Path
     uri: str
     source: str
     known_revision: str = ""
+    labels: Labels = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+from ingest.labels import SUFFIX, beside
 from ingest.parse import SUPPORTED
 from ingest.sources.content import too_large
 from ingest.sources.pattern import is_pattern, matches, split
@@ -29,12 +30,13 @@ class Files:
     A document's name is its path from `root`, or its absolute path outside of it.
     """
 
-    def __init__(self, place: str, *, root: Path) -> None:
+    def __init__(self, place: str, *, root: Path, max_labels_kb: int) -> None:
         """`place` is a path; with *, ? or [ in it, and no such file, it is a pattern."""
         path = Path(place)
         fixed, self._pattern = split(path) if is_pattern(path) else (path, ())
         self.top = fixed
         self._root = root
+        self._max_labels_kb = max_labels_kb
         self._top_uri = source_uri(fixed, root)
         self.name = source_uri(path, root) if self._pattern else self._top_uri
         self._ignored: Counter[str] = Counter()
@@ -81,7 +83,7 @@ class Files:
 
     def _in_folder(self) -> Iterator[Item]:
         for file in _walk(self.top):
-            if not self._is_wanted(file.relative_to(self.top)):
+            if not self._is_wanted(file.relative_to(self.top)) or file.name.endswith(SUFFIX):
                 continue
             if file.suffix.lower() in SUPPORTED:
                 yield self._item(file)
@@ -94,12 +96,19 @@ class Files:
     def _item(self, path: Path) -> Item:
         uri = source_uri(path, self._root)
         fetch = partial(_opened, path, uri, follow=path == self.top)
-        return Item(uri=uri, source=self.name, suffix=path.suffix.lower(), fetch=fetch)
+        absolute = _absolute(path)
+        top = self._root if absolute.is_relative_to(self._root) else _absolute(self.top)
+        label = partial(beside, absolute, top if top != absolute else top.parent, max_kb=self._max_labels_kb)
+        return Item(uri=uri, source=self.name, suffix=path.suffix.lower(), fetch=fetch, label=label)
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
 
 
 def source_uri(path: Path, root: Path) -> str:
     """The name of a path in the index: relative to the project's folder where it lies below, else absolute."""
-    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
+    absolute = _absolute(path)
     inside = absolute.relative_to(root) if absolute.is_relative_to(root) else absolute
     # A name on disk may be any bytes; the index takes text.
     return inside.as_posix().encode(errors="backslashreplace").decode()

@@ -37,7 +37,7 @@ def open_source(place: str, *, settings: Settings, fetcher: Fetcher | None = Non
         case "" | "file" | "local":
             from ingest.sources.files import Files
 
-            return Files(_path(place), root=settings.root)
+            return Files(_path(place), root=settings.root, max_labels_kb=settings.ingest.max_labels_kb)
         case _:
             from ingest.sources.objects import Objects
 

@@ -8,9 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from ingest.labels import NOTHING, Labels
 from rag.errors import InputError
 
 Fetch = Callable[[int], AbstractContextManager[Path]]
+Label = Callable[[], Labels]
+
+
+def unlabelled() -> Labels:
+    """The labels of a document whose place tells none."""
+    return NOTHING
 
 
 class Vanished(InputError):
@@ -24,12 +31,14 @@ class Item:
     `uri` is its name in the index, `source` the place that listed it. `suffix` is its format as far as known now.
     `fetch(max_bytes)` opens a context with a local file that holds the bytes; the name of this file tells the format,
     and stands for a title where the document has none. Raises DocumentError, or Vanished when it is gone by now.
+    `label` tells what its place says of who may read it; raises DocumentError.
     """
 
     uri: str
     source: str
     suffix: str
     fetch: Fetch = field(repr=False, compare=False)
+    label: Label = field(default=unlabelled, repr=False, compare=False)
 
 
 class Source(Protocol):

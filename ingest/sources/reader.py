@@ -6,11 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import UUID
 
+from ingest.labels import Labels, checked, usable
 from ingest.sources.content import temporary, too_large
 from ingest.sources.protocol import Item
 from rag.errors import ConfigError, InputError
@@ -41,7 +43,7 @@ class Loaded:
             counts[name] += 1
             # Readers often give a file page by page: all with one name.
             number = f"#{counts[name]}" if counts[name] > 1 else ""
-            yield self._item(f"{name}{number}", str(getattr(document, "text", "") or ""))
+            yield self._item(f"{name}{number}", document)
 
     def places(self) -> tuple[str, ...]:
         """The place itself."""
@@ -75,16 +77,24 @@ class Loaded:
             raise InputError(f"{self._path} loaded nothing", expected="documents", remedy="check llama_index.load_args")
         return documents
 
-    def _item(self, name: str, text: str) -> Item:
+    def _item(self, name: str, document: Any) -> Item:
+        text = str(getattr(document, "text", "") or "")
         suffix = ".md" if MARKDOWN.search(text) else ".txt"
         fetch = partial(_held, text.encode("utf-8", errors="replace"), name, suffix)
-        return Item(uri=f"{self.name}/{name}", source=self.name, suffix=suffix, fetch=fetch)
+        label = partial(_labels, dict(getattr(document, "metadata", None) or {}), self._options)
+        return Item(uri=f"{self.name}/{name}", source=self.name, suffix=suffix, fetch=fetch, label=label)
 
 
 def _held(data: bytes, name: str, suffix: str, max_bytes: int) -> AbstractContextManager[Path]:
     if len(data) > max_bytes:
         raise too_large(name, max_bytes, size=len(data))
     return temporary(PurePosixPath(name).stem, suffix, [data])
+
+
+def _labels(metadata: Mapping[str, Any], options: LlamaIndex) -> Labels:
+    fields = {name: value for name, value in metadata.items() if name != options.readers_key}
+    told = {"readers": metadata[options.readers_key]} if options.readers_key in metadata else {}
+    return replace(checked(told, "the reader's metadata"), fields=usable(fields, most=options.max_fields))
 
 
 def _name(document: Any) -> str:

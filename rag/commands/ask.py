@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rag.commands.scope import As, Where, scope_of
 from rag.terminal import console, print_json
 
 if TYPE_CHECKING:
     from rag.engine import Engine
     from rag.settings import Settings
-    from rag.types import Answer, Turn
+    from rag.types import Answer, Scope, Turn
 
 # What is read from standard input at most; the limit of a question is a setting.
 STDIN_CHARS = 1_000_000
@@ -21,12 +22,14 @@ Question = Annotated[str, typer.Argument(help="The question; '-' reads it from s
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def search(
+def search(  # noqa: PLR0913, PLR0917 - a command's options
     question: Question,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many hits.")] = 5,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show each stage's score and place, and what was left out.")
     ] = False,
+    reader: As = None,
+    where: Where = None,
     as_json: AsJson = False,
 ) -> None:
     """Find passages, without asking a chat model."""
@@ -34,7 +37,8 @@ def search(
     from rag.settings import load_settings
     from rag.views import found_view, hit_view
 
-    found = Searcher.from_settings(load_settings()).find(_text(question), limit=limit)
+    scope = scope_of(reader, where)
+    found = Searcher.from_settings(load_settings()).find(_text(question), limit=limit, scope=scope)
     if as_json:
         print_json(found_view(found) if explain else [hit_view(hit) for hit in found.hits])
         return
@@ -43,28 +47,29 @@ def search(
     draw_found(console(), found, explain=explain)
 
 
-def ask(question: Question, as_json: AsJson = False) -> None:
+def ask(question: Question, reader: As = None, where: Where = None, as_json: AsJson = False) -> None:
     """Answer a question, with checked citations."""
     from rag.search import check_question
     from rag.settings import load_settings
 
-    settings = load_settings()
+    settings, scope = load_settings(), scope_of(reader, where)
     asked = check_question(_text(question), max_chars=settings.limits.question_chars)
     engine = _engine(settings)
     if as_json:
         from rag.views import answer_view
 
-        answer = engine.ask(asked)
+        answer = engine.ask(asked, scope=scope)
         print_json(answer_view(answer))
     else:
-        _show(engine, asked, history=[])
+        _show(engine, asked, history=[], scope=scope)
     _deliver(engine)
 
 
-def chat() -> None:
+def chat(reader: As = None, where: Where = None) -> None:
     """Hold a conversation in the terminal; an empty line or Ctrl-D ends it."""
     from rag.settings import load_settings
 
+    scope = scope_of(reader, where)
     engine = _engine(load_settings())
     history: list[Turn] = []
     from rag.errors import PlumbError
@@ -75,11 +80,11 @@ def chat() -> None:
     start_background(engine.spool, engine.settings)
     while question := _prompt():
         try:
-            answer = _show(engine, question, history=history)
+            answer = _show(engine, question, history=history, scope=scope)
         except PlumbError as error:
             complain(str(error))
             continue
-        history.append(Said(question=question, answer=answer.text))
+        history.append(Said(question=question, answer=answer.text, readers=answer.readers))
     _deliver(engine)
 
 
@@ -102,11 +107,11 @@ def _prompt() -> str:
         return ""
 
 
-def _show(engine: Engine, question: str, *, history: list[Turn]) -> Answer:
+def _show(engine: Engine, question: str, *, history: list[Turn], scope: Scope) -> Answer:
     from rag.drawing import draw_answer, draw_stream
 
     screen = console()
-    answer = draw_stream(screen, engine.stream(question, history=history))
+    answer = draw_stream(screen, engine.stream(question, history=history, scope=scope))
     draw_answer(screen, answer)
     return answer
 

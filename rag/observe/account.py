@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from rag.settings import Settings, secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A project on a Langfuse server. `host` has no slash at its end."""
+    """A project on a Langfuse server. `host` has no slash at its end.
+
+    `restricted` tells whether it gets the texts of traces with passages that not everyone may read.
+    """
 
     host: str
     public_key: str = field(repr=False)
     secret_key: str = field(repr=False)
     timeout_s: float
+    restricted: Literal["none", "full"] = "none"
 
 
 def account(settings: Settings) -> Account | None:
@@ -28,4 +33,5 @@ def account(settings: Settings) -> Account | None:
         public_key=public_key,
         secret_key=secret_key,
         timeout_s=chosen.timeout_s,
+        restricted=chosen.restricted,
     )

@@ -36,6 +36,7 @@ def of_hit(hit: Hit) -> dict[str, Any]:
         "headings": list(chunk.headings),
         "text": chunk.text,
         "revision": chunk.revision,
+        "readers": list(chunk.readers),
         "score": hit.score,
         "scores": dict(hit.scores),
     }

@@ -26,9 +26,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from rag.errors import DeliveryError
 from rag.observe.account import Account
+from rag.observe.restricted import visible
 from rag.observe.spans import export_request
 from rag.settings import redact_url
-from rag.types import Feedback, Trace
+from rag.types import PUBLIC, Feedback, Trace
 
 TRACES_PATH = "/api/public/otel/v1/traces"
 SCORE_NAME = "user-feedback"
@@ -77,8 +78,8 @@ class Langfuse:
         self._http.close()
 
     def send_trace(self, trace: Trace, *, timeout_s: float | None = None) -> None:
-        """Deliver a trace; the same trace again replaces the first."""
-        body = _encoded(trace)
+        """Deliver a trace; the same trace again replaces the first. What not everyone may read stays here."""
+        body = _encoded(trace, is_whole=self._account.restricted == "full")
         headers = {"content-type": PROTOBUF, "x-langfuse-ingestion-version": "4"}
         try:
             reply = self._http.post(
@@ -216,9 +217,10 @@ def _bound(response: httpx.Response) -> None:
     response.stream = _Bounded(response)
 
 
-def _encoded(trace: Trace) -> bytes:
+def _encoded(trace: Trace, *, is_whole: bool) -> bytes:
     try:
-        body: bytes = export_request(trace).SerializeToString()
+        told = trace if is_whole else visible(trace, PUBLIC)
+        body: bytes = export_request(told).SerializeToString()
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise DeliveryError(f"trace {trace.id} can't be written as spans: {error}", permanent=True) from error
     return body

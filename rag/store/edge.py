@@ -18,32 +18,42 @@ import qdrant_edge as qdrant
 
 from rag.durable import replace_text
 from rag.errors import StoreError
+from rag.store.filters import Dialect, conditions
 from rag.store.hidden import Hidden, revision_name
 from rag.store.lease import Lease
 from rag.store.protocol import (
     LEXICAL,
     MARK,
-    Candidate,
+    PATH,
+    READERS,
     Entry,
+    Scored,
     joined,
     merge,
     other_embedder,
     to_chunk,
     to_payload,
 )
-from rag.types import Chunk, Revision, Vectors
+from rag.types import PUBLIC, Chunk, Revision, Scope, Vectors
 
 DENSE = "dense"
 PAGE = 1000
 SLICE = 5000
 # Of the folder: another one is refused.
-FORMAT = 2
+FORMAT = 3
 # So many chunks are searched one by one before a graph over them is built, which takes some 3 s and holds the folder.
 # Each such segment stays as it is: merging them would build ever larger graphs anew.
 SEGMENT_POINTS = 10_000
 SEGMENTS = 10_000
 # Of a leg: how many chunks, and out of which.
 _Wanted = tuple[int, Any]
+_DIALECT = Dialect(
+    whole=qdrant.Filter,
+    field=qdrant.FieldCondition,
+    any_of=qdrant.MatchAny,
+    numbers=qdrant.RangeFloat,
+    times=qdrant.RangeDateTime,
+)
 # What the engine says of a full disk.
 _NO_SPACE = ("Not enough space available", "No space left")
 
@@ -55,11 +65,18 @@ class _Opened:
 
     @property
     def visible(self) -> Any:
-        """What restricts a search to what it may find; None where it may find everything."""
+        """What restricts a search to what is published; None where everything is."""
+        return qdrant.Filter(must_not=self._hidden) if self.hidden.names else None
+
+    def within(self, scope: Scope) -> Any:
+        """What restricts a search to what is published and within a scope."""
+        must, must_not = conditions(scope, _DIALECT)
+        return qdrant.Filter(must=must, must_not=[*must_not, *self._hidden])
+
+    @property
+    def _hidden(self) -> list[Any]:
         names = self.hidden.names
-        if not names:
-            return None
-        return qdrant.Filter(must_not=[qdrant.FieldCondition(key=MARK, match=qdrant.MatchAny(any=names))])
+        return [qdrant.FieldCondition(key=MARK, match=qdrant.MatchAny(any=names))] if names else []
 
     def close(self) -> None:
         self.shard.close()
@@ -133,18 +150,16 @@ class EdgeStore:
             records = opened.shard.retrieve(list(ids), with_payload=True, with_vector=False)
         return [to_chunk(record.id, record.payload) for record in records if record.payload.get(MARK) not in hidden]
 
-    def candidates(self, vectors: Vectors, *, depth: int) -> list[Candidate]:
-        """The best `depth` chunks of each leg, each with its score in both."""
+    def score(self, vectors: Vectors, *, depth: int, scope: Scope = PUBLIC) -> list[Scored]:
+        """The best `depth` chunks of each leg within the scope, each with its score in both."""
         if not self._exists():
             return []
         with self._turn() as opened:
-            shard, visible = opened.shard, opened.visible
-            dense, lexical = _query(shard, vectors, (depth, visible), (depth, visible))
+            shard, within = opened.shard, opened.within(scope)
+            dense, lexical = _query(shard, vectors, (depth, within), (depth, within))
             ids, no_dense, no_lexical = merge(dense, lexical)
             rest = _query(shard, vectors, (len(no_dense), _within(no_dense)), (len(no_lexical), _within(no_lexical)))
-            records = shard.retrieve(ids, with_payload=True, with_vector=False)
-        chunks = [to_chunk(record.id, record.payload) for record in records]
-        return joined(ids, chunks, dict(dense + rest[0]), dict(lexical + rest[1]))
+        return joined(ids, dict(dense + rest[0]), dict(lexical + rest[1]))
 
     def chunks(self) -> Iterator[Chunk]:
         """All chunks, read a page at a time."""
@@ -264,7 +279,8 @@ class EdgeStore:
                 optimizers=_segments(self._identity["dimension"]),
             ),
         )
-        shard.update(qdrant.UpdateOperation.create_field_index(MARK, qdrant.PayloadSchemaType.Keyword))
+        for field in (MARK, READERS, PATH):
+            shard.update(qdrant.UpdateOperation.create_field_index(field, qdrant.PayloadSchemaType.Keyword))
         Hidden().write(self._hidden_file)
         # Written last and at once: from here on the folder counts as made.
         replace_text(self._identity_file, json.dumps(self._identity))

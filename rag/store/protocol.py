@@ -7,11 +7,15 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from rag.errors import StoreError
-from rag.types import Chunk, Revision, Vectors, chunk_from
+from rag.scope import folders
+from rag.types import PUBLIC, Chunk, FieldValue, Revision, Scope, Vectors, chunk_from
 
 LEXICAL = "bm25"
-# The field of a stored chunk that is the store's own: what searches find is decided by it.
+# Fields of a stored chunk that are the store's own: what searches find is decided by the mark, and by who may read it;
+# `path` is its document and every folder above.
 MARK = "mark"
+READERS = "readers"
+PATH = "path"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +27,10 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Scored:
     """A chunk that at least one leg found, with its exact score in both: cosine and BM25."""
 
-    chunk: Chunk
+    id: str
     dense: float
     lexical: float
 
@@ -51,10 +55,10 @@ class Store(Protocol):
         """Forget whatever is staged and was not published."""
 
     def retrieve(self, ids: Sequence[str]) -> list[Chunk]:
-        """Those of these chunks that searches find, in no particular order."""
+        """Those of these chunks that searches find, whoever asks, in no particular order."""
 
-    def candidates(self, vectors: Vectors, *, depth: int) -> list[Candidate]:
-        """The best `depth` chunks of each leg, merged, each with its score in both legs."""
+    def score(self, vectors: Vectors, *, depth: int, scope: Scope = PUBLIC) -> list[Scored]:
+        """The best `depth` chunks of each leg within the scope, merged, each with its score in both legs."""
 
     def chunks(self) -> Iterator[Chunk]:
         """All chunks that searches find, in no particular order."""
@@ -75,14 +79,21 @@ def to_payload(chunk: Chunk, *, mark: str) -> dict[str, Any]:
     del payload["id"]
     parent = list(chunk.parent) if chunk.parent else None
     boxes = [list(box) for box in chunk.boxes]
-    return {**payload, "headings": list(chunk.headings), "parent": parent, "boxes": boxes, MARK: mark}
+    labels = {READERS: list(chunk.readers), "fields": _listed(chunk.fields), PATH: folders(chunk.uri)}
+    return {**payload, "headings": list(chunk.headings), "parent": parent, "boxes": boxes, **labels, MARK: mark}
+
+
+def _listed(fields: Mapping[str, FieldValue]) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
 
 
 def to_chunk(point_id: object, payload: Mapping[str, Any]) -> Chunk:
     """The chunk that `to_payload` stored; raises StoreError for anything else."""
     try:
-        fields = {name: value for name, value in payload.items() if name != MARK}
-        return chunk_from({**fields, "id": str(point_id)})
+        fields = {name: value for name, value in payload.items() if name not in (MARK, PATH)}
+        named = {name: tuple(value) if isinstance(value, list) else value for name, value in fields["fields"].items()}
+        # Looked up: a chunk that does not say who may read it is nobody's.
+        return chunk_from({**fields, "id": str(point_id), READERS: fields[READERS], "fields": named})
     except (KeyError, TypeError) as error:
         raise StoreError(
             f"the stored chunk {point_id} can't be read: {error}",
@@ -100,14 +111,9 @@ def merge(
     return ids, [i for i in ids if i not in in_dense], [i for i in ids if i not in in_lexical]
 
 
-def joined(
-    ids: Sequence[str], chunks: Sequence[Chunk], dense: Mapping[str, float], lexical: Mapping[str, float]
-) -> list[Candidate]:
-    """The candidates in the order of `ids`; one whose chunk was deleted meanwhile is left out."""
-    chunk_of = {chunk.id: chunk for chunk in chunks}
-    return [
-        Candidate(chunk=chunk_of[i], dense=dense.get(i, 0.0), lexical=lexical.get(i, 0.0)) for i in ids if i in chunk_of
-    ]
+def joined(ids: Sequence[str], dense: Mapping[str, float], lexical: Mapping[str, float]) -> list[Scored]:
+    """What the legs found, in the order of `ids`."""
+    return [Scored(id=one, dense=dense.get(one, 0.0), lexical=lexical.get(one, 0.0)) for one in ids]
 
 
 def other_embedder(where: str, stored: str, wanted: str) -> StoreError:

@@ -16,18 +16,21 @@ from rag.errors import ConfigError, StoreError
 from rag.sections import Server
 from rag.settings import redact_url
 from rag.store.collection import create, search_params
+from rag.store.filters import Dialect, conditions
 from rag.store.protocol import (
     LEXICAL,
     MARK,
-    Candidate,
+    PATH,
+    READERS,
     Entry,
+    Scored,
     joined,
     merge,
     other_embedder,
     to_chunk,
     to_payload,
 )
-from rag.types import Chunk, Revision, Vectors
+from rag.types import PUBLIC, Chunk, Revision, Scope, Vectors
 
 PAGE, PAGE_IDS = 1000, 10_000
 # The marks of stored chunks: searches find live ones only.
@@ -165,17 +168,17 @@ class ServerStore:
         found = [(record.id, record.payload or {}) for record in records]
         return [to_chunk(identifier, payload) for identifier, payload in found if payload.get(MARK) == LIVE]
 
-    def candidates(self, vectors: Vectors, *, depth: int) -> list[Candidate]:
-        """The best `depth` chunks of each leg, each with its score in both."""
+    def score(self, vectors: Vectors, *, depth: int, scope: Scope = PUBLIC) -> list[Scored]:
+        """The best `depth` chunks of each leg within the scope, each with its score in both."""
         with translated():
             if not self._exists():
                 return []
-            dense, lexical = self._query(vectors, (depth, _LIVE), (depth, _LIVE))
+            must, must_not = conditions(scope, _DIALECT)
+            within = models.Filter(must=[*must, _IS_LIVE], must_not=must_not)
+            dense, lexical = self._query(vectors, (depth, within), (depth, within))
             ids, no_dense, no_lexical = merge(dense, lexical)
             rest = self._query(vectors, (len(no_dense), _within(no_dense)), (len(no_lexical), _within(no_lexical)))
-            records = self._client.retrieve(self._collection, ids, with_payload=True)
-        chunks = [to_chunk(record.id, record.payload or {}) for record in records]
-        return joined(ids, chunks, dict(dense + rest[0]), dict(lexical + rest[1]))
+        return joined(ids, dict(dense + rest[0]), dict(lexical + rest[1]))
 
     def chunks(self) -> Iterator[Chunk]:
         """All chunks, read a page at a time."""
@@ -240,10 +243,19 @@ class ServerStore:
         if self._exists():
             return
         create(self._client, self._collection, {self._dense: self._dimension}, self._options)
-        self._client.create_payload_index(self._collection, MARK, models.PayloadSchemaType.KEYWORD, wait=True)
+        for field in (MARK, READERS, PATH):
+            self._client.create_payload_index(self._collection, field, models.PayloadSchemaType.KEYWORD, wait=True)
 
 
-_LIVE = models.Filter(must=[models.FieldCondition(key=MARK, match=models.MatchValue(value=LIVE))])
+_IS_LIVE = models.FieldCondition(key=MARK, match=models.MatchValue(value=LIVE))
+_LIVE = models.Filter(must=[_IS_LIVE])
+_DIALECT = Dialect(
+    whole=models.Filter,
+    field=models.FieldCondition,
+    any_of=models.MatchAny,
+    numbers=models.Range,
+    times=models.DatetimeRange,
+)
 _STAGED = models.Filter(must=[models.FieldCondition(key=MARK, match=models.MatchValue(value=STAGED))])
 
 

@@ -84,7 +84,7 @@ def test_what_is_remembered_is_what_the_store_gives(plumb: Plumb, project: Path,
     for question in (f"{ASKED} lemur?", "wall 2", "nothing of this"):
         dense = question_vector(question, index.embedder)
         vectors = Vectors(dense=dense, lexical=index.lexical.question(question))
-        ours, theirs = (store.candidates(vectors, depth=depth) for store in (remembering, index.store))
+        ours, theirs = (store.score(vectors, depth=depth) for store in (remembering, index.store))
         # By their scores: of chunks with the same, either will do.
         for leg in ("dense", "lexical"):
             best, other = (

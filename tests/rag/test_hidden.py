@@ -54,7 +54,9 @@ def opened(tmp_path: Path) -> Callable[[], EdgeStore]:
 
 def found(store: EdgeStore) -> set[str]:
     asked = Vectors(dense=(1.0, 0.0, 0.0, 0.0), lexical=Sparse(indices=(1,), values=(1.0,)))
-    texts = {candidate.chunk.text for candidate in store.candidates(asked, depth=9)}
+    ids = [one.id for one in store.score(asked, depth=9)]
+    texts = {chunk.text for chunk in store.retrieve(ids)}
+    assert len(texts) == len(ids)
     assert {chunk.text for chunk in store.chunks()} == texts
     assert {chunk.text for chunk in store.retrieve([*OLD.chunk_ids, *NEW.chunk_ids])} == texts
     assert store.count() == len(texts)

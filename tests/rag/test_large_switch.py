@@ -12,16 +12,18 @@ from rag.types import Chunk, Revision, Sparse, Vectors
 
 CHUNKS = 2 * SLICE + 1_000
 ASKED = Vectors(dense=(1.0, 0.0, 0.0, 0.0), lexical=Sparse(indices=(1,), values=(1.0,)))
+MADE = tuple(Revision(uri="a.txt", digest=digest, chunks=CHUNKS) for digest in ("old", "new"))
 # Searches until its input ends, and prints the revisions that each search found.
 SEARCHER = """
 import sys, threading
 from pathlib import Path
-from test_large_switch import ASKED, opened
+from test_large_switch import ASKED, MADE, opened
 ended = threading.Event()
+named = {one: made.digest for made in MADE for one in made.chunk_ids}
 threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
 store = opened(Path(sys.argv[1]), wait_s=5)
 while not ended.is_set():
-    print(*sorted({found.chunk.revision for found in store.candidates(ASKED, depth=20)}), flush=True)
+    print(*sorted({named[one.id] for one in store.score(ASKED, depth=20)}), flush=True)
 """
 
 
@@ -51,7 +53,7 @@ def staged(store: EdgeStore, made: Revision) -> None:
 
 
 def test_searches_of_another_process_go_on(tmp_path: Path) -> None:
-    old, new = (Revision(uri="a.txt", digest=digest, chunks=CHUNKS) for digest in ("old", "new"))
+    old, new = MADE
     store = opened(tmp_path / "index", wait_s=60)
     staged(store, old)
     store.publish([old])

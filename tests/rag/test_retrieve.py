@@ -10,8 +10,10 @@ from rag.context import shown, whole
 from rag.distinct import LeftOut, distinct
 from rag.fusion import fuse
 from rag.retrieve import blend, demote
-from rag.store.protocol import Candidate
+from rag.store.protocol import Scored
 from rag.types import Chunk, Hit
+
+Candidate = tuple[Scored, Chunk]
 
 
 def candidate(name: str, dense: float, lexical: float, *, uri: str = "", text: str = "") -> Candidate:
@@ -25,11 +27,13 @@ def candidate(name: str, dense: float, lexical: float, *, uri: str = "", text: s
         text=text or f"text of {name}",
         revision="0",
     )
-    return Candidate(chunk=chunk, dense=dense, lexical=lexical)
+    return Scored(id=name, dense=dense, lexical=lexical), chunk
 
 
 def fused(candidates: Sequence[Candidate], *, dense_weight: float) -> list[Hit]:
-    return fuse(candidates, depth=50, dense_weight=dense_weight).hits
+    chunks = {chunk.id: chunk for _, chunk in candidates}
+    found = fuse([scored for scored, _ in candidates], depth=50, dense_weight=dense_weight)
+    return [place.hit(chunks[place.id]) for place in found.places]
 
 
 def order(hits: object) -> list[str]:
@@ -45,13 +49,13 @@ def test_each_leg_alone_decides_at_the_ends_of_the_weight() -> None:
 
 
 def test_a_hit_carries_its_score_and_its_place_in_every_stage() -> None:
-    found = fuse(BOTH, depth=50, dense_weight=0.5)
-    hit = found.hits[0]
+    weight = fuse([scored for scored, _ in BOTH], depth=50, dense_weight=0.5).dense_weight
+    hit, *_, last = fused(BOTH, dense_weight=0.5)
     assert hit.chunk.id == "b"
-    assert hit.score == pytest.approx(found.dense_weight * 0.5 + 1 - found.dense_weight)
+    assert hit.score == pytest.approx(weight * 0.5 + 1 - weight)
     assert hit.scores == pytest.approx({"dense": 0.5, "lexical": 10.0, "fused": hit.score})
     assert hit.ranks == {"dense": 2, "lexical": 1, "fused": 1}
-    assert "lexical" not in found.hits[-1].ranks
+    assert "lexical" not in last.ranks
 
 
 def leg(scores: Sequence[float]) -> list[float]:
@@ -60,8 +64,8 @@ def leg(scores: Sequence[float]) -> list[float]:
 
 def test_the_leg_whose_best_hit_stands_out_counts_for_more() -> None:
     def weight(dense: Sequence[float], lexical: Sequence[float]) -> float:
-        near = [candidate(f"d{i:02}", score, 0) for i, score in enumerate(leg(dense))]
-        worded = [candidate(f"l{i:02}", 0.05, score) for i, score in enumerate(leg(lexical))]
+        near = [Scored(id=f"d{i:02}", dense=score, lexical=0) for i, score in enumerate(leg(dense))]
+        worded = [Scored(id=f"l{i:02}", dense=0.05, lexical=score) for i, score in enumerate(leg(lexical))]
         return fuse([*near, *worded], depth=20, dense_weight=0.5).dense_weight
 
     alike = weight([0.9], [0.9])
@@ -69,7 +73,9 @@ def test_the_leg_whose_best_hit_stands_out_counts_for_more() -> None:
 
 
 def test_a_question_none_of_whose_words_is_there_is_for_the_dense_leg() -> None:
-    assert fuse([candidate("a", 0.9, 0), candidate("b", 0.1, 0)], depth=50, dense_weight=0.1).dense_weight == 1
+    scored = [Scored(id="a", dense=0.9, lexical=0), Scored(id="b", dense=0.1, lexical=0)]
+    assert fuse(scored, depth=50, dense_weight=0.1).dense_weight == 1
+    assert [place.id for place in fuse(scored, depth=1, dense_weight=0.1).places] == ["a"]
 
 
 def test_a_second_opinion_moves_what_it_was_asked_about() -> None:

@@ -27,7 +27,7 @@ from rag.embed.lexical import Lexical
 from rag.errors import StoreError
 from rag.store import Entry, Store
 from rag.store.edge import EdgeStore
-from rag.store.protocol import Candidate
+from rag.store.protocol import Scored
 from rag.store.server import ServerStore, connect
 from rag.types import Chunk, Revision, Sparse, Vectors
 
@@ -132,7 +132,7 @@ def test_an_empty_store_answers(make: Make) -> None:
     store = make()
     assert store.count() == 0
     assert list(store.chunks()) == []
-    assert store.candidates(question("leave"), depth=5) == []
+    assert store.score(question("leave"), depth=5) == []
     store.publish([], retired=[revision(1)])
     write(store, [])
     assert store.count() == 0
@@ -160,7 +160,7 @@ def test_the_same_id_replaces(make: Make) -> None:
     write(store, [entry(1, "train ticket", dense=[1] * DIMENSION)])
     assert store.count() == 2
     assert {chunk.text for chunk in store.chunks()} == {"train ticket", "train"}
-    found = {c.chunk.id: c for c in store.candidates(question("hotel"), depth=5)}
+    found = {c.id: c for c in store.score(question("hotel"), depth=5)}
     assert found[identifier(1)].lexical == 0
 
 
@@ -172,7 +172,7 @@ def test_deleted_chunks_are_gone_and_unknown_ids_no_error(make: Make) -> None:
     assert store.count() == 3
     ids = {identifier(i) for i in (3, 4, 5)}
     assert {chunk.id for chunk in store.chunks()} == ids
-    assert {c.chunk.id for c in store.candidates(question("leave travel"), depth=9)} == ids
+    assert {c.id for c in store.score(question("leave travel"), depth=9)} == ids
 
 
 @pytest.mark.parametrize("depth", [1, 4, 500])
@@ -181,27 +181,27 @@ def test_every_candidate_has_its_exact_score_in_both_legs(make: Make, depth: int
     store = make()
     write(store, entries)
     dense, lexical = cosines(entries, asked), bm25(entries, asked.lexical)
-    found = store.candidates(asked, depth=depth)
+    found = store.score(asked, depth=depth)
     near = set(sorted(dense, key=lambda i: -dense[i])[:depth])
-    assert {c.chunk.id for c in found} == near | best(lexical, depth)
+    assert {c.id for c in found} == near | best(lexical, depth)
     for c in found:
-        assert c.dense == pytest.approx(dense[c.chunk.id], abs=1e-5)
-        assert c.lexical == pytest.approx(lexical[c.chunk.id], rel=1e-4, abs=1e-6)
+        assert c.dense == pytest.approx(dense[c.id], abs=1e-5)
+        assert c.lexical == pytest.approx(lexical[c.id], rel=1e-4, abs=1e-6)
 
 
 def test_words_nobody_wrote_leave_the_dense_leg(make: Make) -> None:
     store = make()
     write(store, corpus(9))
-    found = store.candidates(question("xylophone"), depth=3)
+    found = store.score(question("xylophone"), depth=3)
     assert len(found) == 3
     assert {c.lexical for c in found} == {0.0}
-    assert len(store.candidates(question(""), depth=3)) == 3
+    assert len(store.score(question(""), depth=3)) == 3
 
 
 def test_another_embedder_is_refused_in_reading_and_writing(make: Make) -> None:
     write(make(), corpus(2))
     other = make("c:d")
-    for use in (other.count, lambda: write(other, corpus(1)), lambda: other.candidates(question("x"), depth=1)):
+    for use in (other.count, lambda: write(other, corpus(1)), lambda: other.score(question("x"), depth=1)):
         with pytest.raises(StoreError) as refused:
             use()
         assert "a:b" in refused.value.seen
@@ -218,13 +218,13 @@ def test_both_stores_rank_a_corpus_alike(tmp_path: Path) -> None:
     for store in (edge, server):
         write(store, entries)
     for seed, asked in enumerate(("hotel budget", "password of the laptop", "bicycle parking for a visitor")):
-        ranked = [ranking(store.candidates(question(asked, seed=seed), depth=20)) for store in (edge, server)]
+        ranked = [ranking(store.score(question(asked, seed=seed), depth=20)) for store in (edge, server)]
         assert ranked[0] == ranked[1]
     client.close()
 
 
-def ranking(candidates: Sequence[Candidate]) -> list[tuple[str, float, float]]:
-    rows = [(c.chunk.id, round(c.dense, 4), round(c.lexical, 3)) for c in candidates]
+def ranking(found: Sequence[Scored]) -> list[tuple[str, float, float]]:
+    rows = [(c.id, round(c.dense, 4), round(c.lexical, 3)) for c in found]
     return sorted(rows, key=lambda row: (-row[1] - row[2], row[0]))
 
 
@@ -260,7 +260,7 @@ def test_many_threads_share_a_store(tmp_path: Path) -> None:
     def work(number: int) -> None:
         try:
             write(store, [entry(100 + number, f"hotel {number}")])
-            assert len(store.candidates(question("hotel leave"), depth=3)) >= 3
+            assert len(store.score(question("hotel leave"), depth=3)) >= 3
         except BaseException as error:  # noqa: BLE001 - whatever a thread raises is told below
             failures.append(error)
 
@@ -359,7 +359,7 @@ def test_a_place_that_can_not_be_written_is_a_store_error(tmp_path: Path) -> Non
 def test_the_identity_names_the_embedder(tmp_path: Path) -> None:
     write(edge(tmp_path / "index"), corpus(1))
     identity = json.loads((tmp_path / "index" / "plumbline.json").read_text())
-    assert identity == {"format": 2, "embedder": "a:b", "dimension": DIMENSION}
+    assert identity == {"format": 3, "embedder": "a:b", "dimension": DIMENSION}
 
 
 def test_a_folder_of_another_version_is_refused(tmp_path: Path) -> None:
@@ -381,7 +381,9 @@ def test_entries_are_not_changed_by_writing(make: Make) -> None:
 
 def texts(store: Store) -> set[str]:
     """What a search for anything finds; `chunks` and `count` must agree with it."""
-    found = {c.chunk.text for c in store.candidates(question("hotel"), depth=99)}
+    ids = [one.id for one in store.score(question("hotel"), depth=99)]
+    found = {chunk.text for chunk in store.retrieve(ids)}
+    assert len(found) == len(ids)
     assert {chunk.text for chunk in store.chunks()} == found
     assert store.count() == len(found)
     return found

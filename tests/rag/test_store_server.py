@@ -53,7 +53,7 @@ def test_a_search_asks_both_legs_at_once() -> None:
 
     store = ServerStore(Watched(":memory:"), "batch", embedder="a:b", dimension=DIMENSION)
     write(store, corpus(50))
-    assert store.candidates(question("leave"), depth=5)
+    assert store.score(question("leave"), depth=5)
     assert asked == [["a%3Ab", "bm25"]] * 2
 
 
@@ -100,7 +100,7 @@ def created(loopback: FakeQdrant, tmp_path: Path, server: Server) -> dict[str, A
     made.prepare()
     asked: dict[str, Any] = stated(loopback.created["plumbline-v1"])
     row = np.zeros(ScriptedEmbedder("scripted:words").dimension).tolist()
-    made.candidates(Vectors(dense=tuple(row), lexical=LEXICAL.question("hotel")), depth=3)
+    made.score(Vectors(dense=tuple(row), lexical=LEXICAL.question("hotel")), depth=3)
     return asked
 
 

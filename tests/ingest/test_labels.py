@@ -1,0 +1,224 @@
+"""Who may read a document and how it is labelled: by rules, by files beside it, by its source."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from command_line import Plumb, failed, fine, parsed
+
+from ingest.library import Library
+from ingest.pipeline import ingest
+from ingest.progress import Document, Report
+from rag.engine import Engine
+from rag.errors import ConfigError
+from rag.index import open_index
+from rag.observe.restricted import visible
+from rag.search import Searcher
+from rag.settings import Settings, load_settings
+from rag.types import PUBLIC, Chunk, Scope, Turn
+
+RULES = """
+[[ingest.labels]]
+documents = "docs/**"
+fields = { team = "all", year = 2026 }
+
+[[ingest.labels]]
+documents = "docs/hr/**"
+readers = ["group:people"]
+fields = { team = "people" }
+"""
+PEOPLE = Scope(groups=("people",))
+
+
+def add(project: Path, text: str) -> Settings:
+    config = project / "plumbline.toml"
+    config.write_text(config.read_text() + text)
+    return load_settings(config)
+
+
+def run(settings: Settings, place: str = "docs") -> tuple[list[Document], Report]:
+    *documents, report = list(ingest([settings.root / place], settings=settings))[1:]
+    assert isinstance(report, Report)
+    return [one for one in documents if isinstance(one, Document)], report
+
+
+def chunks(settings: Settings) -> dict[str, Chunk]:
+    """The first chunk of each document."""
+    store = open_index(settings).store
+    return {chunk.uri: chunk for chunk in store.chunks() if not chunk.position}
+
+
+def found(settings: Settings, scope: Scope) -> set[str]:
+    return {hit.chunk.uri for hit in Searcher.from_settings(settings).search("leave days travel", scope=scope)}
+
+
+@pytest.fixture
+def ruled(project: Path, corpus: Path) -> Settings:
+    settings = add(project, RULES)
+    run(settings)
+    return settings
+
+
+def test_the_last_rule_that_matches_and_says_something_counts(ruled: Settings) -> None:
+    made = chunks(ruled)
+    assert made["docs/hr/leave.md"].readers == ("group:people",)
+    assert made["docs/hr/leave.md"].fields == {"team": "people", "year": 2026}
+    assert made["docs/travel.md"].readers == ("everyone",)
+    assert made["docs/travel.md"].fields == {"team": "all", "year": 2026}
+
+
+def test_who_may_not_read_a_document_never_finds_it(ruled: Settings) -> None:
+    others = {"docs/travel.md", "docs/limits.csv"}
+    assert found(ruled, PUBLIC) == found(ruled, Scope(user="ada", groups=("legal",))) == others
+    assert found(ruled, PEOPLE) == {*others, "docs/hr/leave.md"}
+
+
+def test_a_changed_rule_changes_documents_and_embeds_nothing(ruled: Settings, project: Path) -> None:
+    assert run(ruled)[1].unchanged == 3
+    config = project / "plumbline.toml"
+    config.write_text(config.read_text().replace("group:people", "user:ada"))
+    documents, report = run(load_settings(config))
+    assert [(one.uri, one.outcome) for one in documents if one.outcome != "unchanged"] == [
+        ("docs/hr/leave.md", "replaced")
+    ]
+    assert report.embedded == 0
+    assert "docs/hr/leave.md" not in found(ruled, PEOPLE)
+    assert "docs/hr/leave.md" in found(ruled, Scope(user="ada"))
+
+
+def test_files_beside_a_document_say_more_than_rules(ruled: Settings, corpus: Path) -> None:
+    (corpus / "folder.meta.toml").write_text('readers = ["group:staff"]\n[fields]\nteam = "folder"\n')
+    (corpus / "hr" / "leave.md.meta.toml").write_text("readers = []\nfields = { signed = 2026-03-01, draft = true }\n")
+    _, report = run(ruled)
+    assert (report.replaced, report.added, report.ignored) == (3, 0, {})
+    made = chunks(ruled)
+    assert made["docs/travel.md"].readers == ("group:staff",)
+    assert made["docs/hr/leave.md"].readers == ()
+    expected = {"team": "folder", "year": 2026, "signed": "2026-03-01", "draft": "true"}
+    assert made["docs/hr/leave.md"].fields == expected
+    assert found(ruled, PEOPLE) == set()
+    (corpus / "hr" / "leave.md.meta.toml").unlink()
+    run(ruled, "docs/hr/leave.md")
+    assert chunks(ruled)["docs/hr/leave.md"].readers == ("group:staff",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "readers = ",
+        'readers = "everyone"',
+        'readers = ["ada"]',
+        "access = []",
+        "[fields]\npath = 1",
+        "[fields]\na-b = 1",
+        "[fields]\na = {}",
+        "\xff",
+        "x = 1\n" * 20_000,
+    ],
+)
+def test_a_document_of_which_nobody_knows_who_may_read_it_is_not_taken(project: Path, corpus: Path, text: str) -> None:
+    (corpus / "hr" / "folder.meta.toml").write_text(text, encoding="latin-1")
+    settings = load_settings(project / "plumbline.toml")
+    documents, report = run(settings)
+    assert (report.added, report.failed) == (2, 1)
+    (refused,) = [one for one in documents if one.outcome == "failed"]
+    assert "folder.meta.toml" in refused.reason
+    assert "docs/hr/leave.md" not in chunks(settings)
+    (corpus / "hr" / "folder.meta.toml").unlink()
+    assert run(settings)[1].added == 1
+
+
+def test_what_nothing_is_said_of_is_for_whom_the_setting_names(project: Path, corpus: Path) -> None:
+    settings = add(project, "\n[ingest]\nreaders = []\n")
+    run(settings)
+    assert {chunk.readers for chunk in chunks(settings).values()} == {()}
+    assert found(settings, Scope(user="ada", groups=("people",))) == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[[ingest.labels]]\ndocuments = "a"\nreaders = ["ada"]',
+        '[[ingest.labels]]\ndocuments = "a"\nfields = { path = "x" }',
+        "[ingest]\nreaders = ['x']",
+    ],
+)
+def test_a_rule_that_names_nobody_is_refused(project: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"readers|path"):
+        add(project, f"\n{text}\n")
+
+
+def test_a_source_tells_readers_and_fields(project: Path) -> None:
+    documents = [{"text": "Ada's plan.", "id_": "plan", "metadata": {"acl": ["user:ada"], "team": "red", "odd key": 1}}]
+    (project / "told.py").write_text(
+        "from llama_index.core import Document\nfrom llama_index.core.readers.base import BaseReader\n"
+        "class Told(BaseReader):\n    def load_data(self):\n"
+        f"        return [Document(**one) for one in {documents!r}]\n"
+    )
+    settings = add(project, '\n[llama_index]\nreaders_key = "acl"\n')
+    import sys
+
+    sys.path.insert(0, str(project))
+    try:
+        list(ingest(["reader:told.Told"], settings=settings))
+    finally:
+        sys.path.remove(str(project))
+    (made,) = chunks(settings).values()
+    assert (made.readers, made.fields) == (("user:ada",), {"team": "red"})
+
+
+def test_a_picture_is_still_drawn_from_a_labelled_document(ruled: Settings) -> None:
+    record = Library(ruled).manifest.records()["docs/hr/leave.md"]
+    assert record.hash.startswith(f"{record.content} ")
+    assert " " not in record.content
+
+
+def test_commands_find_within_a_scope(plumb: Plumb, ruled: Settings) -> None:
+    def uris(*options: str) -> set[str]:
+        return {hit["uri"] for hit in parsed(plumb("search", "leave days travel", "--json", *options))}
+
+    others = {"docs/travel.md", "docs/limits.csv"}
+    assert uris() == others
+    assert uris("--as", "group:people") == {*others, "docs/hr/leave.md"}
+    assert uris("--as", "group:people", "--where", "team=people") == {"docs/hr/leave.md"}
+    assert uris("--where", "path=docs/hr") == set()
+    asked = "How many days of annual leave do full-time employees have?"
+    answer = parsed(plumb("ask", asked, "--json", "--as", "user:ada", "--as", "group:people"))
+    assert "30 working days" in answer["text"]
+    refused = parsed(plumb("ask", asked, "--json", "--where", "path=docs/hr"))
+    assert refused["abstained"]
+    assert "leave.md" not in json.dumps(refused)
+    assert "as a reader" in failed(plumb("ask", asked, "--as", "ada"), code=2)
+    assert "condition" in failed(plumb("search", asked, "--where", "team"), code=2)
+    shown = fine(plumb("library", "show", "docs/hr/leave.md"))
+    assert "for group:people; team = people; year = 2026" in shown
+
+
+def test_others_see_no_text_of_a_trace_with_a_passage_that_is_not_theirs(ruled: Settings) -> None:
+    engine = Engine.from_settings(ruled)
+    asked = "How many days of annual leave do full-time employees have?"
+    answer = engine.ask(asked, scope=Scope(user="ada", groups=("people",)))
+    trace = engine.spool.trace(answer.trace_id)
+    assert trace.attributes["user_id"] == "ada"
+    assert visible(trace, PEOPLE) == trace
+    hidden = visible(trace, PUBLIC)
+    assert "30 working" not in json.dumps([hidden.input, hidden.output, dict(hidden.attributes)], default=str)
+    assert "30 working" not in str(hidden.steps)
+    assert hidden.attributes["withheld"] is True
+    # What came before in the conversation stands in its prompts.
+    turn = Turn(question=asked, answer=answer.text, readers=answer.readers)
+    later = engine.ask("Who pays for a private car?", history=[turn])
+    assert visible(engine.spool.trace(later.trace_id), PUBLIC).output is None
+    alone = engine.ask("Who pays for a private car?")
+    assert visible(engine.spool.trace(alone.trace_id), PUBLIC).output == alone.text
+
+
+def test_a_llama_index_program_stays_within_its_scope(ruled: Settings) -> None:
+    engine = Engine.from_settings(ruled)
+    for scope, expected in ((PUBLIC, False), (PEOPLE, True)):
+        nodes = engine.as_retriever(scope=scope).retrieve("annual leave")
+        assert any(node.metadata["uri"] == "docs/hr/leave.md" for node in nodes) is expected
+        response = engine.as_query_engine(scope=scope).query("annual leave of full-time employees")
+        assert any(node.metadata["uri"] == "docs/hr/leave.md" for node in response.source_nodes) is expected
