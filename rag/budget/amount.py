@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 BILLION = 1_000_000_000
 # A price may be infinite, an integer of SQLite is not.
-MOST = 10**18
+MOST = 2 * 10**18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

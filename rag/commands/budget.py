@@ -30,7 +30,7 @@ def budget(
     if as_json:
         print_json(found)
     elif not ledger.bounds and not found["users"]:
-        console().print(UNBOUNDED)
+        console().print(UNBOUNDED, markup=False, soft_wrap=True)
     else:
         _draw(found)
 
@@ -84,7 +84,9 @@ def _draw(view: dict[str, Any]) -> None:
     from rich.text import Text
 
     screen = console()
-    screen.print(f"{view['day']}, a day of UTC; what is reserved for calls under way is counted as used")
+    screen.print(
+        f"{view['day']}, a day of UTC; what is reserved for calls under way is counted as used", soft_wrap=True
+    )
     table = Table("Who", "Tokens", "Reserved", "Left", "Cost", "Left", box=None, pad_edge=False)
     table.add_row("all", *_cells(view["all"], "day"))
     for user in view["users"]:
