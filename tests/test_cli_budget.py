@@ -43,7 +43,7 @@ def test_a_question_that_can_not_be_paid_is_one_line(plumb: Plumb, filled: Path)
     bounded = {**BOUNDED, "PLUMB_BUDGET__USER_DAY_TOKENS": "200"}
     line = failed(plumb("ask", "--json", ASKED, env=bounded), code=1)
     assert "scripted:quote is not asked: the call may take" in line
-    assert "of today's, for whoever asks without a name, 200 tokens are used or reserved" in line
+    assert "of today's 200 tokens for whoever asks without a name are used or reserved" in line
     assert "raise budget.user_day_tokens in plumbline.toml" in line
     rows = json.loads(plumb("doctor", "--json", env=bounded).stdout)
     (answer,) = (row for row in rows if row["part"] == "answer")

@@ -31,10 +31,10 @@ def day_of(now: float) -> str:
 
 def refusal(bound: Bound, wanted: Wanted, *, used: int, now: float) -> BudgetExceeded:
     """The error of a call that a bound leaves no room for."""
-    asked = bound.of(wanted.worst)
+    asked, before = bound.of(wanted.worst), _told(bound, used).partition(" ")[0]
     error = BudgetExceeded(
-        f"{wanted.model} is not asked: the call may take {_told(bound, asked)}, and {_told(bound, used)} of"
-        f" {_whose(bound, wanted.user)} {_told(bound, bound.limit)} are used or reserved",
+        f"{wanted.model} is not asked: the call may take {_told(bound, asked)}, and {before} of"
+        f" {_whole(bound, wanted.user)} are used or reserved",
         expected=f"room in budget.{bound.setting} for its prompt and its longest answer",
         remedy=_remedy(bound, now) if asked <= bound.limit else _too_large(bound),
     )
@@ -52,14 +52,15 @@ def unpriced(model: str, missing: str, *, because: str) -> ConfigError:
     )
 
 
-def _whose(bound: Bound, user: str) -> str:
+def _whole(bound: Bound, user: str) -> str:
+    allowed = _told(bound, bound.limit)
     match bound.span:
         case "turn":
-            return "this question's"
+            return f"this question's {allowed}"
         case "user_day":
-            return f"today's, for user {user!r}," if user else "today's, for whoever asks without a name,"
+            return f"today's {allowed} for {f'user {user!r}' if user else 'whoever asks without a name'}"
         case "day":
-            return "today's, for all users,"
+            return f"today's {allowed} for all users"
 
 
 def _told(bound: Bound, number: int) -> str:

@@ -140,12 +140,12 @@ def test_money_is_counted_exactly(file: Path, clock: Clock) -> None:
             Budget(user_day_tokens=50_000),
             49_000,
             1_523,
-            "fake:small is not asked: the call may take 1,523 tokens, and 49,000 tokens of today's, for user 'anna',"
-            " 50,000 tokens are used or reserved; expected room in budget.user_day_tokens for its prompt and its"
-            " longest answer; wait until 2026-11-27 00:00 UTC, when nothing is used any more, or raise"
+            "fake:small is not asked: the call may take 1,523 tokens, and 49,000 of today's 50,000 tokens for"
+            " user 'anna' are used or reserved; expected room in budget.user_day_tokens for its prompt and its longest"
+            " answer; wait until 2026-11-27 00:00 UTC, when nothing is used any more, or raise"
             " budget.user_day_tokens in plumbline.toml",
         ),
-        (Budget(day_tokens=100), 50, 60, "50 tokens of today's, for all users, 100 tokens are used or reserved"),
+        (Budget(day_tokens=100), 50, 60, "50 of today's 100 tokens for all users are used or reserved"),
         (Budget(day_tokens=100), 0, 101, "lower generate.max_tokens or context.budget_tokens: the call is larger than"),
     ],
 )

@@ -101,7 +101,7 @@ def test_a_model_that_the_budget_cannot_pay_is_passed_over_for_a_cheaper_one(
     assert last.text == "Thirty."
     skipped, answered = last.attempts
     assert (skipped.model, skipped.outcome, skipped.tries) == ("fake:small", "skipped", 0)
-    assert skipped.reason.startswith("fake:small is not asked: the call may take 0.000626, and 0 of today's, for user")
+    assert skipped.reason.startswith("fake:small is not asked: the call may take 0.000626, and 0 of today's 0.0001")
     assert answered.outcome == "answered"
     assert server.requests == []
 

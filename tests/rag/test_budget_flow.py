@@ -78,7 +78,7 @@ def test_the_cheaper_model_answers_where_the_dear_one_cannot_be_paid(filled: Pat
 
 def test_a_refused_question_leaves_its_reason_in_the_trace(filled: Path) -> None:
     asked = engine(filled, f"{ONE}[budget]\nday_tokens = 2000\n")
-    with pytest.raises(BudgetExceeded, match=r"of today's, for all users, 2,000 tokens are used or reserved"):
+    with pytest.raises(BudgetExceeded, match=r"of today's 2,000 tokens for all users are used or reserved"):
         [asked.ask(ASKED) for _ in range(6)]
     trace = latest(asked)
     assert trace.status == "failed"
