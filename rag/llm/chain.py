@@ -110,13 +110,10 @@ def _none_answered(errors: Sequence[ModelError]) -> ModelError:
     if len(errors) == 1:
         return errors[0]
     unpaid = [error for error in errors if isinstance(error, BudgetExceeded)]
-    is_unpaid = len(unpaid) == len(errors)
-    kind = BudgetExceeded if is_unpaid else ModelError
-    return kind(
+    checks = ["'plumb doctor' checks each"] if len(unpaid) < len(errors) else []
+    return (ModelError if checks else BudgetExceeded)(
         f"no model answered: {', then '.join(error.seen for error in errors)}",
         expected="an answer from one of them",
-        remedy="; ".join(
-            [*(error.remedy for error in unpaid[-1:]), *([] if is_unpaid else ["'plumb doctor' checks each"])]
-        ),
+        remedy="; ".join([error.remedy for error in unpaid[-1:]] + checks),
         retryable=any(error.retryable for error in errors),
     ).with_attempts(_attempts(errors))

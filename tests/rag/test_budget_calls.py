@@ -24,8 +24,8 @@ from rag.types import Generation, Message, Usage
 
 PROMPT = [Message(role="user", content="How many days?")]
 SAMPLING = Sampling(temperature=0, max_tokens=60)
-# A token for 3 bytes of the prompt and 8 for its message, then the longest answer.
-PROMPT_TOKENS = 13
+# A token for the mark and for 3 other bytes of the prompt and 8 for its message, then the longest answer.
+PROMPT_TOKENS = 14
 WORST = PROMPT_TOKENS + 60
 PRICES = {"price_in": 2.0, "price_cached": 1.0, "price_out": 10.0}
 FREE = {"price_in": 0.0, "price_cached": 0.0, "price_out": 0.0}
@@ -81,12 +81,7 @@ def until_settled(ledger: Ledger) -> Amount:
 
 def test_what_a_call_took_takes_the_place_of_its_worst_case(tmp_path: Path, hosted: LLM) -> None:
     ledger = ledger_of(tmp_path, day_tokens=WORST, day_cost=1)
-    stream = pinned(Chain([candidate(hosted)]), Purse(ledger, "anna")).stream(PROMPT, SAMPLING)
-    assert next(iter(stream)) == "Thirty "
-    worst = Amount(tokens=WORST, cost=PROMPT_TOKENS * 2000 + 60 * 10_000)
-    assert ledger.used().under_way == {"anna": worst}
-    *_, last = stream
-    assert isinstance(last, Generation)
+    last = asked(ledger, candidate(hosted))
     # The server tells 11 tokens in, 4 of them cached, and 3 out.
     assert used(ledger) == Amount(tokens=14, cost=7 * 2000 + 4 * 1000 + 3 * 10_000)
     assert last.cost == pytest.approx(48e-6)
@@ -101,7 +96,7 @@ def test_a_model_that_the_budget_cannot_pay_is_passed_over_for_a_cheaper_one(
     assert last.text == "Thirty."
     skipped, answered = last.attempts
     assert (skipped.model, skipped.outcome, skipped.tries) == ("fake:small", "skipped", 0)
-    assert skipped.reason.startswith("fake:small is not asked: the call may take 0.000626, and 0 of today's 0.0001")
+    assert skipped.reason.startswith("fake:small is not asked: the call may take 0.000628, and 0 of today's 0.0001")
     assert answered.outcome == "answered"
     assert server.requests == []
 
@@ -111,7 +106,7 @@ def test_where_none_can_be_paid_all_are_named(tmp_path: Path, hosted: LLM, scrip
     with pytest.raises(BudgetExceeded) as refused:
         asked(ledger, candidate(hosted), candidate(scripted("b", reply="Thirty.")))
     told = str(refused.value)
-    assert told.startswith("no model answered: fake:small is not asked: the call may take 73 tokens")
+    assert told.startswith("no model answered: fake:small is not asked: the call may take 74 tokens")
     assert "then scripted:b.json is not asked" in told
     assert "raise budget.turn_tokens in plumbline.toml" in told
     with pytest.raises(BudgetExceeded, match=r"^fake:small is not asked"):
@@ -169,7 +164,8 @@ def test_a_call_that_was_given_up_stays_reserved_while_it_occupies_the_server(
     ledger = ledger_of(tmp_path, day_tokens=1000)
     last = asked(ledger, candidate(hosted, first_token_s=SOON_S), candidate(scripted("b", reply="Thirty days.")))
     assert [attempt.outcome for attempt in last.attempts] == ["slow", "answered"]
-    assert ledger.used().under_way == {"anna": Amount(tokens=WORST, cost=626_000)}
+    worst = Amount(tokens=WORST, cost=PROMPT_TOKENS * 2000 + 60 * 10_000)
+    assert ledger.used().under_way == {"anna": worst}
     server.released.set()
     # The scripted one tells 3 tokens in and 2 out.
     assert until_settled(ledger).tokens == WORST + 5
