@@ -36,10 +36,10 @@ Scripted = Callable[..., LLM]
 
 @pytest.fixture
 def hosted(server: FakeChat, monkeypatch: pytest.MonkeyPatch) -> LLM:
-    """The model of the server; its client gives up on silence after 0.5 s."""
+    """The model of the server; its client gives up on silence after 3 s."""
     monkeypatch.setenv("FAKE_KEY", KEY)
     provider = Provider(base_url=server.url, api_key_env="FAKE_KEY", timeout_s=PATIENT_S)
-    impatient = {"fake:small": CandidateSettings(first_token_s=0.5)}
+    impatient = {"fake:small": CandidateSettings(first_token_s=3)}
     return make_llm(Settings(providers={"fake": provider}, candidates=impatient), "fake:small", role="answer")
 
 
