@@ -30,16 +30,18 @@ from rag.errors import BudgetExceeded
 ledger = Ledger(Path(sys.argv[1]), Budget(day_tokens=20_000))
 wanted = Wanted(model="m", user=sys.argv[2], worst=Amount(tokens=100), least=Amount(tokens=30), hold_s=600)
 """
-# Calls that take half of their worst case, until none is paid any more.
+# Calls that take half of their worst case, until none is paid any more; the first one before the start.
 HAMMER = """
 passed = 0
-print("ready", flush=True)
-sys.stdin.readline()
 while True:
     try:
         held = ledger.reserve(wanted, turn=Amount())
     except BudgetExceeded:
         break
+    if not passed:
+        print("ready", flush=True)
+        sys.stdin.readline()
+    time.sleep(0.0005)
     ledger.settle(held, Amount(tokens=50))
     passed += 1
 print(passed)
