@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 
 from evals.dataset import Case
+from rag.budget.purse import Purses
 from rag.errors import ModelError
-from rag.llm import LLM, make_chains
+from rag.llm import LLM, make_chains, pinned
 from rag.llm.protocol import Sampling, complete
 from rag.prompts import Prompt, load_prompt
 from rag.reply import YES_NO, yes_chance
@@ -28,16 +29,18 @@ class Grade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judge:
-    """A chat model with the prompt that makes it one."""
+    """A chat model with the prompt that makes it one. Each grade is a turn of nobody in particular."""
 
     llm: LLM
     prompt: Prompt
+    purses: Purses
 
     def grade(self, case: Case, text: str) -> Grade:
         """Hold an answer against the facts of its case. Raises ModelError, also for a reply that is no grade."""
         facts = "; ".join(" or ".join(wordings) for wordings in case.facts)
         messages = self.prompt.render({"question": case.question, "facts": facts, "answer": text})
-        call = complete(self.llm, messages, Sampling(temperature=0, max_tokens=MAX_TOKENS, choices=YES_NO))
+        sampling = Sampling(temperature=0, max_tokens=MAX_TOKENS, choices=YES_NO)
+        call = complete(pinned(self.llm, self.purses.purse()), messages, sampling)
         if not call.chances and not GRADE.match(call.text):
             raise ModelError(
                 f"the judge {call.requested_model} said {call.text.strip()[:60]!r}",
@@ -54,4 +57,4 @@ def make_judge(settings: Settings) -> Judge | None:
     if chain is None:
         return None
     own = settings.root / settings.generate.prompts_dir if settings.generate.prompts_dir else None
-    return Judge(llm=chain, prompt=load_prompt("judge", own=own))
+    return Judge(llm=chain, prompt=load_prompt("judge", own=own), purses=Purses(settings))

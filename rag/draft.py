@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
+from rag.budget.purse import Purse
 from rag.context import shown
-from rag.errors import ModelError
+from rag.errors import BudgetExceeded, ModelError
 from rag.events import Delta, Progress, Stage
 from rag.llm import LLM, Restart
 from rag.llm.protocol import Sampling, complete
@@ -26,7 +27,7 @@ NO_ANSWER = Checked(text="", citations=(), verdict=Verdict(claims=()))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A question with the passages that it is to be answered from, and where the steps are noted."""
+    """A question with the passages that it is to be answered from, where the steps are noted, and what pays for it."""
 
     recorder: Recorder
     question: str
@@ -34,6 +35,7 @@ class Task:
     passages: tuple[Passage, ...]
     terms: Terms
     scope: Scope
+    purse: Purse | None = None
 
     @property
     def values(self) -> Mapping[str, str]:
@@ -147,7 +149,7 @@ class Drafter:
             confirmed = self._call(replace(asking, values=values), self._confirm_prompt, word)
         except ModelError as error:
             # A reasoning model refuses so few tokens. The answer can do without, and shows what else is wrong.
-            if error.retryable:
+            if error.retryable or isinstance(error, BudgetExceeded):
                 raise
             return _Weighed(chance=1.0, calls=())
         with asking.recorder.step("weigh", "evaluator") as step:

@@ -11,6 +11,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
+from rag.budget.purse import Purse, Purses, facts_of
 from rag.context import whole
 from rag.draft import Drafter, Task, spoken
 from rag.errors import InputError, ModelError, StoreError
@@ -49,6 +50,7 @@ class Engine:
         self.settings = settings
         self.searcher = searcher
         self.spool = open_spool(settings)
+        self._purses = Purses(settings)
         self._answer = answer
         self._rewrite = rewrite
         self._drafter = Drafter(settings)
@@ -97,17 +99,24 @@ class Engine:
         asked = check_question(question, max_chars=self.settings.limits.question_chars)
         recorder = Recorder("ask", question=asked)
         turns = tuple(history)[-self.settings.limits.history_turns :] if self.settings.limits.history_turns else ()
-        facts = self._facts(session_id, scope, turns)
+        facts, purse = self._facts(session_id, scope, turns), self._purses.purse(scope.user)
         try:
-            answer = yield from self._run(recorder, asked, turns, scope)
+            answer = yield from self._run(recorder, asked, turns, scope, purse)
         except (GeneratorExit, KeyboardInterrupt):
-            self._keep(recorder, status="abandoned", output=None, attributes=facts)
+            self._keep(recorder, status="abandoned", output=None, attributes={**facts, **facts_of(purse)})
             raise
         except Exception as error:
             # A defect of ours leaves its trace like a known failure.
-            self._keep(recorder, status="failed", output=f"{type(error).__name__}: {error}", attributes=facts)
+            self._keep(
+                recorder,
+                status="failed",
+                output=f"{type(error).__name__}: {error}",
+                attributes={**facts, **facts_of(purse)},
+            )
             raise
-        self._keep(recorder, status="ok", output=answer.text, attributes={**facts, **of_answer(answer)})
+        self._keep(
+            recorder, status="ok", output=answer.text, attributes={**facts, **facts_of(purse), **of_answer(answer)}
+        )
         yield answer
 
     def as_retriever(self, *, limit: int | None = None, scope: Scope = PUBLIC) -> EngineRetriever:
@@ -127,15 +136,22 @@ class Engine:
         self.spool.add_feedback(Feedback(trace_id=trace_id, up=up, comment=comment, created_at=time.time()))
 
     def _run(
-        self, recorder: Recorder, question: str, history: Sequence[Turn], scope: Scope
+        self, recorder: Recorder, question: str, history: Sequence[Turn], scope: Scope, purse: Purse | None
     ) -> Generator[Progress, None, Answer]:
-        query, rewriting = self._condense(recorder, question, history)
+        query, rewriting = self._condense(recorder, question, history, purse)
         yield Stage(name="retrieve")
         hits = self._retrieve(recorder, query, scope)
         passages = self._choose(recorder, query, hits, scope)
-        terms = self.searcher.index.lexical.terms
-        task = Task(recorder=recorder, question=question, history=history, passages=passages, terms=terms, scope=scope)
-        draft = yield from self._drafter.draft(task, pinned(self._answer))
+        task = Task(
+            recorder=recorder,
+            question=question,
+            history=history,
+            passages=passages,
+            terms=self.searcher.index.lexical.terms,
+            scope=scope,
+            purse=purse,
+        )
+        draft = yield from self._drafter.draft(task, pinned(self._answer, task.purse))
         checked, abstained = draft.checked, draft.is_withheld
         calls = (*draft.calls, *((rewriting,) if rewriting else ()))
         return Answer(
@@ -153,7 +169,9 @@ class Engine:
             timings_ms={**recorder.timings_ms(), "first_token": draft.first_token_ms},
         )
 
-    def _condense(self, recorder: Recorder, question: str, history: Sequence[Turn]) -> tuple[str, Generation | None]:
+    def _condense(
+        self, recorder: Recorder, question: str, history: Sequence[Turn], purse: Purse | None
+    ) -> tuple[str, Generation | None]:
         """The text to search for: the question itself, or a follow-up made to stand alone."""
         if not history:
             return question, None
@@ -166,7 +184,7 @@ class Engine:
         with recorder.step("rewrite", "generation") as step:
             sampling = Sampling(temperature=0, max_tokens=100)
             with failure_noted(step):
-                generation = complete(self._rewrite, messages, sampling)
+                generation = complete(pinned(self._rewrite, purse), messages, sampling)
             step.note(of_call(generation, messages, self._rewrite_prompt, sampling))
         return generation.text.strip()[: self.settings.limits.question_chars] or question, generation
 

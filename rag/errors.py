@@ -10,6 +10,7 @@ PlumbError
 ├── WeightsError       a model file is missing or not the one meant
 ├── DeliveryError      a trace could not be delivered                `permanent` says if trying again is in vain
 └── ModelError         a model server failed                         `retryable` says if trying again can help
+    └── BudgetExceeded the budget can't pay a call                   the message says until when, and what to raise
 """
 
 from __future__ import annotations
@@ -81,17 +82,33 @@ class ModelError(PlumbError):
     ) -> None:
         """As PlumbError; `retryable` tells whether the same call may succeed later.
 
-        `retry_after_s` is how long the server asks to be left alone.
+        `retry_after_s` is how long the server asks to be left alone. `refused` is set where the server turned the
+        request away, and so did no work that it could charge for.
         """
         super().__init__(seen, expected=expected, remedy=remedy)
         self.retryable = retryable
         self.retry_after_s = retry_after_s
+        self.refused = False
         self.attempts: tuple[object, ...] = ()
 
     def with_attempts(self, attempts: tuple[object, ...]) -> ModelError:
         """This error, knowing each rag.types.Attempt that led to it; named after `with_traceback()`."""
         self.attempts = attempts
         return self
+
+    def turned_away(self) -> ModelError:
+        """This error, knowing that the server did no work."""
+        self.refused = True
+        return self
+
+
+class BudgetExceeded(ModelError):
+    """The budget can't pay the worst case of a call, so the model was not asked. `bound` is the setting that says so.
+
+    To a chain it is one more reason why a model does not answer; the next one may be cheaper.
+    """
+
+    bound = ""
 
 
 def _one_line(seen: str, expected: str, remedy: str) -> str:

@@ -32,6 +32,7 @@ def _models(given: Any) -> Any:
 
 
 Models = Annotated[str | tuple[str, ...], BeforeValidator(_models)]
+PRICES = ("price_in", "price_out", "price_cached")
 # TOML has no null: an empty string says that a price is unknown.
 Price = Annotated[float | None, BeforeValidator(lambda value: None if value == "" else value)]
 

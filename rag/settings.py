@@ -20,6 +20,7 @@ from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, Valid
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
+from rag.budget.bounds import Budget
 from rag.errors import ConfigError
 from rag.roles import USUAL_LIMITS, CandidateSettings, Roles
 from rag.sections import Ingest, Retrieve, Section, Server
@@ -209,6 +210,7 @@ class Settings(BaseSettings):
     langfuse: LangfuseSettings = LangfuseSettings()
     limits: Limits = Limits()
     ui: Ui = Ui()
+    budget: Budget = Budget()
 
     @classmethod
     def settings_customise_sources(

@@ -206,8 +206,9 @@ class Attempt:
     """A model of a chain that was asked, or passed over, for one generation.
 
     `outcome` is 'answered'; 'failed' before its first token; 'slow', as that did not come in time; 'broken' after it;
-    'busy', as no place became free; or 'skipped', as it failed too often just before. `reason` says it for people.
-    `tries` are the calls made, `first_token_ms` and `total_ms` count from when this model's turn began.
+    'busy', as no place became free; or 'skipped', as it failed too often just before, or the budget can't pay it.
+    `reason` says it for people. `tries` are the calls made, `first_token_ms` and `total_ms` count from when this
+    model's turn began.
     """
 
     model: str

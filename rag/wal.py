@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rag.errors import StoreError
 
 _PAUSE_S = 0.02
+_WRITABLE = "make the folder writable, or set data_dir to one that is"
+_REMEDIES = {
+    sqlite3.SQLITE_FULL: "free some disk space",
+    sqlite3.SQLITE_IOERR: "check the disk and its free space, or set data_dir to another one",
+    sqlite3.SQLITE_READONLY: _WRITABLE,
+    sqlite3.SQLITE_CANTOPEN: _WRITABLE,
+    sqlite3.SQLITE_BUSY: "try again: another process is writing",
+}
 
 
 def run_script(db: sqlite3.Connection, script: str, *, wait_s: float) -> None:
@@ -23,3 +36,17 @@ def run_script(db: sqlite3.Connection, script: str, *, wait_s: float) -> None:
             time.sleep(_PAUSE_S)
         else:
             return
+
+
+@contextmanager
+def translated(path: Path, *, expected: str) -> Iterator[None]:
+    """Turn the errors of SQLite and of the disk into StoreError."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        # The low byte is the error, the rest says where in SQLite it happened.
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+        remedy = _REMEDIES.get(code, "move the file away; a new one is made")
+        raise StoreError(f"{path}: {error}", expected=expected, remedy=remedy) from error
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror or error}", expected=expected, remedy=_WRITABLE) from error

@@ -91,7 +91,8 @@ def _chat_rows(settings: Settings) -> list[Row]:
 
 
 def _chat(settings: Settings, role: ChatRole, name: str) -> str:
-    from rag.llm import make_chains
+    from rag.budget.purse import Purses
+    from rag.llm import make_chains, pinned
     from rag.llm.protocol import Sampling, complete
     from rag.types import Message
 
@@ -100,7 +101,8 @@ def _chat(settings: Settings, role: ChatRole, name: str) -> str:
     if llm is None:
         return f"{name}, no model"
     prompt = [Message(role="user", content="Say: ready")]
-    generation = complete(llm, prompt, Sampling(temperature=0, max_tokens=PROBE_TOKENS))
+    paid = pinned(llm, Purses(settings).purse())
+    generation = complete(paid, prompt, Sampling(temperature=0, max_tokens=PROBE_TOKENS))
     return f"{name}: answered in {generation.total_ms / 1000:.1f} s as {generation.resolved_model}"
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 
-from rag.errors import ModelError
+from rag.budget.purse import Purse
+from rag.errors import BudgetExceeded, ModelError
 from rag.llm.breaker import Breaker
 from rag.llm.call import Call
+from rag.llm.paid import Paid
 from rag.llm.price import cost
 from rag.llm.protocol import LLM, Restart, Sampling
 from rag.llm.retry import pauses
@@ -43,6 +46,10 @@ class _Turn:
         """Note the first token."""
         if self.first_token_ms is None:
             self.first_token_ms, self.outcome = self.elapsed_ms(), "broken"
+
+    def not_paid(self) -> None:
+        """Note that the last try was none."""
+        self.tries, self.outcome = self.tries - 1, "skipped"
 
     def elapsed_ms(self) -> float:
         return round(self.elapsed_s() * 1000, 1)
@@ -83,6 +90,14 @@ class Candidate:
         """'provider:model'."""
         return self.llm.name
 
+    def paid_by(self, purse: Purse | None) -> Candidate:
+        """The same candidate, with the same places and breaker, whose calls a purse pays; itself without one."""
+        if purse is None:
+            return self
+        paid = copy(self)
+        paid.llm = Paid(self.llm, self.limits, purse)
+        return paid
+
     def stream(self, messages: Sequence[Message], sampling: Sampling) -> Generator[str | Generation, None, None]:
         """Pieces of the answer, then its Generation, with its cost and its one Attempt.
 
@@ -100,6 +115,8 @@ class Candidate:
             generation = yield from self._answer(messages, sampling, turn)
             went_well = True
         except ModelError as error:
+            if isinstance(error, BudgetExceeded):
+                turn.not_paid()
             went_well = False if error.retryable and not turn.is_late_for_others else None
             raise self._told(error, turn) from None
         finally:
@@ -167,7 +184,7 @@ class Candidate:
 
     def _told(self, error: ModelError, turn: _Turn) -> ModelError:
         seen = error.seen if self.name in error.seen else f"{self.name}: {error.seen}"
-        told = ModelError(
+        told = type(error)(
             seen,
             expected=error.expected,
             remedy=error.remedy,

@@ -6,9 +6,12 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
-from rag.errors import ModelError
+from rag.budget.purse import Purse
+from rag.errors import BudgetExceeded, ModelError
 from rag.llm.candidate import Candidate
+from rag.llm.paid import Paid
 from rag.llm.protocol import LLM, Piece, Restart, Sampling, Warmable
+from rag.roles import CandidateSettings
 from rag.types import Attempt, Generation, Message
 
 
@@ -83,9 +86,11 @@ class Pinned:
         self._chain = Chain(self._chain.candidates[names.index(answered) :])
 
 
-def pinned(llm: LLM) -> LLM:
-    """A model for the calls of one question."""
-    return Pinned(llm) if isinstance(llm, Chain) else llm
+def pinned(llm: LLM, purse: Purse | None = None) -> LLM:
+    """A model for the calls of one question, which a purse pays, if there is one."""
+    if isinstance(llm, Chain):
+        return Pinned(Chain([candidate.paid_by(purse) for candidate in llm.candidates]))
+    return Paid(llm, CandidateSettings(), purse) if purse else llm
 
 
 def _attempts(errors: Sequence[ModelError]) -> tuple[Attempt, ...]:
@@ -104,9 +109,11 @@ def _whole(generation: Generation, before: tuple[Attempt, ...]) -> Generation:
 def _none_answered(errors: Sequence[ModelError]) -> ModelError:
     if len(errors) == 1:
         return errors[0]
-    return ModelError(
+    unpaid = [error for error in errors if isinstance(error, BudgetExceeded)]
+    checks = ["'plumb doctor' checks each"] if len(unpaid) < len(errors) else []
+    return (ModelError if checks else BudgetExceeded)(
         f"no model answered: {', then '.join(error.seen for error in errors)}",
         expected="an answer from one of them",
-        remedy="'plumb doctor' checks each",
+        remedy="; ".join([error.remedy for error in unpaid[-1:]] + checks),
         retryable=any(error.retryable for error in errors),
     ).with_attempts(_attempts(errors))

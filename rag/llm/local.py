@@ -147,4 +147,4 @@ def _start(path: Any, key: str, settings: LocalModels) -> Any:
             f"can't load {path}: {error}",
             expected="a model file that llama.cpp can run, and memory for it",
             remedy="free memory, lower local.context_tokens, or fetch the file again",
-        ) from None
+        ).turned_away() from None

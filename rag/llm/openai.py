@@ -32,6 +32,8 @@ TOP_LOGPROBS = 20
 LEAST_MASS = 0.1
 # Servers round a small bound on tokens up.
 LEAST_TOKENS = 50
+# Of a server behind the one that answers, which may have worked.
+TIMED_OUT = (408, 504)
 # What a reason looks like: 'model_not_found', 'NotFoundError', '404'. A key never does.
 REASON = re.compile(r"[A-Za-z_ ]{1,60}|\d{3}")
 
@@ -160,15 +162,16 @@ def translated(name: str, server: Provider) -> Iterator[None]:
             expected="a running OpenAI-compatible server",
             remedy="start it or change its base_url; 'plumb doctor' checks it",
             retryable=True,
-        ) from None
+        ).turned_away() from None
     except openai.APIStatusError as error:
-        raise ModelError(
+        answered = ModelError(
             f"{name} at {where} answered {error.status_code}: {_message(error)}",
             expected="a completion",
             remedy="check the model's name, the key and the quota",
             retryable=error.status_code in (408, 409, 429) or error.status_code >= 500,
             retry_after_s=_retry_after_s(error),
-        ) from None
+        )
+        raise (answered if error.status_code in TIMED_OUT else answered.turned_away()) from None
     except (openai.OpenAIError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
         raise ModelError(
             f"{name} at {where} sent something that is no completion: {type(error).__name__}",

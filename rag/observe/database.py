@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from rag.errors import StoreError
-from rag.wal import run_script
+from rag.wal import run_script, translated
 
 VERSION = 1
 BUSY_S = 5.0
@@ -36,28 +36,20 @@ CREATE INDEX IF NOT EXISTS outbox_by_state ON outbox (state, id);
 PRAGMA user_version = {VERSION};
 COMMIT;
 """
-
-_WRITABLE = "make the folder writable, or set data_dir to one that is"
-_REMEDIES = {
-    sqlite3.SQLITE_FULL: "free some disk space",
-    sqlite3.SQLITE_IOERR: "check the disk and its free space, or set data_dir to another one",
-    sqlite3.SQLITE_READONLY: _WRITABLE,
-    sqlite3.SQLITE_CANTOPEN: _WRITABLE,
-    sqlite3.SQLITE_BUSY: "try again: another process is writing",
-}
+EXPECTED = "a usable file of traces"
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection to read from; a file that isn't there reads as an empty one and isn't made."""
-    with _translated(path), closing(_open(path if path.exists() else None)) as db:
+    with translated(path, expected=EXPECTED), closing(_open(path if path.exists() else None)) as db:
         yield db
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[sqlite3.Connection]:
     """A transaction that is committed at the end and undone by an exception; makes the file and its folders."""
-    with _translated(path):
+    with translated(path, expected=EXPECTED):
         path.parent.mkdir(parents=True, exist_ok=True)
         with closing(_open(path)) as db, db:
             # Taking the write lock at once waits for other writers; upgrading a read later would fail instead.
@@ -86,18 +78,3 @@ def _prepare(db: sqlite3.Connection, path: Path | None) -> None:
             remedy="update Plumbline, or set data_dir to another folder",
         )
     db.execute("PRAGMA synchronous = NORMAL")
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        # The low byte is the error, the rest says where in SQLite it happened.
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
-        remedy = _REMEDIES.get(code, "move the file away; a new one is made")
-        raise StoreError(f"{path}: {error}", expected="a usable file of traces", remedy=remedy) from error
-    except OSError as error:
-        raise StoreError(
-            f"{path}: {error.strerror or error}", expected="a usable file of traces", remedy=_WRITABLE
-        ) from error

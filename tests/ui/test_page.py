@@ -64,6 +64,14 @@ def test_an_abstention_looks_different_and_offers_the_closest_passages(make_proj
     assert "Sources" not in html(page)
 
 
+def test_a_question_that_the_budget_can_not_pay_says_so(make_project: MakeProject) -> None:
+    make_project(config="[budget]\nturn_tokens = 100\n")
+    page = ask(open_page(), QUESTION)
+    told = page.error[0].value.replace("\\", "")
+    assert "0 of this question's 100 tokens are used or reserved" in told
+    assert "raise budget.turn_tokens in plumbline.toml" in told
+
+
 def test_an_answer_that_is_withheld_says_so(make_project: MakeProject) -> None:
     make_project(script=[{"match": "leave", "reply": "The founder came from Mars in 1888."}])
     page = ask(open_page(), QUESTION)
