@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -90,23 +91,23 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 def test_nothing_out_of_bounds_is_found_in_any_way_of_searching(store: Store) -> None:
     draw = random.Random(20261126)  # noqa: S311 - for the same trials every time
+    searchers = _searchers(store)
     retired: list[Revision] = []
     found = 0
     for round_ in range(TRIALS // TRIALS_A_CORPUS):
         documents = [_document(draw, number) for number in range(DOCUMENTS)]
         retired = _fill(store, documents, retired, digest=str(round_))
         for _ in range(TRIALS_A_CORPUS):
-            found += _trial(store, documents, draw)
+            found += _trial(draw.choice(searchers), documents, draw)
     assert found > TRIALS
 
 
-def _trial(store: Store, documents: list[Document], draw: random.Random) -> int:
+def _trial(searcher: Searcher, documents: list[Document], draw: random.Random) -> int:
     """One question: how many hits it found, all of which are the asker's, and all of the asker's if it asks for all."""
     asker, is_for_all = _asker(draw), draw.random() < 0.3
-    searcher = Searcher(_settings(draw), _index(store))
     limit = DOCUMENTS * CHUNKS if is_for_all else draw.randint(1, 8)
     hits = searcher.find(" ".join(draw.choices(WORDS, k=3)), limit=limit, scope=asker.scope).hits
-    read = widened(hits, store, neighbours=draw.choice((0, 1, 5)), scope=asker.scope)
+    read = widened(hits, searcher.index.store, neighbours=draw.choice((0, 1, 5)), scope=asker.scope)
     own = {document.name for document in documents if document.is_for(asker)}
     told = {word for hit in (*hits, *read) for word in hit.chunk.text.split() if word.startswith("document")}
     assert told <= own, asker
@@ -173,16 +174,11 @@ def _entries(document: Document, made: Revision) -> Iterator[Entry]:
         yield Entry(chunk=chunk, vectors=Vectors(dense=tuple(row.tolist()), lexical=LEXICAL.passage(text)))
 
 
-def _settings(draw: random.Random) -> Settings:
-    ways = {
-        "dense_weight": draw.choice((0.0, 0.6, 1.0)),
-        "depth": draw.choice((1, 5, DOCUMENTS * CHUNKS)),
-        "per_document": 0,
-        "duplicate_at": 1.0,
-    }
+def _searchers(store: Store) -> list[Searcher]:
+    """One for each way of searching."""
     settings = Settings()
-    return settings.model_copy(update={"retrieve": settings.retrieve.model_copy(update=ways)})
-
-
-def _index(store: Store) -> Index:
-    return Index(version="1", settings=Settings(), store=store, embedder=EMBEDDER, lexical=LEXICAL)
+    index = Index(version="1", settings=settings, store=store, embedder=EMBEDDER, lexical=LEXICAL)
+    plain = settings.retrieve.model_copy(update={"duplicate_at": 1.0})
+    ways = product((0.0, 0.6, 1.0), (1, 5, DOCUMENTS * CHUNKS))
+    chosen = [plain.model_copy(update={"dense_weight": weight, "depth": depth}) for weight, depth in ways]
+    return [Searcher(settings.model_copy(update={"retrieve": retrieve}), index) for retrieve in chosen]
