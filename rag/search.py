@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -53,6 +54,7 @@ class Searcher:
         self._own_reranker = reranker
         # Changed together: a thread must not read one version's hits with another's embedder.
         self._current = (index, reranker or make_reranker(settings, index.embedder))
+        self._opening = threading.Lock()
 
     @classmethod
     def from_settings(cls, settings: Settings, *, version: str = "") -> Searcher:
@@ -77,9 +79,12 @@ class Searcher:
         """The version that is live now, and what reads its hits again."""
         live = self._versions.live() if self._versions else ""
         if live and live != self.opened.version:
-            self.opened.store.close()
-            index = open_index(self.settings)
-            self._current = (index, self._own_reranker or make_reranker(self.settings, index.embedder))
+            # Of all threads that see the switch, one opens the new version.
+            with self._opening:
+                if live != self.opened.version:
+                    self.opened.store.close()
+                    index = open_index(self.settings)
+                    self._current = (index, self._own_reranker or make_reranker(self.settings, index.embedder))
         return self._current
 
     def search(self, question: str, *, limit: int | None = None, scope: Scope = PUBLIC) -> list[Hit]:
