@@ -54,6 +54,9 @@ class LocalModels(Section):
     dir: Folder = Field(None, description="folder of the model files; default: the user's cache folder")
     threads: int = Field(0, ge=0, description="threads for generation; 0 means one a core")
     context_tokens: int = Field(4096, ge=512, description="longest prompt plus answer of the local chat model")
+    token_cache_mb: int = Field(
+        64, ge=0, description="memory for the token vectors of passages that were read for the last questions"
+    )
 
 
 class LlamaIndex(Section):

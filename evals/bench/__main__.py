@@ -4,34 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib import import_module
 
 from evals.bench.figures import Line, Measured, about
 from evals.machine import this_machine
 from rag.errors import PlumbError
 
-NAMES = ("cold", "formats", "retrieval", "filling", "memory", "latency", "planted", "handbook")
+NAMES = ("cold", "formats", "retrieval", "filling", "memory", "latency", "concurrent", "planted", "handbook")
 
 
 def bench(name: str, *, limit: int | None) -> Iterator[Line]:
-    """The lines of one benchmark as they are measured; `limit` bounds its questions or repetitions."""
-    match name:
-        case "cold":
-            from evals.bench.cold import measure
-        case "formats":
-            from evals.bench.formats import measure
-        case "retrieval":
-            from evals.bench.retrieval import measure
-        case "filling":
-            from evals.bench.filling import measure
-        case "memory":
-            from evals.bench.memory import measure
-        case "latency":
-            from evals.bench.latency import measure
-        case "planted":
-            from evals.bench.planted import measure
-        case _:
-            from evals.bench.handbook import measure
+    """The lines of one of NAMES as they are measured; `limit` bounds its questions or repetitions."""
+    measure: Callable[..., Iterator[Line]] = import_module(f"evals.bench.{name}").measure
     yield from measure(limit=limit)
 
 

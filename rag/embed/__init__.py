@@ -18,7 +18,8 @@ def make_embedder(settings: Settings) -> Embedder:
         case "local":
             from rag.embed.local import LocalEmbedder
 
-            return LocalEmbedder(model, folder=settings.models_path)
+            cache_mb = settings.local.token_cache_mb
+            return LocalEmbedder(model, folder=settings.models_path, token_cache_mb=cache_mb)
         case "llama_index":
             from rag.embed.llama_index import LlamaIndexEmbedder
 

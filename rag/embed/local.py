@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.embed.protocol import Matrix, unit
+from rag.embed.remembered import Remembered
 from rag.errors import ConfigError
 from rag.weights import require
 
@@ -40,8 +41,11 @@ Mask = NDArray[np.int64]
 class LocalEmbedder:
     """Mean-pooled, normalised token vectors, as the model's card prescribes."""
 
-    def __init__(self, model: str, *, folder: Path | None) -> None:
-        """Find the files; they are loaded at the first use. Raises ConfigError or WeightsError."""
+    def __init__(self, model: str, *, folder: Path | None, token_cache_mb: int = 0) -> None:
+        """Find the files; they are loaded at the first use. Raises ConfigError or WeightsError.
+
+        The token vectors of texts are remembered up to `token_cache_mb`: passages come up again and again.
+        """
         if model != "all-minilm-l6-v2":
             raise ConfigError(
                 f"unknown local embedding model '{model}'",
@@ -54,6 +58,7 @@ class LocalEmbedder:
         self._model_file = require("all-minilm-l6-v2", folder=folder)
         self._tokenizer_file = require("all-minilm-l6-v2-tokenizer", folder=folder)
         self._lock = threading.Lock()
+        self._remembered = Remembered(max_bytes=token_cache_mb * 1_000_000)
 
     def count(self, text: str) -> int:
         """Tokens of a text, the two framing ones included.
@@ -82,7 +87,10 @@ class LocalEmbedder:
         return unit(vectors)
 
     def embed_tokens(self, texts: Sequence[str]) -> list[Matrix]:
-        """Unit vectors of the tokens of each text, the two framing ones left out."""
+        """Unit vectors of the tokens of each text, the two framing ones left out; not to be written to."""
+        return self._remembered.get(texts, self._computed_tokens)
+
+    def _computed_tokens(self, texts: Sequence[str]) -> list[Matrix]:
         vectors = [np.zeros((0, DIMENSION), dtype=np.float32)] * len(texts)
 
         def split(rows: Sequence[int], tokens: Matrix, mask: Mask) -> None:

@@ -1,12 +1,15 @@
 """The SQLite file behind the spool: its tables, one transaction at a time, and what its errors mean.
 
-Every transaction opens the file and closes it again: nothing is shared between threads, nothing is lost when the
-file is moved away meanwhile, and the price is one or two milliseconds.
+Every transaction opens the file and closes it again: nothing is shared between threads, and nothing is lost when the
+file is moved away meanwhile. Whoever closes it as the last has to wait for the disk, tens of milliseconds: so `Kept`
+holds it open in between, and a transaction takes one.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -37,6 +40,27 @@ PRAGMA user_version = {VERSION};
 COMMIT;
 """
 EXPECTED = "a usable file of traces"
+
+
+class Kept:
+    """A connection that does nothing but stay open, to the file that is there now. For all threads."""
+
+    def __init__(self, path: Path) -> None:
+        """Open nothing yet."""
+        self._path = path
+        self._lock = threading.Lock()
+        self._file: tuple[int, int] | None = None
+        self._close = weakref.finalize(self, lambda: None)
+
+    def refresh(self) -> None:
+        """Open the file unless it is; another one stands in its place when it was moved away."""
+        with self._lock:
+            told = self._path.stat()
+            if self._file != (file := (told.st_dev, told.st_ino)):
+                self._close()
+                db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+                self._file, self._close = file, weakref.finalize(self, db.close)
+                db.execute("SELECT count(*) FROM traces LIMIT 0").fetchall()
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from rag.errors import InputError, StoreError
 from rag.observe.account import account
 from rag.observe.codec import decode, encode
-from rag.observe.database import reading, writing
+from rag.observe.database import Kept, reading, writing
 from rag.settings import Settings
 from rag.types import Feedback, Trace
 
@@ -110,6 +110,7 @@ class Spool:
         """Use the file at `path`; with `deliver` false, new traces are never queued for delivery."""
         self.path = path
         self._deliver = deliver
+        self._kept = Kept(path)
 
     def add_trace(self, trace: Trace) -> None:
         """Keep a trace and queue it for delivery; one with the same id is replaced."""
@@ -117,6 +118,7 @@ class Spool:
         with writing(self.path) as db:
             db.execute(_PUT_TRACE, row)
             db.execute(_ENQUEUE, ("trace", trace.id, "pending" if self._deliver else "local"))
+            self._kept.refresh()
 
     def add_feedback(self, feedback: Feedback) -> None:
         """Keep a rating and queue it; a later one replaces it but keeps `created_at`, by which Langfuse knows it.

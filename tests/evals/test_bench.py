@@ -125,6 +125,13 @@ def test_the_handbook_s_questions_are_asked_in_a_fresh_project(capsys: pytest.Ca
     assert "held out: time to first token, p95:" in printed
 
 
+def test_questions_of_many_threads(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["concurrent", "--limit", "4"]) == 0
+    printed = capsys.readouterr().out
+    assert "one thread, each question for the first time: 4 questions" in printed
+    assert re.search(r"questions a second, 32 threads: \S+ = \S+ x one thread \S+ - \S+ x 160", printed)
+
+
 def test_memory_is_that_of_all_processes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["memory", "--limit", "1"]) == 0
     printed = capsys.readouterr().out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from tokenizers import Tokenizer
 
 from ingest.chunk import Cut, chunk
 from ingest.parse import parse
-from rag.embed import Embedder, make_embedder, reads
+from rag.embed import Embedder, Matrix, TokenEmbedder, make_embedder, reads
 from rag.embed.lexical import Lexical
 from rag.embed.protocol import guess_tokens
+from rag.embed.remembered import Remembered
 from rag.errors import ConfigError, ModelError, WeightsError
 from rag.roles import Roles
 from rag.settings import LlamaIndex, LocalModels, Provider, Settings
@@ -275,3 +277,42 @@ def test_the_model_tells_which_scripts_it_knows(local: Embedder) -> None:
     for strange in ("黑豹队的防守丢了多少分？", "黑豹队 Panthers 的防守丢了多少分？"):
         assert not reads(local, strange), strange
     assert reads(make_embedder(Settings(roles=Roles(embed="scripted:words"))), "黑豹队的防守")
+
+
+# What was computed before.
+
+
+def test_what_was_wanted_last_is_not_computed_again() -> None:
+    asked: list[list[str]] = []
+
+    def compute(texts: Sequence[str]) -> list[Matrix]:
+        asked.append(list(texts))
+        return [np.full((len(text), 1), len(text), dtype=np.float32) for text in texts]
+
+    held = Remembered(max_bytes=6 * 4)
+    first = held.get(["a", "bb", "a"], compute)
+    assert [array.shape for array in first] == [(1, 1), (2, 1), (1, 1)]
+    assert held.get(["bb", "a"], compute)[0] is first[1]
+    assert asked == [["a", "bb"]]
+    with pytest.raises(ValueError, match="read-only"):
+        first[0][0] = 7
+    # There is room for six numbers: 'bb' was wanted longer ago than 'a'.
+    held.get(["a", "cccc"], compute)
+    held.get(["a", "bb"], compute)
+    assert asked[1:] == [["cccc"], ["bb"]]
+    held.get(["eight of"], compute)
+    held.get(["a", "eight of"], compute)
+    assert asked[3:] == [["eight of"], ["a", "eight of"]]
+    assert Remembered(max_bytes=0).get([], compute) == []
+
+
+@pytest.mark.model
+def test_token_vectors_do_not_depend_on_what_was_asked_before(local: Embedder) -> None:
+    texts = ["Annual leave is 30 days.", "A dog.", "Annual leave is 30 days.", "word " * 300]
+    remembering = make_embedder(Settings(local=LocalModels(token_cache_mb=1)))
+    forgetting = make_embedder(Settings(local=LocalModels(token_cache_mb=0)))
+    assert isinstance(remembering, TokenEmbedder)
+    assert isinstance(forgetting, TokenEmbedder)
+    for some in (texts[:1], texts, texts):
+        for one, other in zip(remembering.embed_tokens(some), forgetting.embed_tokens(some), strict=True):
+            np.testing.assert_array_equal(one, other)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import sqlite3
@@ -48,6 +49,23 @@ def test_reading_makes_no_file(spool: Spool) -> None:
     with pytest.raises(InputError, match="no trace"):
         spool.add_feedback(Feedback(trace_id=TRACE_ID, up=True))
     assert not spool.path.parent.exists()
+
+
+def test_the_file_stays_open_between_traces_and_closes_with_the_spool(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "traces.db")
+    log = tmp_path / "traces.db-wal"
+    add(spool, 1)
+    assert log.exists()  # whoever closes the file as the last one writes it into the file, and waits for the disk
+    spool.path.replace(tmp_path / "old.db")
+    for name in ("-wal", "-shm"):
+        Path(f"{spool.path}{name}").unlink()
+    add(spool, 2)
+    add(spool, 3)
+    assert [row.id for row in Spool(spool.path).traces()] == [f"{number:032x}" for number in (3, 2)]
+    assert log.exists()
+    del spool
+    gc.collect()
+    assert not log.exists()
 
 
 @pytest.mark.parametrize("asked", ["", "  ", "%", "xyz", "g" * 32, "0" * 33, "'; DROP TABLE traces; --", "é" * 500])
@@ -251,8 +269,10 @@ def test_a_file_that_is_no_database_is_a_store_error(spool: Spool) -> None:
 
 
 def test_a_damaged_file_is_a_store_error(spool: Spool) -> None:
+    before = Spool(spool.path)
     for number in range(20):
-        add(spool, number)
+        add(before, number)
+    del before  # writes its log into the file
     content = bytearray(spool.path.read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
     spool.path.write_bytes(content)
