@@ -29,7 +29,8 @@ class LlamaIndexLLM:
         started = time.perf_counter()
         first_token_ms, text = None, ""
         for delta in self._deltas(messages):
-            first_token_ms = first_token_ms or round((time.perf_counter() - started) * 1000, 1)
+            if delta:
+                first_token_ms = first_token_ms or round((time.perf_counter() - started) * 1000, 1)
             text += delta
             yield delta
         yield Generation(
@@ -52,7 +53,7 @@ class LlamaIndexLLM:
         prompt = [ChatMessage(role=message.role, content=message.content) for message in messages]
         try:
             for reply in self._model.stream_chat(prompt):
-                if reply.delta:
-                    yield reply.delta
+                # An empty one too: whoever waits may have left.
+                yield reply.delta or ""
         except Exception as error:  # noqa: BLE001 - foreign code may raise anything
             raise ModelError(f"{self.name} failed: {describe(error, self._arguments)}", retryable=True) from None

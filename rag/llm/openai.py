@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +14,7 @@ import openai
 
 from rag.errors import ConfigError, ModelError
 from rag.llm.protocol import Piece, Sampling
+from rag.llm.stopping import StoppableStream, watch
 from rag.settings import Provider, redact_url
 from rag.types import Generation, Message, Usage
 
@@ -49,8 +51,14 @@ class OpenAILLM:
         self._client = make_client(name, server, api_key)
         self._refused: frozenset[str] = frozenset()
 
-    def stream(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[Piece]:
+    def stream(self, messages: Sequence[Message], sampling: Sampling) -> StoppableStream:
         """Pieces of the answer, then its Generation."""
+        stopped = threading.Event()
+        return StoppableStream(self._pieces(messages, sampling, stopped), stopped)
+
+    def _pieces(
+        self, messages: Sequence[Message], sampling: Sampling, stopped: threading.Event
+    ) -> Generator[Piece, None, None]:
         started = time.perf_counter()
         written = ""
         first_token_ms: float | None = None
@@ -58,6 +66,7 @@ class OpenAILLM:
         chances: dict[str, float] = {}
         # Closing the stream, whoever leaves it, is what stops a server that is still writing.
         with translated(self.name, self._server), self._open(messages, sampling) as events:
+            watch(events.response, stopped)
             for event in events:
                 facts |= _facts(event)
                 if text := _text(event):

@@ -49,6 +49,17 @@ class LLM(Protocol):
 
 
 @runtime_checkable
+class Stoppable(Protocol):
+    """A stream that another thread can end, though it has nothing to give and its server goes on sending."""
+
+    def stop(self) -> None:
+        """Want no more of it; its reader ends with the next byte from the server."""
+
+    def close(self) -> None:
+        """Let go of what it holds; called by its reader."""
+
+
+@runtime_checkable
 class Warmable(Protocol):
     """A model that takes time to load and can begin ahead of its first use."""
 

@@ -100,14 +100,27 @@ class _Handler(BaseHTTPRequestHandler):
         if behaviour in ("hang", "late"):
             self._wait()
         try:
+            self._chatter(behaviour)
             for word in WORDS:
                 self._event(_delta(word, self.server.fake.likely))
             self._end(behaviour)
         except (BrokenPipeError, ConnectionResetError):
             self.server.fake.left_alone.set()
 
+    def _chatter(self, behaviour: str) -> None:
+        """Send nothing of a meaning, again and again for 10 s."""
+        until = time.monotonic() + 10
+        while behaviour in ("pings", "empties") and time.monotonic() < until:
+            if behaviour == "pings":
+                self.wfile.write(b": still here\n\n")
+            else:
+                self._event(_delta(""))
+            self.server.fake.released.wait(0.01)
+
     def _end(self, behaviour: str) -> None:
         match behaviour:
+            case "words, then pings":
+                self._chatter("pings")
             case "ok":
                 self._finish()
             case "stall":

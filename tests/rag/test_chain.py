@@ -315,6 +315,35 @@ def test_a_place_becomes_free_when_a_call_ends(hosted: LLM) -> None:
     assert [answer.text for answer in answers] == [ANSWER] * 16
 
 
+@pytest.mark.parametrize("behaviour", ["pings", "empties", "words, then pings"])
+def test_a_server_that_goes_on_without_a_word_loses_the_call_that_was_left(
+    hosted: LLM, server: FakeChat, behaviour: str
+) -> None:
+    server.behaviour = behaviour
+    # Free at once; the server would go on for 10 s.
+    one = candidate(hosted, first_token_s=1, total_s=1, max_concurrent=1)
+    with pytest.raises(ModelError, match=r"gave no token in 1 s|was not done in 1 s"):
+        complete(chain(one), PROMPT, SAMPLING)
+    assert server.left_alone.wait(5)
+    server.behaviour = "ok"
+    assert complete(chain(one), PROMPT, SAMPLING).text == ANSWER
+
+
+def test_a_thread_that_can_not_start_costs_no_place(hosted: LLM, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = candidate(hosted, first_token_s=1, max_concurrent=1)
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        for _ in range(2):
+            with pytest.raises(ModelError, match="no thread could be started") as failed:
+                complete(chain(one), PROMPT, SAMPLING)
+    assert failed.value.retryable
+    assert complete(chain(one), PROMPT, SAMPLING).text == ANSWER
+
+
 def test_thirty_two_questions_at_once_are_not_mixed(scripted: Scripted) -> None:
     numbers = range(32)
     breaking = [{"match": f"number {n}$", "reply": f"Wrong {n}", "error": "gone"} for n in numbers if n % 3 == 0]
