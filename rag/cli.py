@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, NoReturn, Optional
 
 import typer
 
@@ -25,6 +26,10 @@ from rag.errors import PlumbError
 from rag.terminal import complain, forgive_encodings, show_warnings
 from rag.version import code_version
 from ui.cli import ui
+
+# The exit code of a command that Ctrl-C ended, and the library that runs local chat models.
+INTERRUPTED = 130
+LOCAL_MODELS = "xllamacpp"
 
 app = typer.Typer(
     name="plumb",
@@ -77,10 +82,24 @@ def main() -> None:
     show_warnings()
     try:
         _run()
+    except SystemExit as end:
+        if not (end.code == INTERRUPTED and LOCAL_MODELS in sys.modules):
+            raise
     except Exception as error:
         if os.environ.get("PLUMB_DEBUG"):
             raise
         sys.exit(_told(error))
+    else:
+        return
+    _end_at_once(INTERRUPTED)
+
+
+def _end_at_once(code: int) -> NoReturn:
+    """End without waiting for native threads: a local model would first read its batch of the prompt, for seconds."""
+    # An answer that was being drawn is held by the frames of the interrupt: closing it keeps its trace.
+    gc.collect()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _told(error: Exception) -> int:

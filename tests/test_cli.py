@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -333,10 +334,12 @@ def listen_to_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def started(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+def started(
+    folder: Path, *arguments: str, env: dict[str, str] | None = None, start: Sequence[str] = ("-m", "rag.cli")
+) -> subprocess.Popen[str]:
     """A command that is not waited for; Ctrl-C reaches it although it has no terminal."""
     return subprocess.Popen(
-        [sys.executable, "-m", "rag.cli", *arguments],
+        [sys.executable, *start, *arguments],
         cwd=folder,
         env={**os.environ, **(env or {})},
         stdout=subprocess.PIPE,
@@ -356,6 +359,23 @@ def test_an_interrupted_question_is_silent_and_leaves_its_trace(plumb: Plumb, fi
         told = process.communicate(timeout=30)
         connection.close()
     assert (process.returncode, *told) == (130, "", "")
+    assert parsed(plumb("traces", "--json", "--limit", "1"))[0]["status"] == "abandoned"
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_an_interrupt_does_not_wait_for_what_a_local_model_is_reading(plumb: Plumb, filled: Path, loaded: bool) -> None:
+    # Its library ends its threads when the interpreter ends: after the batch of the prompt that it reads.
+    late = "import atexit; atexit.register(print, 'late')"
+    program = f"{late}{'; import xllamacpp' * loaded}; from rag.cli import main; main()"
+    with socket.create_server(("127.0.0.1", 0)) as model:
+        base_url = f"http://127.0.0.1:{model.getsockname()[1]}/v1"
+        env = {"PLUMB_ROLES__ANSWER": "ollama:x", "PLUMB_PROVIDERS__OLLAMA__BASE_URL": base_url}
+        process = started(filled, "ask", ASKED, env=env, start=["-c", program])
+        connection, _ = model.accept()
+        process.send_signal(signal.SIGINT)
+        told = process.communicate(timeout=30)
+        connection.close()
+    assert (process.returncode, *told) == (130, "" if loaded else "late\n", "")
     assert parsed(plumb("traces", "--json", "--limit", "1"))[0]["status"] == "abandoned"
 
 
