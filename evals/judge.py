@@ -21,10 +21,11 @@ GRADE = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grade:
-    """What the judge said: how likely the answer is right, 0 to 1, and the model that said it."""
+    """What the judge said: how likely the answer is right, 0 to 1, the model that said it, and what it cost."""
 
     chance: float
     model: str
+    cost: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ class Judge:
                 remedy="choose a model that follows the prompt 'judge', or mend that prompt",
                 retryable=True,
             )
-        return Grade(chance=yes_chance(call), model=call.resolved_model)
+        return Grade(chance=yes_chance(call), model=call.resolved_model, cost=call.cost)
 
 
 def make_judge(settings: Settings) -> Judge | None:

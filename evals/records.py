@@ -56,7 +56,8 @@ class Given:
 class Record:
     """What happened to one case: an answer and its hits, or an error. `scores` holds the case's own figures.
 
-    `judged` is how likely the judge found the answer right, 0 to 1; None where none was asked.
+    `judged` is how likely the judge found the answer right, 0 to 1; None where none was asked. `cost` is that of the
+    answer and of its grade, in the currency of the prices; None when it is unknown, as that of what failed.
     """
 
     case_id: str
@@ -65,6 +66,7 @@ class Record:
     error: str | None = None
     error_kind: str | None = None
     judged: float | None = None
+    cost: float | None = None
     scores: Mapping[str, float | None] = field(default_factory=dict)
 
 

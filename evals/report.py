@@ -10,6 +10,7 @@ from rich.text import Text
 
 from evals.metrics import METRICS, Metric, Unit
 from evals.records import Figure, Record, Run
+from rag.llm.price import cost_text
 from rag.terminal import clean
 
 if TYPE_CHECKING:
@@ -66,9 +67,18 @@ def _head(run: Run) -> str:
         f"{run.dataset.name} {run.dataset.sha256[:12]}{f' ({selection})' if selection else ''}, "
         f"{asked} questions, {run.started} to {run.ended}\n"
         f"models: {models or NONE}\n"
+        f"cost {cost_told(run.records)}\n"
         f"index {run.index.name}, {run.index.chunks} chunks; config {run.config_hash}; code {run.code_version}; "
         f"{run.machine.cpu}, {run.machine.cores} cores"
     )
+
+
+def cost_told(records: Sequence[Record]) -> str:
+    """What all questions cost; where that of some is unknown, so is the sum, and what is known is the least."""
+    known = [record.cost for record in records if record.cost is not None]
+    unknown = len(records) - len(known)
+    told = cost_text(sum(known))
+    return f"unknown: at least {told}, {unknown} of {len(records)} unknown" if unknown else told
 
 
 def _figures(run: Run) -> Table:

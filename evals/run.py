@@ -16,6 +16,7 @@ from evals.metrics import score, summarize
 from evals.records import Given, Index, Record, Retrieved, Run, Source, UsedPrompt
 from rag.engine import Engine
 from rag.errors import ConfigError, InputError, ModelError, PlumbError, WeightsError
+from rag.llm.price import total
 from rag.settings import Settings, shown
 from rag.types import Answer, Hit, Passage
 from rag.version import code_version
@@ -136,7 +137,7 @@ def _asked_and_graded(
         return _graded(case, record, judge), error
     except ModelError as failure:
         log.warning("%s is kept without a grade: %s", case.id, failure)
-        return record, failure
+        return replace(record, cost=None), failure
 
 
 def _graded(case: Case, record: Record, judge: Judge) -> Record:
@@ -145,7 +146,8 @@ def _graded(case: Case, record: Record, judge: Judge) -> Record:
     if answer is None or answer.abstained:
         return replace(record, judged=0.0)
     grade = judge.grade(case, answer.text)
-    return replace(record, judged=grade.chance, answer=replace(answer, models={**answer.models, "judge": grade.model}))
+    told = replace(answer, models={**answer.models, "judge": grade.model})
+    return replace(record, judged=grade.chance, answer=told, cost=total((record.cost, grade.cost)))
 
 
 def _stop_in_vain(errors: Sequence[PlumbError | None], *, remaining: int) -> None:
@@ -174,6 +176,7 @@ def _record(case: Case, answer: Answer) -> Record:
             timings_ms={name: value for name, value in answer.timings_ms.items() if value is not None},
         ),
         hits=tuple(_retrieved(hit, answer.passages) for hit in answer.hits),
+        cost=answer.cost,
     )
 
 

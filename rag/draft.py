@@ -141,17 +141,19 @@ class Drafter:
         What counts is how much they changed its mind: it was asked first what it expects without having read them.
         """
         word = Sampling(temperature=0, max_tokens=1, choices=YES_NO)
+        made: list[Generation] = []
         try:
             # Before the passages, not after: the server keeps what it read last, and the answer begins with them too.
-            prior = self._call(asking, self._prior_prompt, word)
-            proposed = self._call(asking, self._propose_prompt, Sampling(temperature=0, max_tokens=PROPOSAL_TOKENS))
+            made.append(prior := self._call(asking, self._prior_prompt, word))
+            few = Sampling(temperature=0, max_tokens=PROPOSAL_TOKENS)
+            made.append(proposed := self._call(asking, self._propose_prompt, few))
             values = {**asking.values, "proposal": proposed.text.strip()}
             confirmed = self._call(replace(asking, values=values), self._confirm_prompt, word)
         except ModelError as error:
             # A reasoning model refuses so few tokens. The answer can do without, and shows what else is wrong.
             if error.retryable or isinstance(error, BudgetExceeded):
                 raise
-            return _Weighed(chance=1.0, calls=())
+            return _Weighed(chance=1.0, calls=tuple(made))
         with asking.recorder.step("weigh", "evaluator") as step:
             chance = answerable(prior, proposed, confirmed)
             step.note({"chance": chance, "answerable_at": self._generate_options.answerable_at})

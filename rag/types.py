@@ -208,7 +208,8 @@ class Attempt:
     `outcome` is 'answered'; 'failed' before its first token; 'slow', as that did not come in time; 'broken' after it;
     'busy', as no place became free; or 'skipped', as it failed too often just before, or the budget can't pay it.
     `reason` says it for people. `tries` are the calls made, `first_token_ms` and `total_ms` count from when this
-    model's turn began.
+    model's turn began. `cost` is None where it is unknown, as that of tokens which a broken or slow
+    call may have taken; a failed call is taken as free.
     """
 
     model: str
@@ -217,6 +218,7 @@ class Attempt:
     tries: int
     first_token_ms: float | None
     total_ms: float
+    cost: float | None = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,8 +228,9 @@ class Generation:
     `requested_model` is 'provider:model' from the settings; `resolved_model` and `fingerprint` are what the
     server said. Times in milliseconds; `first_token_ms` is None when no token came. `chances` tells how likely each
     of the wanted choices was to begin the reply, together 1; it is empty where none was wanted or the server did not
-    tell. `cost` is in the currency of the prices in the settings; None when one of them, or the number of tokens, is
-    unknown. `attempts` are the models asked, in order, the one that answered last; empty for a model outside a chain.
+    tell. `cost` is that of all attempts, in the currency of the prices; None when a price or the number
+    of tokens is unknown. `attempts` are the models asked, in order, the one that answered last; empty for a model
+    outside a chain.
     """
 
     text: str
@@ -301,7 +304,7 @@ class Verdict:
 class Answer:
     """The result of one question. `models` maps a role to the model that really answered.
 
-    `cost` is that of the calls which answered, in the currency of the prices; None when one of theirs is unknown.
+    `cost` is that of all model calls, in the currency of the prices; None when that of one is unknown.
     """
 
     question: str

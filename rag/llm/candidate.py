@@ -14,7 +14,7 @@ from rag.errors import BudgetExceeded, ModelError
 from rag.llm.breaker import Breaker
 from rag.llm.call import Call
 from rag.llm.paid import Paid
-from rag.llm.price import cost
+from rag.llm.price import cost, given_up
 from rag.llm.protocol import LLM, Restart, Sampling
 from rag.llm.retry import pauses
 from rag.roles import CandidateSettings
@@ -54,15 +54,16 @@ class _Turn:
     def elapsed_ms(self) -> float:
         return round(self.elapsed_s() * 1000, 1)
 
-    def attempt(self, model: str, *, outcome: Outcome, reason: str = "") -> Attempt:
+    def attempt(self, model: str, *, cost: float | None, reason: str = "") -> Attempt:
         """What became of it."""
         return Attempt(
             model=model,
-            outcome=outcome,
+            outcome=self.outcome,
             reason=reason,
             tries=self.tries,
             first_token_ms=self.first_token_ms,
             total_ms=self.elapsed_ms(),
+            cost=cost,
         )
 
 
@@ -191,8 +192,10 @@ class Candidate:
             retryable=error.retryable,
             retry_after_s=error.retry_after_s,
         )
-        return told.with_attempts((turn.attempt(self.name, outcome=turn.outcome, reason=seen),))
+        attempt = turn.attempt(self.name, cost=given_up(turn.outcome, self.limits), reason=seen)
+        return told.with_attempts((attempt,))
 
     def _finished(self, generation: Generation, turn: _Turn) -> Generation:
-        attempt = turn.attempt(self.name, outcome="answered")
-        return replace(generation, cost=cost(generation.usage, self.limits), attempts=(attempt,))
+        turn.outcome = "answered"
+        attempt = turn.attempt(self.name, cost=cost(generation.usage, self.limits))
+        return replace(generation, cost=attempt.cost, attempts=(attempt,))

@@ -10,6 +10,7 @@ from rag.budget.purse import Purse
 from rag.errors import BudgetExceeded, ModelError
 from rag.llm.candidate import Candidate
 from rag.llm.paid import Paid
+from rag.llm.price import total
 from rag.llm.protocol import LLM, Piece, Restart, Sampling, Warmable
 from rag.roles import CandidateSettings
 from rag.types import Attempt, Generation, Message
@@ -98,12 +99,14 @@ def _attempts(errors: Sequence[ModelError]) -> tuple[Attempt, ...]:
 
 
 def _whole(generation: Generation, before: tuple[Attempt, ...]) -> Generation:
-    """The generation with all attempts, its times those of whoever called the chain."""
+    """The generation with all attempts and their cost, its times those of whoever called the chain."""
     (own,) = generation.attempts
     earlier_ms = sum(attempt.total_ms for attempt in before)
     first_ms = None if own.first_token_ms is None else round(earlier_ms + own.first_token_ms, 1)
     total_ms = round(earlier_ms + own.total_ms, 1)
-    return replace(generation, attempts=(*before, own), first_token_ms=first_ms, total_ms=total_ms)
+    attempts = (*before, own)
+    costs = total(attempt.cost for attempt in attempts)
+    return replace(generation, attempts=attempts, cost=costs, first_token_ms=first_ms, total_ms=total_ms)
 
 
 def _none_answered(errors: Sequence[ModelError]) -> ModelError:

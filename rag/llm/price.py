@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rag.roles import CandidateSettings
-from rag.types import Usage
+from rag.types import Outcome, Usage
 
 MILLION = 1_000_000
 
@@ -20,6 +20,15 @@ def cost(usage: Usage, prices: CandidateSettings) -> float | None:
     known = [tokens * price / MILLION for tokens, price in parts if price is not None]
     is_known = usage.prompt > 0 and all(price is not None for tokens, price in parts if tokens > 0)
     return sum(known) if is_known else None
+
+
+def given_up(outcome: Outcome, prices: CandidateSettings) -> float | None:
+    """The cost of a call that did not answer: None where it may have taken tokens, as nobody told how many.
+
+    A call that failed before its first token is taken as free, and so is every call where all prices are 0.
+    """
+    is_free = prices.price_in == prices.price_out == prices.price_cached == 0
+    return None if outcome in ("broken", "slow") and not is_free else 0.0
 
 
 def total(costs: Iterable[float | None]) -> float | None:

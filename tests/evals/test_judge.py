@@ -12,9 +12,12 @@ import pytest
 from evals.dataset import load_dataset
 from evals.judge import Judge, make_judge
 from evals.records import Run
+from evals.report import cost_told
 from evals.run import evaluate
 from rag.engine import Engine
 from rag.errors import ModelError
+from rag.llm.price import cost_text
+from rag.roles import CandidateSettings
 from rag.settings import Settings
 
 Write = Callable[[Sequence[dict[str, Any]]], Path]
@@ -45,6 +48,32 @@ def test_grades_are_kept_and_counted(
     assert (figure.value, figure.cases) == (0.5, 2)
     assert done.models["judge"] == ("scripted:judge.json",)
     assert [prompt.id for prompt in done.prompts] == ["answer", "prior", "propose", "confirm", "rewrite", "judge"]
+
+
+def test_a_grade_costs_too(
+    settings: Settings, write_cases: Write, cases: list[dict[str, Any]], broken: dict[str, Any]
+) -> None:
+    prices = CandidateSettings(price_in=1, price_out=1)
+    named = {"scripted:script.json": prices, "scripted:judge.json": prices}
+    priced = settings.model_copy(update={"candidates": named})
+    dataset = load_dataset(write_cases([*cases, broken]))
+    *_, alone = evaluate(Engine.from_settings(priced), dataset)
+    *_, graded = evaluate(Engine.from_settings(priced), dataset, judge=judge(priced, {"match": "", "reply": "Yes"}))
+    *_, unpriced = evaluate(Engine.from_settings(settings), dataset)
+    assert isinstance(alone, Run)
+    assert isinstance(graded, Run)
+    assert isinstance(unpriced, Run)
+    first, second, third, failed = (record.cost for record in alone.records)
+    leave, car, moon, _ = (record.cost for record in graded.records)
+    assert first
+    assert second
+    assert leave
+    assert car
+    assert (leave > first, car > second, moon == third, failed) == (True, True, True, None)
+    assert cost_told(alone.records[:3]) == cost_text(first + second + (third or 0))
+    assert cost_told(alone.records).startswith("unknown: at least 0.00")
+    assert cost_told(alone.records).endswith(", 1 of 4 unknown")
+    assert cost_told(unpriced.records) == "unknown: at least 0, 4 of 4 unknown"
 
 
 def test_without_a_judge_nothing_is_judged(engine: Engine, write_cases: Write, cases: list[dict[str, Any]]) -> None:

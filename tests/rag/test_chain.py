@@ -384,6 +384,29 @@ def test_an_unknown_price_is_an_unknown_cost(hosted: LLM, prices: dict[str, floa
     assert last.cost == (None if cost is None else pytest.approx(cost))
 
 
+@pytest.mark.parametrize(
+    ("behaviour", "paid"),
+    [
+        (500, (7.0, 0.0)),  # refused: nothing was read
+        ("cut", (7.0, None)),
+        ("hang", (7.0, None)),
+        ("cut", (0.0, 0.0)),
+    ],
+)
+def test_what_was_paid_in_vain_is_never_left_out(
+    hosted: LLM, server: FakeChat, scripted: Scripted, behaviour: str | int, paid: tuple[float, float | None]
+) -> None:
+    priced, cost = paid
+    server.behaviour = behaviour
+    prices = {"price_in": priced, "price_out": priced, "price_cached": priced}
+    first = candidate(hosted, first_token_s=1 if behaviour == "hang" else PATIENT_S, **prices)
+    last = complete(
+        chain(first, candidate(scripted("b", reply="Thirty."), price_in=1e6, price_out=1e6)), PROMPT, SAMPLING
+    )
+    assert [attempt.cost for attempt in last.attempts] == [cost, last.usage.prompt + last.usage.completion]
+    assert last.cost == (None if cost is None else 4)
+
+
 # From the settings.
 
 

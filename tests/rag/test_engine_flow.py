@@ -225,6 +225,20 @@ def test_what_an_answer_cost_is_told_where_all_prices_are_known(filled: Path) ->
     assert trace.attributes["cost"] == answer.cost == pytest.approx(sum(calls))
 
 
+def test_what_a_model_that_broke_off_cost_is_unknown_and_so_is_the_answer(filled: Path) -> None:
+    told = scripts(filled, a={"reply": "Forty", "error": "gone"}, b={"reply": "Employees have 30 working days [1]."})
+    asked = engine(filled, roles=told, generate={"answerable_at": 0.0})
+    prices = {f"scripted:{name}.json": CandidateSettings(price_in=2, price_out=10) for name in "ab"}
+    settings = asked.settings.model_copy(update={"candidates": prices})
+    assert Engine.from_settings(settings).ask(ASKED).cost is None
+    trace = latest(asked)
+    (call,) = (step for step in trace.steps if step.kind == "generation")
+    assert (trace.attributes["cost"], call.attributes["cost"]) == (None, None)
+    broken, answered = call.attributes["attempts"]
+    assert broken["cost"] is None
+    assert answered["cost"] > 0
+
+
 def test_an_abandoned_stream_leaves_its_trace(filled: Path) -> None:
     asked = engine(filled)
     stream = asked.stream(ASKED)
