@@ -18,6 +18,7 @@ from rag.errors import InputError, ModelError, StoreError
 from rag.events import Delta, Event, Progress, Stage
 from rag.focus import focus
 from rag.llm import LLM, Warmable, make_chains, pinned
+from rag.llm.budget import budget_tokens
 from rag.llm.price import total
 from rag.llm.protocol import Sampling, complete
 from rag.observe.codec import without_content
@@ -205,14 +206,20 @@ class Engine:
     def _choose(self, recorder: Recorder, query: str, hits: Sequence[Hit], scope: Scope) -> tuple[Passage, ...]:
         """What of the hits the model gets to read."""
         options, embedder = self.settings.context, self.searcher.index.embedder
+        budget = budget_tokens(self._answer, usual=options.budget_tokens)
         with recorder.step("context", "span") as step:
             hits = widened(hits, self.searcher.index.store, neighbours=options.neighbours, scope=scope)
             if options.passages == "whole":
-                passages = whole(hits, budget_tokens=options.budget_tokens, count=embedder.count)
+                passages = whole(hits, budget_tokens=budget, count=embedder.count)
             else:
                 terms = self.searcher.index.lexical.terms
-                passages = focus(query, hits, budget_tokens=options.budget_tokens, embedder=embedder, terms=terms)
-            step.note({"passages": [{"marker": p.marker, "chunk_id": p.hit.chunk.id} for p in passages]})
+                passages = focus(query, hits, budget_tokens=budget, embedder=embedder, terms=terms)
+            step.note(
+                {
+                    "budget_tokens": budget,
+                    "passages": [{"marker": p.marker, "chunk_id": p.hit.chunk.id} for p in passages],
+                }
+            )
         return passages
 
     def _models(self, calls: Sequence[Generation], rewriting: Generation | None) -> dict[str, str]:

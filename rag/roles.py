@@ -33,8 +33,10 @@ def _models(given: Any) -> Any:
 
 Models = Annotated[str | tuple[str, ...], BeforeValidator(_models)]
 PRICES = ("price_in", "price_out", "price_cached")
-# TOML has no null: an empty string says that a price is unknown.
-Price = Annotated[float | None, BeforeValidator(lambda value: None if value == "" else value)]
+# TOML has no null: an empty string says that a price is unknown, a budget the usual one.
+_EMPTY = BeforeValidator(lambda value: None if value == "" else value)
+Price = Annotated[float | None, _EMPTY]
+Budget = Annotated[int | None, _EMPTY]
 
 
 class Roles(Section):
@@ -81,6 +83,12 @@ class CandidateSettings(Section):
         ge=0,
         description="tries after the first, where one can help and no token came; unless set, the max_retries of its"
         " server",
+    )
+    budget_tokens: Budget = Field(
+        None,
+        ge=50,
+        description="tokens of passages that it reads as the answer model; empty: context.budget_tokens. All models of"
+        " the role read the same passages, so the smallest budget among them holds",
     )
     max_concurrent: int = Field(32, ge=1, description="calls at once; more wait for a free place")
     breaker_failures: int = Field(5, ge=1, description="after so many failures in a row it is not asked for a while")

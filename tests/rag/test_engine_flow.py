@@ -212,6 +212,23 @@ def test_a_chain_that_fails_leaves_every_attempt_in_its_trace(filled: Path) -> N
     assert attempts(asked, "generate") == [("scripted:a.json", "failed"), ("scripted:b.json", "broken")]
 
 
+@pytest.mark.parametrize(
+    ("budgets", "read"), [({}, 200), ({"a": 1000, "b": 60}, 60), ({"a": 60, "b": 1000}, 60), ({"b": 1000}, 200)]
+)
+def test_a_chain_reads_what_each_of_its_models_can(filled: Path, budgets: dict[str, int], read: int) -> None:
+    told = scripts(filled, a={"error": "down"}, b={"reply": "Employees have 30 working days of annual leave [1]."})
+    chosen = engine(filled, roles=told, generate={"answerable_at": 0.0}).settings
+    limits = {f"scripted:{name}.json": CandidateSettings(budget_tokens=tokens) for name, tokens in budgets.items()}
+    asked = Engine.from_settings(chosen.model_copy(update={"candidates": limits}))
+    passages = asked.ask(ASKED).passages
+    step = next(step for step in latest(asked).steps if step.name == "context")
+    assert step.attributes["budget_tokens"] == read
+    count = asked.searcher.index.embedder.count
+    assert 0 < sum(count(passage.text) for passage in passages) <= read
+    alike = engine(filled, context={"budget_tokens": read}).ask(ASKED)
+    assert [passage.text for passage in passages] == [passage.text for passage in alike.passages]
+
+
 def test_what_an_answer_cost_is_told_where_all_prices_are_known(filled: Path) -> None:
     assert engine(filled).ask(ASKED).cost is None
     prices = CandidateSettings(price_in=2, price_out=10)
