@@ -199,7 +199,8 @@ class Engine:
             }
             facts |= {"rerank_failure": found.failure} if found.failure else {}
             step.note({**facts, "hits": [of_hit(hit) for hit in found.hits]})
-            if not found.hits and not self.searcher.index.store.count():
+            is_empty = self.searcher.retriever is None and not self.searcher.index.store.count()
+            if not found.hits and is_empty:
                 raise InputError("the index holds no documents", expected="some", remedy="fill it: plumb ingest PATH")
         return list(found.hits)
 

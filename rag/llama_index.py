@@ -1,4 +1,4 @@
-"""The engine inside LlamaIndex programs: as a retriever and as a query engine, for chat engines, routers and agents."""
+"""The engine inside LlamaIndex programs, for chat engines, routers and agents, and their retrievers inside ours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from llama_index.core.base.response.schema import Response
 from llama_index.core.retrievers import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
-from rag.types import PUBLIC, Answer, Hit, Scope
+from rag.errors import ModelError
+from rag.imports import describe
+from rag.types import EVERYONE, PUBLIC, Answer, Chunk, Hit, Scope
 
 if TYPE_CHECKING:
     from rag.engine import Engine
@@ -54,6 +56,55 @@ class EngineQueryEngine(BaseQueryEngine):  # type: ignore[misc]
 
     def _get_prompt_modules(self) -> dict[str, Any]:
         return {}
+
+
+class LlamaIndexRetriever:
+    """The nodes of any LlamaIndex retriever as hits: a `Retriever` for `Searcher`.
+
+    Everyone may read a node, unless its metadata name its `readers`, a list of 'user:NAME' and 'group:NAME'.
+    """
+
+    name = "llama_index"
+
+    def __init__(self, retriever: BaseRetriever) -> None:
+        """Hold the retriever."""
+        self._retriever = retriever
+
+    def hits(self, question: str, *, limit: int) -> list[Hit]:
+        """Its first nodes that have a text; where it gives no scores, its order counts. Raises ModelError."""
+        try:
+            found = self._retriever.retrieve(question)
+            chunks = [_chunk(each.node) for each in found]
+            scores = [each.score for each in found]
+        except Exception as error:  # noqa: BLE001 - foreign code may raise anything
+            told = describe(error, {})
+            raise ModelError(f"{type(self._retriever).__name__} failed: {told}", retryable=True) from None
+        known = [-float(rank) if None in scores else float(score or 0) for rank, score in enumerate(scores)]
+        pairs = [(chunk, score) for chunk, score in zip(chunks, known, strict=True) if chunk.text.strip()]
+        return [Hit(chunk=chunk, score=score, scores={}) for chunk, score in pairs[:limit]]
+
+
+def _chunk(node: Any) -> Chunk:
+    """A node as a chunk, its document named as LlamaIndex readers and our own nodes do."""
+    facts = node.metadata
+    uri = str(facts.get("uri") or facts.get("file_path") or facts.get("file_name") or node.ref_doc_id or node.node_id)
+    page = str(facts.get("page") or facts.get("page_label") or "")
+    return Chunk(
+        id=node.node_id,
+        uri=uri,
+        title=str(facts.get("title") or uri.rpartition("/")[2]),
+        headings=tuple(str(each) for each in facts.get("headings") or ()),
+        page=int(page) if page.isdecimal() else None,
+        position=0,
+        text=node.get_content(),
+        revision=node.hash,
+        readers=_readers(facts.get("readers", (EVERYONE,))),
+    )
+
+
+def _readers(told: Any) -> tuple[str, ...]:
+    """Who is named; nobody where that can't be read."""
+    return tuple(map(str, told)) if isinstance(told, list | tuple) else ()
 
 
 def _response(answer: Answer) -> Response:

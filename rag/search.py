@@ -15,6 +15,7 @@ from rag.fusion import fuse
 from rag.index import Index, open_index
 from rag.rerank import Reranker, checked_scores, make_reranker
 from rag.retrieve import blend, demote
+from rag.retriever import Retriever, found_by
 from rag.scope import allows
 from rag.settings import Settings
 from rag.types import PUBLIC, Hit, Scope, Turn, Vectors
@@ -43,15 +44,23 @@ class Searcher:
     """
 
     def __init__(
-        self, settings: Settings, index: Index, *, versions: Versions | None = None, reranker: Reranker | None = None
+        self,
+        settings: Settings,
+        index: Index,
+        *,
+        versions: Versions | None = None,
+        reranker: Reranker | None = None,
+        retriever: Retriever | None = None,
     ) -> None:
         """Hold the index; `versions` tells when another one is live, and without it this one stays.
 
-        Without a `reranker` the one is taken that the settings name. Raises ConfigError when it can't be made.
+        Without a `reranker` the one is taken that the settings name. A `retriever` finds the hits in place of the
+        store's legs. Raises ConfigError when the reranker can't be made.
         """
         self.settings = settings
         self._versions = versions
         self._own_reranker = reranker
+        self.retriever = retriever
         # Changed together: a thread must not read one version's hits with another's embedder.
         self._current = (index, reranker or make_reranker(settings, index.embedder))
         self._opening = threading.Lock()
@@ -114,7 +123,9 @@ class Searcher:
         )
 
     def _fused(self, query: str, index: Index, *, depth: int, scope: Scope) -> tuple[list[Hit], float]:
-        """The hits of both legs, and what the dense one counted for."""
+        """The hits of both legs, or of the retriever in their place, and what the dense leg counted for."""
+        if self.retriever is not None:
+            return found_by(self.retriever, query, limit=depth, scope=scope), 0.0
         vectors = Vectors(dense=question_vector(query, index.embedder), lexical=index.lexical.question(query))
         # What the embedder can't read is searched for by words alone.
         weight = self.settings.retrieve.dense_weight if reads(index.embedder, query) else 0.0

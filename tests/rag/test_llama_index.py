@@ -10,11 +10,17 @@ import pytest
 from llama_index.core.llms import MockLLM
 from llama_index.core.query_engine import RetrieverQueryEngine
 from llama_index.core.response_synthesizers import get_response_synthesizer
-from llama_index.core.schema import MetadataMode
+from llama_index.core.retrievers import BaseRetriever
+from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle, TextNode
 from llama_index.core.tools import QueryEngineTool
 
 from rag.engine import Engine
+from rag.errors import ModelError
+from rag.llama_index import LlamaIndexRetriever
+from rag.llm import make_llm
+from rag.search import Searcher
 from rag.settings import load_settings
+from rag.types import Scope
 
 QUESTION = "How many days may be carried over?"
 
@@ -36,6 +42,66 @@ def test_a_retriever_gives_the_hits_of_the_engine(engine: Engine) -> None:
     assert "Carrying over" in read
     assert "scores" not in read
     assert asyncio.run(engine.as_retriever(limit=2).aretrieve(QUESTION))[0].node_id == nodes[0].node_id
+
+
+class Board(BaseRetriever):
+    """A LlamaIndex retriever over a few nodes."""
+
+    def __init__(self, *nodes: NodeWithScore) -> None:
+        """Hold the nodes."""
+        super().__init__()
+        self.nodes = nodes
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        if not query_bundle.query_str.endswith("?"):
+            raise ZeroDivisionError
+        return list(self.nodes)
+
+
+def noted(text: str, score: float | None, **metadata: str) -> NodeWithScore:
+    return NodeWithScore(node=TextNode(text=text, metadata=metadata), score=score)
+
+
+def with_retriever(engine: Engine, *nodes: NodeWithScore) -> Engine:
+    wrapped = LlamaIndexRetriever(Board(*nodes))
+    searcher = Searcher(engine.settings, engine.searcher.index, retriever=wrapped)
+    return Engine(searcher=searcher, answer=make_llm(engine.settings, "scripted:quote", role="answer"))
+
+
+def test_their_retriever_finds_in_place_of_our_legs(engine: Engine) -> None:
+    right = noted("Of leave, 7 days may be carried over.", 12.5, file_path="board.txt", page_label="3")
+    asked = with_retriever(engine, noted("The canteen opens at noon.", 2.5), noted(" ", 99), right)
+    answer = asked.ask(QUESTION)
+    assert "7 days" in answer.text
+    (citation,) = answer.citations
+    assert (citation.uri, citation.page) == ("board.txt", 3)
+    assert answer.hits[0].chunk.uri == "board.txt"
+    assert answer.hits[0].scores["llama_index"] == 12.5
+    assert all(0 <= hit.score <= 1 for hit in answer.hits)
+
+
+def test_their_order_counts_where_they_give_no_scores(engine: Engine) -> None:
+    asked = with_retriever(engine, noted("First things.", None), noted("Then others.", 5.0))
+    assert [hit.ranks["llama_index"] for hit in asked.search(QUESTION)] == [1, 2]
+    assert [hit.chunk.text for hit in asked.search(QUESTION)] == ["First things.", "Then others."]
+
+
+def test_their_nodes_are_held_against_the_scope_too(engine: Engine) -> None:
+    mine, everyones = noted("Mine.", 2.0), noted("Everyone's.", 1.0)
+    mine.node.metadata["readers"], unclear = ["user:ada"], noted("Whose?", 3.0, readers="user:ada")
+    asked = with_retriever(engine, mine, everyones, unclear)
+    assert [hit.chunk.text for hit in asked.search(QUESTION)] == ["Everyone's."]
+    assert {hit.chunk.text for hit in asked.search(QUESTION, scope=Scope(user="ada"))} == {"Mine.", "Everyone's."}
+
+
+def test_where_their_retriever_finds_nothing_there_is_no_answer_and_its_error_is_one_of_ours(engine: Engine) -> None:
+    answer = with_retriever(engine).ask(QUESTION)
+    assert (answer.abstained, answer.text) == (
+        True,
+        "None of the documents that may be searched here holds anything near to this.",
+    )
+    with pytest.raises(ModelError, match="Board failed: ZeroDivisionError"):
+        with_retriever(engine).search("a statement")
 
 
 def test_a_query_engine_gives_checked_answers(engine: Engine) -> None:
