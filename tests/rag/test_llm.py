@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import threading
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +17,7 @@ from chat_server import KEY, WORDS, FakeChat
 
 from rag.errors import ConfigError, MissingExtra, ModelError
 from rag.llm import LLM, make_llm
+from rag.llm.call import Call
 from rag.llm.protocol import Sampling, complete
 from rag.settings import LlamaIndex, Provider, Settings
 from rag.types import Generation, Message, Usage
@@ -227,6 +230,9 @@ def test_a_llama_index_model_that_raises_is_a_model_error(tmp_path: Path, monkey
 
 
 OWN_LLM = """
+import time
+
+from llama_index.core.llms import ChatMessage, ChatResponse
 from llama_index.core.llms.mock import MockLLM
 
 class Broken(MockLLM):
@@ -236,7 +242,29 @@ class Broken(MockLLM):
 
     def stream_chat(self, messages, **kwargs):
         raise RuntimeError(f"bad key {self._secret} " + "x" * 10_000)
+
+class Empty(MockLLM):
+    def stream_chat(self, messages, **kwargs):
+        try:
+            for _ in range(1000):
+                yield ChatResponse(message=ChatMessage(), delta="")
+                time.sleep(0.01)
+        finally:
+            print("left")
 """
+
+
+def test_a_class_that_streams_nothing_but_empty_pieces_can_be_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty_llm.py").write_text(OWN_LLM)
+    monkeypatch.syspath_prepend(tmp_path)
+    ended = threading.Event()
+    call = Call(partial(llama("llama_index:empty_llm.Empty").stream, PROMPT, SAMPLING), ended=ended.set)
+    assert call.next(20) == ""
+    call.leave()
+    assert ended.wait(5)  # it would go on for 10 s
+    assert capfd.readouterr().out == "left\n"
 
 
 # The scripted double.
