@@ -18,9 +18,9 @@ from rag.errors import InputError, ModelError, StoreError
 from rag.events import Delta, Event, Progress, Stage
 from rag.focus import focus
 from rag.llm import LLM, Warmable, make_chains, pinned
-from rag.llm.budget import budget_tokens
 from rag.llm.price import total
 from rag.llm.protocol import Sampling, complete
+from rag.llm.reading import budget_tokens
 from rag.observe.codec import without_content
 from rag.observe.facts import failure_noted, of_answer, of_call, of_hit
 from rag.observe.record import Recorder

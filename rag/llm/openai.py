@@ -54,7 +54,7 @@ class OpenAILLM:
     def stream(self, messages: Sequence[Message], sampling: Sampling) -> StoppableStream:
         """Pieces of the answer, then its Generation."""
         stopped = threading.Event()
-        return StoppableStream(self._pieces(messages, sampling, stopped), stopped)
+        return StoppableStream(self._pieces(messages, sampling, stopped), stopped.set)
 
     def _pieces(
         self, messages: Sequence[Message], sampling: Sampling, stopped: threading.Event

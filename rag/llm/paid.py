@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 from rag.budget.amount import Amount, billionths
 from rag.budget.purse import Purse
@@ -11,7 +11,8 @@ from rag.budget.refusal import Wanted
 from rag.embed.protocol import guess_tokens
 from rag.errors import ModelError
 from rag.llm.price import cost
-from rag.llm.protocol import LLM, Piece, Sampling
+from rag.llm.protocol import LLM, Piece, Sampling, Stoppable
+from rag.llm.stopping import StoppableStream
 from rag.roles import CandidateSettings
 from rag.types import Generation, Message, Usage
 
@@ -37,13 +38,17 @@ class Paid:
         self._limits = limits
         self._purse = purse
 
-    def stream(self, messages: Sequence[Message], sampling: Sampling) -> Generator[Piece, None, None]:
+    def stream(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[Piece]:
         """As the model does it. Raises BudgetExceeded before it is asked, where the purse can't pay the worst case."""
-        wanted = self._wanted(messages, sampling)
+        # Nothing is asked yet: a stream begins with its first piece.
+        stream = self._llm.stream(messages, sampling)
+        pieces = self._pieces(stream, self._wanted(messages, sampling))
+        return StoppableStream(pieces, stream.stop) if isinstance(stream, Stoppable) else pieces
+
+    def _pieces(self, stream: Iterator[Piece], wanted: Wanted) -> Generator[Piece, None, None]:
         held = self._purse.reserve(wanted)
         spent = wanted.worst
         is_heard = False
-        stream = self._llm.stream(messages, sampling)
         last: Generation | None = None
         try:
             for piece in stream:
@@ -56,7 +61,7 @@ class Paid:
             spent = Amount() if error.refused and not is_heard else spent
             raise
         finally:
-            if isinstance(stream, Generator):
+            if isinstance(stream, Generator | Stoppable):
                 stream.close()
             # Before the result is told: whoever has it may end the process.
             self._purse.settle(held, spent)

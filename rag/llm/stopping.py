@@ -15,12 +15,12 @@ class Stopped(Exception):
 
 
 class StoppableStream:
-    """A stream of pieces whose reader ends once `stop` is set."""
+    """A stream of pieces that another thread can end."""
 
-    def __init__(self, pieces: Generator[Piece, None, None], stopped: threading.Event) -> None:
-        """`pieces` are read through a response that `watch()` watches."""
+    def __init__(self, pieces: Generator[Piece, None, None], stop: Callable[[], None]) -> None:
+        """`stop` has the reader of the pieces end, which reads through a response that `watch()` watches."""
         self._pieces = pieces
-        self._stopped = stopped
+        self._stop = stop
 
     def __iter__(self) -> Iterator[Piece]:
         return self
@@ -34,7 +34,7 @@ class StoppableStream:
 
     def stop(self) -> None:
         """Want no more of it; may be called by any thread."""
-        self._stopped.set()
+        self._stop()
 
 
 def watch(response: Any, stopped: threading.Event) -> None:
