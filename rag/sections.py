@@ -132,6 +132,14 @@ class Retrieve(Section):
     )
 
 
+class Cache(Section):
+    """Answers that are given again to the same question, without a model: see docs/cache.md."""
+
+    enabled: bool = Field(False, description="keep supported answers, and give them again while all they rest on stays")
+    max_age_h: float = Field(168.0, gt=0, description="an older answer is not given again")
+    max_answers: int = Field(10_000, ge=1, description="answers that are kept; the oldest go first")
+
+
 class Ingest(Section):
     """How documents become chunks."""
 

@@ -23,7 +23,7 @@ from pydantic_settings.exceptions import SettingsError
 from rag.budget.bounds import Budget
 from rag.errors import ConfigError
 from rag.roles import USUAL_LIMITS, CandidateSettings, Roles
-from rag.sections import Ingest, Retrieve, Section, Server
+from rag.sections import Cache, Ingest, Retrieve, Section, Server
 
 CONFIG_NAME = "plumbline.toml"
 ENV_PREFIX = "PLUMB_"
@@ -209,6 +209,7 @@ class Settings(BaseSettings):
     context: ContextSettings = ContextSettings()
     generate: Generate = Generate()
     verify: Verify = Verify()
+    cache: Cache = Cache()
     trace: TraceSettings = TraceSettings()
     langfuse: LangfuseSettings = LangfuseSettings()
     limits: Limits = Limits()

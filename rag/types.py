@@ -305,6 +305,7 @@ class Answer:
     """The result of one question. `models` maps a role to the model that really answered.
 
     `cost` is that of all model calls, in the currency of the prices; None when that of one is unknown.
+    `given_before` is the trace of an earlier answer that is given again; '' for a new one.
     """
 
     question: str
@@ -319,6 +320,7 @@ class Answer:
     models: Mapping[str, str]
     trace_id: str
     timings_ms: Mapping[str, float]
+    given_before: str = ""
 
     @property
     def readers(self) -> tuple[tuple[str, ...], ...]:

@@ -11,7 +11,7 @@ from evals.bench.figures import Line, Measured, about
 from evals.machine import this_machine
 from rag.errors import PlumbError
 
-NAMES = ("cold", "formats", "retrieval", "filling", "memory", "latency", "concurrent", "planted", "handbook")
+NAMES = ("cold", "formats", "retrieval", "filling", "memory", "latency", "concurrent", "planted", "cache", "handbook")
 
 
 def bench(name: str, *, limit: int | None) -> Iterator[Line]:
