@@ -46,11 +46,15 @@ class Task:
 class Draft:
     """What came of it: the checked text, the model's calls, the time of the first token on the trace's clock.
 
+    `model` is who answered, as the server called it; empty where nobody had to be asked. The calls of a draft that was
+    chosen from several are those of all.
+
     `is_withheld` tells that there is no answer to show: the passages don't hold one, the model declined, or nothing of
     what it wrote is supported.
     """
 
     checked: Checked
+    model: str
     calls: tuple[Generation, ...]
     first_token_ms: float
     is_withheld: bool
@@ -113,6 +117,7 @@ class Drafter:
         checked = self._check(task, read.text) if read.text is not None else NO_ANSWER
         return Draft(
             checked=checked,
+            model=read.calls[-1].resolved_model if read.calls else "",
             calls=read.calls,
             first_token_ms=read.first_token_ms,
             is_withheld=self._is_withheld(checked),

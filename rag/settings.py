@@ -113,6 +113,14 @@ class Generate(Section):
         description="a small model first weighs whether the passages hold the answer; below this chance it declines;"
         " 0 does not ask",
     )
+    strategy: Literal["first", "cascade", "vote"] = Field(
+        "first",
+        description="where roles.answer names several models: 'first': the first that does not fail answers; 'cascade':"
+        " so does the next where the check or the model itself says no; 'vote': all do, and the best supported wins",
+    )
+    accept_at: float = Field(
+        1.0, ge=0, le=1, description="a cascade takes an answer with this share of supported claims"
+    )
     prompts_dir: Folder = Field(None, description="folder with own prompt files that replace the shipped ones")
 
 
