@@ -115,8 +115,8 @@ class Generate(Section):
     )
     strategy: Literal["first", "cascade", "vote"] = Field(
         "first",
-        description="of several answer models, 'first': the first that does not fail; 'cascade': the next too, where the"
-        " check or the model itself says no; 'vote': all, and the best supported answer wins",
+        description="of several answer models, 'first': the first that does not fail; 'cascade': the next too, where"
+        " the check or the model itself says no; 'vote': all, and the best supported answer wins",
     )
     accept_at: float = Field(
         1.0, ge=0, le=1, description="a cascade takes an answer with this share of supported claims"
