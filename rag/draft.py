@@ -16,7 +16,7 @@ from rag.observe.record import Recorder
 from rag.prompts import Prompt, load_prompt
 from rag.reply import YES_NO, Reply, answerable
 from rag.settings import Settings
-from rag.types import Generation, Message, Passage, Scope, Turn, Verdict
+from rag.types import Attempt, Generation, Message, Passage, Scope, Turn, Verdict
 from rag.verify import Checked, Thresholds, verify
 from rag.wording import Terms
 
@@ -48,14 +48,19 @@ class Task:
 class Draft:
     """What came of it: the checked text, the model's calls, the time of the first token on the trace's clock.
 
+    `model` is who answered, as the server called it; empty where nobody had to be asked. The calls of a draft that was
+    chosen from several are those of all, and `lost` the attempts of models that came to no call.
+
     `is_withheld` tells that there is no answer to show: the passages don't hold one, the model declined, or nothing of
     what it wrote is supported.
     """
 
     checked: Checked
+    model: str
     calls: tuple[Generation, ...]
     first_token_ms: float
     is_withheld: bool
+    lost: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +120,7 @@ class Drafter:
         checked = self._check(task, read.text) if read.text is not None else NO_ANSWER
         return Draft(
             checked=checked,
+            model=read.calls[-1].resolved_model if read.calls else "",
             calls=read.calls,
             first_token_ms=read.first_token_ms,
             is_withheld=self._is_withheld(checked),

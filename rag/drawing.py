@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
     from rag.search import Found
 
-STAGES = {"retrieve": "looking for passages …", "generate": "reading …", "verify": "checking …"}
+STAGES = {
+    "retrieve": "looking for passages …",
+    "generate": "reading …",
+    "vote": "several models answer …",
+    "verify": "checking …",
+}
 # What a search begins with; every other stage starts from the order of the one before.
 LEGS = ("dense", "lexical")
 SUPPORT: dict[Support, tuple[str, str]] = {

@@ -29,6 +29,7 @@ from rag.prompts import Prompt, load_prompt
 from rag.roles import RULE_REWRITE
 from rag.search import Searcher, check_question, standing_alone
 from rag.settings import Settings
+from rag.strategy import make_strategy
 from rag.types import PUBLIC, Answer, Feedback, Generation, Hit, Passage, Scope, Turn, Usage
 from rag.version import code_version
 from rag.widen import widened
@@ -55,6 +56,7 @@ class Engine:
         self._answer = answer
         self._rewrite = rewrite
         self._drafter = Drafter(settings)
+        self._strategy = make_strategy(settings, self._drafter, answer)
         self._rewrite_prompt = load_prompt("rewrite", own=settings.root / own if own else None)
 
     @classmethod
@@ -93,7 +95,7 @@ class Engine:
     ) -> Generator[Event, None, None]:
         """Stages and pieces of the answer while it is written, then the checked Answer.
 
-        What the model writes is shown as it comes; a Restart voids the pieces so far, as their model broke off. The
+        What the model writes is shown as it comes; a Restart voids the pieces so far: another model begins anew. The
         Answer's text has the repaired citations, and takes the place of the pieces. An abandoned or failed stream
         leaves its trace too. Raises what `ask()` raises.
         """
@@ -152,7 +154,7 @@ class Engine:
             scope=scope,
             purse=purse,
         )
-        draft = yield from self._drafter.draft(task, pinned(self._answer, task.purse))
+        draft = yield from self._strategy.draft(task)
         checked, abstained = draft.checked, draft.is_withheld
         calls = (*draft.calls, *((rewriting,) if rewriting else ()))
         return Answer(
@@ -164,8 +166,8 @@ class Engine:
             passages=passages,
             hits=tuple(hits),
             usage=sum((call.usage for call in calls), Usage()),
-            cost=total(call.cost for call in calls),
-            models=self._models(draft.calls, rewriting),
+            cost=total([*(call.cost for call in calls), *(attempt.cost for attempt in draft.lost)]),
+            models=self._models(draft.model, rewriting),
             trace_id=recorder.trace_id,
             timings_ms={**recorder.timings_ms(), "first_token": draft.first_token_ms},
         )
@@ -223,8 +225,8 @@ class Engine:
             )
         return passages
 
-    def _models(self, calls: Sequence[Generation], rewriting: Generation | None) -> dict[str, str]:
-        asked = {"answer": calls[-1].resolved_model} if calls else {}
+    def _models(self, answered: str, rewriting: Generation | None) -> dict[str, str]:
+        asked = {"answer": answered} if answered else {}
         rewrote = {"rewrite": rewriting.resolved_model} if rewriting else {}
         return {**asked, "embed": self.searcher.index.embedder.name, **rewrote}
 

@@ -13,7 +13,7 @@ from rag.types import Answer
 class Stage:
     """The engine begins a part of its work."""
 
-    name: Literal["retrieve", "generate", "verify"]
+    name: Literal["retrieve", "generate", "vote", "verify"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

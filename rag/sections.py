@@ -201,3 +201,14 @@ class Ingest(Section):
         if info.data.get("chunking") == "parent" and value <= found:
             raise ValueError(f"must be more than ingest.chunk_tokens = {found}, which are found")
         return value
+
+
+class Ui(Section):
+    """The chat page."""
+
+    host: str = Field("127.0.0.1", description="address the page listens on")
+    port: int = Field(8501, ge=1, le=65535, description="port the page listens on")
+    title: str = Field("Plumbline", description="title of the page")
+    user_header: str = Field("", description="header in which a proxy that you trust names the visitor")
+    groups_header: str = Field("", description="header in which it names the visitor's groups, separated by commas")
+    examples: list[str] = Field(default_factory=list, description="questions offered as buttons on an empty page")

@@ -23,7 +23,7 @@ from pydantic_settings.exceptions import SettingsError
 from rag.budget.bounds import Budget
 from rag.errors import ConfigError
 from rag.roles import USUAL_LIMITS, CandidateSettings, Roles
-from rag.sections import Cache, Ingest, Retrieve, Section, Server
+from rag.sections import Cache, Ingest, Retrieve, Section, Server, Ui
 
 CONFIG_NAME = "plumbline.toml"
 ENV_PREFIX = "PLUMB_"
@@ -119,6 +119,14 @@ class Generate(Section):
         description="a small model first weighs whether the passages hold the answer; below this chance it declines;"
         " 0 does not ask",
     )
+    strategy: Literal["first", "cascade", "vote"] = Field(
+        "first",
+        description="of several answer models, 'first': the first that does not fail; 'cascade': the next too, where"
+        " the check or the model itself says no; 'vote': all, and the best supported answer wins",
+    )
+    accept_at: float = Field(
+        1.0, ge=0, le=1, description="a cascade takes an answer with this share of supported claims"
+    )
     prompts_dir: Folder = Field(None, description="folder with own prompt files that replace the shipped ones")
 
 
@@ -156,17 +164,6 @@ class Limits(Section):
 
     question_chars: int = Field(8_000, ge=1, description="longest question")
     history_turns: int = Field(6, ge=0, description="earlier turns of a conversation that are looked at")
-
-
-class Ui(Section):
-    """The chat page."""
-
-    host: str = Field("127.0.0.1", description="address the page listens on")
-    port: int = Field(8501, ge=1, le=65535, description="port the page listens on")
-    title: str = Field("Plumbline", description="title of the page")
-    user_header: str = Field("", description="header in which a proxy that you trust names the visitor")
-    groups_header: str = Field("", description="header in which it names the visitor's groups, separated by commas")
-    examples: list[str] = Field(default_factory=list, description="questions offered as buttons on an empty page")
 
 
 BUILT_IN_PROVIDERS: Mapping[str, Mapping[str, Any]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from command_line import Plumb, fine, parsed
+from command_line import ASKED, Plumb, failed, fine, parsed
 
 
 def test_doctor_checks_every_part(plumb: Plumb, filled: Path) -> None:
@@ -43,6 +43,18 @@ def test_doctor_asks_every_candidate_of_a_role(plumb: Plumb, project: Path) -> N
     assert first["message"].startswith("scripted:quote: answered in")
     assert (first["ok"], second["ok"]) == (True, False)
     assert "can't reach ollama:x" in second["message"]
+
+
+def test_doctor_tells_a_strategy_that_has_nothing_to_choose_from(plumb: Plumb, filled: Path) -> None:
+    (filled / "script.json").write_text("[]")
+    env = {"PLUMB_GENERATE__STRATEGY": "vote", "PLUMB_ROLES__ANSWER": '["scripted:quote", "scripted:script.json"]'}
+    (row,) = (row for row in parsed(plumb("doctor", "--json", env=env)) if row["part"] == "strategy")
+    assert row["message"] == "vote of scripted:quote, scripted:script.json"
+    alone = plumb("doctor", "--json", env={**env, "PLUMB_ROLES__ANSWER": "scripted:quote"})
+    (row,) = (row for row in json.loads(alone.stdout) if not row["ok"])
+    assert row["part"] == "strategy"
+    assert "at least two models" in row["message"]
+    assert "generate.strategy" in failed(plumb("ask", ASKED, env={"PLUMB_GENERATE__STRATEGY": "cascade"}), code=2)
 
 
 def test_doctor_survives_settings_that_are_wrong(plumb: Plumb, project: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 from command_line import Plumb
@@ -18,8 +19,8 @@ from ingest.cli import follow
 from ingest.progress import Document, Started
 from rag.commands.project import Profile, init
 from rag.distinct import LeftOut
-from rag.drawing import draw_answer, draw_found, draw_stream
-from rag.engine import Delta, Engine, Event
+from rag.drawing import STAGES, draw_answer, draw_found, draw_stream
+from rag.engine import Delta, Engine, Event, Stage
 from rag.errors import ConfigError
 from rag.llm import Restart
 from rag.observe.spool import Spool
@@ -27,6 +28,7 @@ from rag.search import Found
 from rag.settings import load_settings
 from rag.terminal import print_json
 from rag.types import Answer, Claim, Hit, Trace, Verdict
+from ui.chat import STAGES as PAGE_STAGES
 
 # An escape, its eight-bit twin, a bell, and a markup tag that nothing opened.
 HOSTILE = "x\x1b]0;owned\x07\x9b31m[/red]"
@@ -54,6 +56,12 @@ def test_a_contradicted_claim_is_told(answer: Answer) -> None:
     claim = Claim(text="31 days.", markers=(1,), support="contradicted", score=1, reason="it has 30 there")
     shown = drawn(lambda console: draw_answer(console, replace(answer, verdict=Verdict(claims=(claim,)))))
     assert "✗ contradicted: 31 days. (it has 30 there)" in shown
+
+
+def test_every_stage_has_its_words() -> None:
+    stages = set(get_args(get_type_hints(Stage)["name"]))
+    assert stages == set(STAGES)
+    assert stages <= set(PAGE_STAGES)
 
 
 def _hostile(hit: Hit) -> Hit:

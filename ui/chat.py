@@ -26,7 +26,8 @@ STAGES = {
     "retrieve": "Looking for passages …",
     "generate": "Reading the passages …",
     "write": "Writing …",
-    "restart": "The model broke off. Another begins anew …",
+    "vote": "Several models answer …",
+    "restart": "That was not it. Another model begins anew …",
     "verify": "Checking every claim …",
 }
 ABSTAINED = "The documents don't hold the answer to this question."

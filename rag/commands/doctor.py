@@ -29,6 +29,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         settings = load_settings()
         rows += [_checked(name, partial(check, settings)) for name, check in PARTS.items()]
         rows += _chat_rows(settings)
+        rows += [_checked("strategy", partial(_strategy, settings))] if settings.generate.strategy != "first" else []
         rows += [_checked(name, partial(check, settings)) for name, check in RECORDS.items()]
     if as_json:
         print_json(rows)
@@ -104,6 +105,15 @@ def _chat(settings: Settings, role: ChatRole, name: str) -> str:
     paid = pinned(llm, Purses(settings).purse())
     generation = complete(paid, prompt, Sampling(temperature=0, max_tokens=PROBE_TOKENS))
     return f"{name}: answered in {generation.total_ms / 1000:.1f} s as {generation.resolved_model}"
+
+
+def _strategy(settings: Settings) -> str:
+    """Only of a strategy that chooses: it needs models to choose between."""
+    from rag.strategy import require_several
+
+    models = settings.roles.candidates("answer")
+    require_several(settings.generate.strategy, models)
+    return f"{settings.generate.strategy} of {', '.join(models)}"
 
 
 def _traces(settings: Settings) -> str:

@@ -56,7 +56,7 @@ class Chain:
                         yield piece
             except ModelError as error:
                 errors.append(error)
-        raise _none_answered(errors)
+        raise none_answered(errors)
 
 
 class Pinned:
@@ -109,7 +109,8 @@ def _whole(generation: Generation, before: tuple[Attempt, ...]) -> Generation:
     return replace(generation, attempts=attempts, cost=costs, first_token_ms=first_ms, total_ms=total_ms)
 
 
-def _none_answered(errors: Sequence[ModelError]) -> ModelError:
+def none_answered(errors: Sequence[ModelError]) -> ModelError:
+    """The error of several models in a row, each named with its reason."""
     if len(errors) == 1:
         return errors[0]
     unpaid = [error for error in errors if isinstance(error, BudgetExceeded)]

@@ -12,7 +12,7 @@ from rag.types import Generation, Message
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restart:
-    """What the stream has said so far is void: its model broke off, and another one begins anew.
+    """What the stream has said so far is void: its model broke off or was not good enough, and another one begins anew.
 
     `reason` is for people.
     """

@@ -18,6 +18,7 @@ NOT_TEXT = frozenset((
     "revision", "config_hash", "code_version", "uri", "model", "models", "resolved_model", "fingerprint",
     "finish_reason", "outcome", "provider", "role", "rule", "support", "kind", "store", "index", "collection",
     "readers", "history_readers",
+    "strategy", "decided_by",
 ))
 # fmt: on
 

@@ -140,6 +140,21 @@ def test_an_answer_that_breaks_off_leaves_nothing_on_the_page(make_project: Make
     assert "scripted:script.json broken, scripted:quote answered" in shown
 
 
+@pytest.mark.parametrize("strategy", ["cascade", "vote"])
+def test_of_several_models_only_the_chosen_answer_stays_on_the_page(make_project: MakeProject, strategy: str) -> None:
+    folder = make_project(
+        script=[{"match": "Yes or No", "reply": "Yes"}, {"match": "", "reply": "Employees have 45 days of leave [1]."}]
+    )
+    config = (folder / "plumbline.toml").read_text()
+    chain = '["scripted:script.json", "scripted:quote"]'
+    changed = config.replace('"scripted:script.json"', chain) + f'[generate]\nstrategy = "{strategy}"\n'
+    (folder / "plumbline.toml").write_text(changed)
+    shown = html(ask(open_page(), QUESTION))
+    assert "30 working days" in shown
+    assert "45 days" not in shown
+    assert "choose" in shown
+
+
 def test_a_defect_is_one_friendly_line_and_is_logged(
     make_project: MakeProject, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
