@@ -22,6 +22,8 @@ from rag.types import PUBLIC, Hit, Scope, Turn, Vectors
 from rag.versions import Versions
 
 log = logging.getLogger("plumbline")
+# So often a search is made while documents are replaced under it.
+TRIES = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,9 +131,13 @@ class Searcher:
         vectors = Vectors(dense=question_vector(query, index.embedder), lexical=index.lexical.question(query))
         # What the embedder can't read is searched for by words alone.
         weight = self.settings.retrieve.dense_weight if reads(index.embedder, query) else 0.0
-        fused = fuse(index.store.score(vectors, depth=depth, scope=scope), depth=depth, dense_weight=weight)
-        chunks = {chunk.id: chunk for chunk in index.store.retrieve([place.id for place in fused.places])}
-        # A chunk may have been deleted meanwhile. That it may be read is asked here too: nothing rests on one filter.
+        # A document may be replaced between the two calls: its new chunks were not scored, and its old ones are gone.
+        for _ in range(TRIES):
+            fused = fuse(index.store.score(vectors, depth=depth, scope=scope), depth=depth, dense_weight=weight)
+            chunks = {chunk.id: chunk for chunk in index.store.retrieve([place.id for place in fused.places])}
+            if len(chunks) == len(fused.places):
+                break
+        # That a chunk may be read is asked here too: nothing rests on one filter.
         found = ((place, chunks[place.id]) for place in fused.places if place.id in chunks)
         return [place.hit(chunk) for place, chunk in found if allows(scope, chunk)], fused.dense_weight
 

@@ -266,3 +266,12 @@ def test_a_model_outside_a_chain_is_paid_too_and_its_price_is_unknown(tmp_path: 
 def test_an_infinite_price_is_never_paid(tmp_path: Path, hosted: LLM) -> None:
     with pytest.raises(BudgetExceeded):
         asked(ledger_of(tmp_path, day_cost=1e9), candidate(hosted, price_in=float("inf")))
+
+
+def test_a_paid_call_that_was_left_ends_whatever_its_server_goes_on_sending(
+    tmp_path: Path, hosted: LLM, server: FakeChat
+) -> None:
+    server.behaviour = "pings"
+    with pytest.raises(ModelError, match="gave no token in 1 s"):
+        asked(ledger_of(tmp_path, day_tokens=1000), candidate(hosted, first_token_s=1))
+    assert server.left_alone.wait(5)  # it would go on for 10 s
