@@ -12,22 +12,27 @@ from evals.machine import this_machine
 from rag.errors import PlumbError
 
 NAMES = ("cold", "formats", "retrieval", "filling", "memory", "latency", "concurrent", "planted", "handbook")
+# Those that take long, or are for tuning, are run when they are named.
+LONG = ("squad2", "squad2-tuning", "injection")
 
 
 def bench(name: str, *, limit: int | None) -> Iterator[Line]:
-    """The lines of one of NAMES as they are measured; `limit` bounds its questions or repetitions."""
-    measure: Callable[..., Iterator[Line]] = import_module(f"evals.bench.{name}").measure
+    """The lines of one benchmark as they are measured; `limit` bounds its questions or repetitions."""
+    module = import_module(f"evals.bench.{name.partition('-')[0]}")
+    measure: Callable[..., Iterator[Line]] = module.measure_tuning if name.endswith("-tuning") else module.measure
     yield from measure(limit=limit)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the named benchmarks, all by default."""
+    """Run the named benchmarks; by default all that don't take long."""
     parser = argparse.ArgumentParser(prog="python -m evals.bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(NAMES)}; default: all")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"which: {', '.join(NAMES)} (default); {', '.join(LONG)}"
+    )
     parser.add_argument("--limit", type=int, help="ask or repeat at most so often: to see it work, not to measure")
     chosen = parser.parse_args(arguments)
-    if unknown := [name for name in chosen.names if name not in NAMES]:
-        parser.error(f"unknown benchmark {', '.join(unknown)}; expected {', '.join(NAMES)}")
+    if unknown := [name for name in chosen.names if name not in (*NAMES, *LONG)]:
+        parser.error(f"unknown benchmark {', '.join(unknown)}; expected {', '.join((*NAMES, *LONG))}")
     print(about(this_machine()).text)
     missed = 0
     for name in chosen.names or NAMES:
