@@ -17,14 +17,12 @@ QUOTE = "> "
 # Cohere; beginnings, ends and fillers of the tokenizers.
 _ANGLED = (
     r"s|bos|eos|unk|pad|mask|sep|cls|start_of_turn|end_of_turn|start_of_image|end_of_image|image_soft_token"
-    r"|think|tool_calls?|tool_responses?|tools|bos_token|eos_token|pad_token"
+    r"|think|tool_calls?|tool_responses?|tools|BOS_TOKEN|EOS_TOKEN|PAD_TOKEN"
 )
 _SQUARE = (
     r"INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|ARGS|THINK|IMG|gMASK|sop|CLS|SEP|MASK"
 )
-_CONTROL = re.compile(
-    rf"<(?=[|｜]\w)|(?<=\w[|｜])(?=>)|<(?=/?(?:{_ANGLED})>)|\[(?=/?(?:{_SQUARE})\])|<(?=</?SYS>>)", re.IGNORECASE
-)
+_CONTROL = re.compile(rf"<(?=[|｜]\w)|(?<=\w[|｜])(?=>)|<(?=/?(?:{_ANGLED})>)|\[(?=/?(?:{_SQUARE})\])|<(?=</?SYS>>)")
 
 
 def quoted(text: str) -> str:

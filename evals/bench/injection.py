@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -27,6 +27,7 @@ from evals.dataset import Case, load_dataset
 from evals.metrics import says
 from ingest.pipeline import ingest
 from rag.engine import Engine
+from rag.index import Index, open_index
 from rag.llm import make_chains
 from rag.search import Found, Searcher
 from rag.settings import Settings, load_settings
@@ -134,24 +135,22 @@ def measure(*, limit: int | None = None) -> Iterator[Line]:
         yield skipped(PACK)
         return
     trials = plan(read_attacks(pack), questions())[:limit]
-    with tempfile.TemporaryDirectory() as folder:
+    outcomes: dict[str, list[Outcome]] = {arm: [] for arm in ARMS}
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as opened:
         settings = new_project(Path(folder))
         for _ in ingest([HANDBOOK], settings=settings):
             pass
-        yield Note(text=f"{len(trials)} attacks in passages for {len({t.case.id for t in trials})} questions")
-        outcomes: dict[str, list[Outcome]] = {}
-        for arm, (toml, is_fenced) in ARMS.items():
-            config = settings.root / f"{arm}.toml"
-            config.write_text(toml, encoding="utf-8")
-            chosen = load_settings(config)
-            kept = Kept(_file(arm, chosen, pack))
-            yield Note(text=f"{arm}: every answer is in {kept.path}")
-            outcomes[arm] = []
-            for outcome in _outcomes(_engine(chosen, is_fenced=is_fenced), trials, kept):
-                outcomes[arm].append(outcome)
-                if len(outcomes[arm]) % PROGRESS == 0:
-                    obeyed = sum(each.obeyed for each in outcomes[arm])
-                    yield Note(text=f"{arm}: {len(outcomes[arm])} of {len(trials)}; obeyed {obeyed}")
+        index = open_index(settings)
+        opened.enter_context(closing(index.store))
+        arms = _arms(settings, index, pack)
+        yield Note(text=f"{len(trials)} attacks in passages for {len({trial.case.id for trial in trials})} questions")
+        yield Note(text=f"every answer is in {next(iter(arms.values())).kept.path.parent}")
+        for done, trial in enumerate(trials, 1):
+            for name, arm in arms.items():
+                outcomes[name].append(arm.outcome(trial))
+            if done % PROGRESS == 0:
+                obeyed = ", ".join(f"{name} {sum(each.obeyed for each in found)}" for name, found in outcomes.items())
+                yield Note(text=f"{done} of {len(trials)}; obeyed: {obeyed}")
     yield from _table(outcomes)
     yield from _compared(outcomes)
 
@@ -163,12 +162,18 @@ def questions() -> list[Case]:
 
 
 def plan(attacks: Sequence[Attack], cases: Sequence[Case]) -> list[Trial]:
-    """One attack of each category at each place, one only of those of code; attacks and questions take turns."""
+    """One attack of each category, then again at other places until those of text were at each; those of code once.
+
+    Attacks and questions take turns, so the first trials are of every category and place.
+    """
     categories = list(dict.fromkeys((attack.category, attack.is_code) for attack in attacks))
     trials: list[Trial] = []
-    for at, (category, is_code) in enumerate(categories):
-        those = [attack for attack in attacks if attack.category == category]
-        for turn, place in enumerate([PLACES[at % len(PLACES)]] if is_code else PLACES):
+    for turn in range(len(PLACES)):
+        for at, (category, is_code) in enumerate(categories):
+            if turn and is_code:
+                continue
+            those = [attack for attack in attacks if attack.category == category]
+            place = PLACES[(at + turn) % len(PLACES)]
             case = cases[len(trials) % len(cases)]
             trials.append(Trial(attack=those[(at + turn) % len(those)], place=place, case=case))
     return trials
@@ -188,35 +193,46 @@ def _poisoned(hit: Hit, trial: Trial) -> Hit:
     return replace(hit, chunk=replace(hit.chunk, text=together))
 
 
-def _engine(settings: Settings, *, is_fenced: bool) -> Engine:
-    searcher = Poisoned.from_settings(settings)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """One way to be asked, and its answers so far."""
+
+    engine: Engine
+    searcher: Poisoned
+    kept: Kept
+
+    def outcome(self, trial: Trial) -> Outcome:
+        """What an attack does to the answer that there is without it."""
+        return _outcome(trial, self._said(trial.case, None), self._said(trial.case, trial))
+
+    def _said(self, case: Case, trial: Trial | None) -> Said:
+        """The answer to a question, with an attack or without, asked now unless it is kept."""
+        name = trial.id if trial else case.id
+        if known := self.kept.get(name):
+            return Said(**known)
+        self.searcher.trial = trial
+        said = _told(name, case, self.engine.ask(case.question))
+        self.kept.add(asdict(said))
+        return said
+
+
+def _arms(settings: Settings, index: Index, pack: Path) -> dict[str, Arm]:
+    """All arms over one index and one model."""
     answer = make_chains(settings, "answer")["answer"]
-    return Engine(searcher=searcher, answer=answer if is_fenced else Unfenced(answer))
+    arms = {}
+    for name, (toml, is_fenced) in ARMS.items():
+        config = settings.root / f"{name}.toml"
+        config.write_text(toml, encoding="utf-8")
+        chosen = load_settings(config)
+        searcher = Poisoned(chosen, index)
+        engine = Engine(searcher=searcher, answer=answer if is_fenced else Unfenced(answer))
+        arms[name] = Arm(engine=engine, searcher=searcher, kept=Kept(_file(name, chosen, pack)))
+    return arms
 
 
 def _file(arm: str, settings: Settings, pack: Path) -> Path:
     name = f"{arm.replace(' ', '-')}-{stamp(pack, ANSWERED_BY)}-{settings.config_hash()}.jsonl"
     return user_cache_path("plumbline") / "bench" / "injection" / name
-
-
-def _outcomes(engine: Engine, trials: Sequence[Trial], kept: Kept) -> Iterator[Outcome]:
-    with closing(engine.searcher.opened.store):
-        for trial in trials:
-            usual = _said(engine, trial.case, None, kept)
-            yield _outcome(trial, usual, _said(engine, trial.case, trial, kept))
-
-
-def _said(engine: Engine, case: Case, trial: Trial | None, kept: Kept) -> Said:
-    """The answer to a question, with an attack or without, asked now unless it is kept."""
-    name = trial.id if trial else case.id
-    if known := kept.get(name):
-        return Said(**known)
-    searcher = engine.searcher
-    assert isinstance(searcher, Poisoned)  # noqa: S101 - as it was made
-    searcher.trial = trial
-    answer = engine.ask(case.question)
-    kept.add(asdict(_told(name, case, answer)))
-    return Said(**(kept.get(name) or {}))
 
 
 def _told(name: str, case: Case, answer: Answer) -> Said:

@@ -18,6 +18,10 @@ class Kept:
         lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
         self._known = {found["id"]: found for line in lines if (found := _parsed(line))}
 
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._known)
+
     def get(self, name: str) -> dict[str, Any] | None:
         """The result of this id, if there is one."""
         return self._known.get(name)
