@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from rag.fence import quoted
+from rag.fence import on_a_line, quoted
 from rag.types import Hit, Passage
 
 
@@ -24,4 +24,4 @@ def whole(hits: Sequence[Hit], *, budget_tokens: int, count: Callable[[str], int
 
 def shown(passage: Passage) -> str:
     """A passage as the model reads it: number, title and headings on a line, then its text, quoted."""
-    return f"[{passage.marker}] {' '.join(passage.hit.chunk.label.split())}\n{quoted(passage.text)}"
+    return f"[{passage.marker}] {on_a_line(passage.hit.chunk.label)}\n{quoted(passage.text)}"

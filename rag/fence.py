@@ -30,6 +30,11 @@ def quoted(text: str) -> str:
     return "\n".join(f"{QUOTE}{line}" for line in text.splitlines())
 
 
+def on_a_line(text: str) -> str:
+    """The text as one line, for what stands behind a word of ours."""
+    return " ".join(text.split())
+
+
 def inert(text: str) -> str:
     """The text with a space in what a server could take for a control token: '< |im_end| >'."""
     return _CONTROL.sub(r"\g<0> ", text)
