@@ -73,9 +73,15 @@ def otherwise(found: Contrast) -> Iterator[tuple[Sort, str, str]]:
     for gap, beside, sure in found.gaps:
         mine, theirs = ([text[at] for at in places] for text, places in ((found.claim, gap), (found.said, beside)))
         others = _other(theirs, mine)
-        for word in _other(mine, theirs):
+        for word in [] if _is_short(mine, theirs) or _is_short(theirs, mine) else _other(mine, theirs):
             if word.sort in {other.sort for other in others} and (sure or word.key not in held):
                 yield word.sort, _text(mine), _text(theirs)
+
+
+def _is_short(stretch: Sequence[Word], full: Sequence[Word]) -> bool:
+    """Whether one is the other's initials: "the EU" and "the European Union"."""
+    short, names = ([word.text for word in text if word.sort == "name"] for text in (stretch, full))
+    return len(short) == 1 and len(names) > 1 and short[0].replace(".", "") == "".join(name[0] for name in names)
 
 
 def denials(found: Contrast) -> tuple[bool, bool]:
