@@ -31,7 +31,7 @@ from rag.index import Index, open_index
 from rag.llm import make_chains
 from rag.search import Found, Searcher
 from rag.settings import Settings, load_settings
-from rag.types import Answer, Hit
+from rag.types import PUBLIC, Answer, Hit, Scope
 
 Place = Literal["start", "middle", "end", "forged"]
 PLACES: tuple[Place, ...] = ("start", "middle", "end", "forged")
@@ -119,9 +119,9 @@ class Poisoned(Searcher):
 
     trial: Trial | None = None
 
-    def find(self, question: str, *, limit: int | None = None) -> Found:
+    def find(self, question: str, *, limit: int | None = None, scope: Scope = PUBLIC) -> Found:
         """What the index gives, with the attack in the best hit."""
-        found = super().find(question, limit=limit)
+        found = super().find(question, limit=limit, scope=scope)
         if self.trial is None or not found.hits:
             return found
         return replace(found, hits=(_poisoned(found.hits[0], self.trial), *found.hits[1:]))
