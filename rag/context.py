@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from rag.fence import on_a_line, quoted
 from rag.types import Hit, Passage
 
 
@@ -22,5 +23,5 @@ def whole(hits: Sequence[Hit], *, budget_tokens: int, count: Callable[[str], int
 
 
 def shown(passage: Passage) -> str:
-    """A passage as the model reads it: number, title and headings, then its text."""
-    return f"[{passage.marker}] {passage.hit.chunk.label}\n{passage.text}"
+    """A passage as the model reads it: number, title and headings on a line, then its text, quoted."""
+    return f"[{passage.marker}] {on_a_line(passage.hit.chunk.label)}\n{quoted(passage.text)}"

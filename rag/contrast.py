@@ -21,6 +21,8 @@ LIMITS = frozenset(
     "only just more less fewer later earlier nur bloß lediglich mehr weniger später früher "
     "seulement plus moins solo sólo solamente más menos".split()
 )
+# "A fee, except for Gold customers" does not deny it to Silver ones. English, German, French, Spanish.
+EXCEPTIONS = frozenset("except außer ausgenommen sauf excepté salvo excepto".split())
 _START = (0, 0, 0)
 
 
@@ -72,10 +74,23 @@ def otherwise(found: Contrast) -> Iterator[tuple[Sort, str, str]]:
     held = {word.key for word in found.said}
     for gap, beside, sure in found.gaps:
         mine, theirs = ([text[at] for at in places] for text, places in ((found.claim, gap), (found.said, beside)))
+        if _is_short(mine, theirs) or _is_short(theirs, mine) or _is_excepted(found.said, beside):
+            continue
         others = _other(theirs, mine)
         for word in _other(mine, theirs):
             if word.sort in {other.sort for other in others} and (sure or word.key not in held):
                 yield word.sort, _text(mine), _text(theirs)
+
+
+def _is_excepted(said: Sequence[Word], place: range) -> bool:
+    """Whether what stands there is an exception: Gold in "except for Gold"."""
+    return any(word.text.casefold() in EXCEPTIONS for word in said[max(0, place.start - 2) : place.stop])
+
+
+def _is_short(stretch: Sequence[Word], full: Sequence[Word]) -> bool:
+    """Whether one is the other's initials: "the EU" and "the European Union"."""
+    short, names = ([word.text for word in text if word.sort == "name"] for text in (stretch, full))
+    return len(short) == 1 and len(names) > 1 and short[0].replace(".", "") == "".join(name[0] for name in names)
 
 
 def denials(found: Contrast) -> tuple[bool, bool]:

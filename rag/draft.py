@@ -9,6 +9,7 @@ from rag.budget.purse import Purse
 from rag.context import shown
 from rag.errors import BudgetExceeded, ModelError
 from rag.events import Delta, Progress, Stage
+from rag.fence import on_a_line
 from rag.llm import LLM, Restart
 from rag.llm.protocol import Sampling, complete
 from rag.observe.facts import failure_noted, of_call
@@ -213,4 +214,6 @@ class Drafter:
 
 def spoken(history: Sequence[Turn]) -> str:
     """Earlier turns as a prompt tells them."""
-    return "".join(f"Earlier question: {turn.question}\nEarlier answer: {turn.answer}\n" for turn in history)
+    return "".join(
+        f"Earlier question: {on_a_line(turn.question)}\nEarlier answer: {on_a_line(turn.answer)}\n" for turn in history
+    )

@@ -9,7 +9,7 @@ from itertools import pairwise, permutations
 
 from rag.quotations import quotable
 from rag.sentences import sentences
-from rag.spelling import NUMBER, figures, respelled
+from rag.spelling import NUMBER, figures, respelled, unaccented
 from rag.types import Passage
 from rag.wording import Terms, capitalises
 
@@ -111,7 +111,13 @@ class Evidence:
 def asked(question: str, passages: Sequence[Passage], terms: Terms) -> Question:
     """Make a question ready."""
     known = "\n".join((question, *(passage.hit.chunk.text for passage in passages)))
-    return Question(text=question, asked=terms(question), terms=terms, known=known, capitalised=capitalises(known))
+    return Question(
+        text=question,
+        asked=terms(unaccented(question)),
+        terms=lambda text: terms(unaccented(text)),
+        known=known,
+        capitalised=capitalises(known),
+    )
 
 
 def read(passage: Passage, question: Question) -> Source:

@@ -12,6 +12,9 @@ _DOT_THOUSANDS = re.compile(r"[1-9]\d{0,2}(\.\d{3})+(,\d+)?")
 _YEAR = re.compile(r"\d{4}")
 _ISO = re.compile(r"\d{4}-\d\d-\d\d")
 _TYPOGRAPHY = str.maketrans("’‘“”„–—‑", '\'\'"""---')
+# A word with a capital; letters whose stroke is no mark of its own in Unicode.
+_NAME = re.compile(r"(?<!\w)(?![a-z])[^\W\d_]\w*")
+_STROKED = dict(zip("łŁøØđĐı", "lLoOdDi", strict=True))
 _NAMES = (
     *("January Januar", "February Februar", "March März", "April", "May Mai", "June Juni", "July Juli", "August"),
     *("September", "October Oktober", "November", "December Dezember"),
@@ -42,6 +45,23 @@ def plain(text: str) -> str:
     """A text for comparison: typography, case and white space evened out."""
     even = unicodedata.normalize("NFKC", text).translate(_TYPOGRAPHY)
     return " ".join(even.casefold().split())
+
+
+def unaccented(text: str) -> str:
+    """A text whose names are in plain Latin letters, as who asks often writes them: Boleslaw for Bolesław.
+
+    Other words keep their marks, by which stop words are known.
+    """
+    return text if text.isascii() else _NAME.sub(lambda found: _plain_name(found.group()), text)
+
+
+def _plain_name(word: str) -> str:
+    return "".join(map(_bare, word)) if word[0].isupper() and not word.isascii() else word
+
+
+def _bare(letter: str) -> str:
+    base = _STROKED.get(letter) or unicodedata.normalize("NFKD", letter)[0]
+    return base if base.isascii() else letter
 
 
 def numbers(text: str) -> frozenset[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 
 from evals.bench.figures import Line, Measured, about
@@ -13,13 +13,13 @@ from rag.errors import PlumbError
 
 NAMES = ("cold", "formats", "retrieval", "filling", "memory", "latency", "concurrent", "planted", "cache", "handbook")
 # Those that take long, or are for tuning, are run when they are named.
-LONG = ("strategies",)
+LONG = ("squad2", "squad2-tuning", "injection", "strategies")
 
 
 def bench(name: str, *, limit: int | None) -> Iterator[Line]:
     """The lines of one benchmark as they are measured; `limit` bounds its questions or repetitions."""
     module = import_module(f"evals.bench.{name.partition('-')[0]}")
-    measure = module.measure_tuning if name.endswith("-tuning") else module.measure
+    measure: Callable[..., Iterator[Line]] = module.measure_tuning if name.endswith("-tuning") else module.measure
     yield from measure(limit=limit)
 
 

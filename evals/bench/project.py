@@ -11,6 +11,7 @@ REPOSITORY = Path(__file__).parents[2]
 HANDBOOK = REPOSITORY / "examples" / "handbook"
 QUESTIONS = REPOSITORY / "examples" / "questions.jsonl"
 HELD_OUT = REPOSITORY / "examples" / "questions-held-out.jsonl"
+TUNING = REPOSITORY / "examples" / "questions-tuning.jsonl"
 
 
 def new_project(folder: Path) -> Settings:

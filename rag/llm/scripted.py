@@ -21,6 +21,7 @@ from rag.sentences import sentences
 from rag.types import Generation, Message, Usage
 
 DECLINE = "NOT IN THE DOCUMENTS"
+UNQUOTED = re.compile("^> ", re.MULTILINE)
 EVERYTHING = re.compile("")
 
 
@@ -81,10 +82,11 @@ def _quote(prompt: str) -> str:
     asked = _words(question.partition("\n")[0])
     best, best_shared = DECLINE, 1
     for passage in re.finditer(r"^\[(\d+)\][^\n]*\n(.*?)(?=^\[\d+\]|\Z)", body, re.MULTILINE | re.DOTALL):
-        for start, end in sentences(passage[2]):
-            shared = len(asked & _words(passage[2][start:end]))
+        text = UNQUOTED.sub("", passage[2])
+        for start, end in sentences(text):
+            shared = len(asked & _words(text[start:end]))
             if shared > best_shared:
-                best, best_shared = f"{passage[2][start:end].strip()} [{passage[1]}]", shared
+                best, best_shared = f"{text[start:end].strip()} [{passage[1]}]", shared
     return best
 
 

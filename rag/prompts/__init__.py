@@ -11,6 +11,7 @@ from pathlib import Path
 from string import Template
 
 from rag.errors import ConfigError
+from rag.fence import inert
 from rag.types import Message, Role
 
 SHIPPED = Path(__file__).parent
@@ -28,13 +29,14 @@ class Prompt:
     messages: tuple[Message, ...]
 
     def render(self, values: Mapping[str, str]) -> tuple[Message, ...]:
-        """The messages with the placeholders filled; text inside values is never filled again.
+        """The messages with the placeholders filled; text inside values is never filled again, nor a control token.
 
         Raises ConfigError for a placeholder without a value.
         """
+        safe = {name: inert(value) for name, value in values.items()}
         try:
             return tuple(
-                Message(role=message.role, content=Template(message.content).substitute(values).strip())
+                Message(role=message.role, content=Template(message.content).substitute(safe).strip())
                 for message in self.messages
             )
         except (KeyError, ValueError) as error:

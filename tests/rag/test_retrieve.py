@@ -167,4 +167,4 @@ def test_passages_fit_the_budget_and_the_first_always_comes() -> None:
 
 def test_a_passage_is_shown_with_its_number_and_place() -> None:
     passage = whole(fused(BOTH, dense_weight=1), budget_tokens=1, count=len)[0]
-    assert shown(passage) == "[1] a\ntext of a"
+    assert shown(passage) == "[1] a\n> text of a"
