@@ -16,6 +16,7 @@ from rag.context import whole
 from rag.draft import Drafter, Task, spoken
 from rag.errors import InputError, ModelError, StoreError
 from rag.events import Delta, Event, Progress, Stage
+from rag.expand import Expander
 from rag.focus import focus
 from rag.llm import LLM, Warmable, make_chains, pinned
 from rag.llm.price import total
@@ -56,6 +57,7 @@ class Engine:
         self._rewrite = rewrite
         self._drafter = Drafter(settings)
         self._rewrite_prompt = load_prompt("rewrite", own=settings.root / own if own else None)
+        self._expander = Expander(settings, rewrite) if settings.retrieve.expand != "none" else None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Engine:
@@ -66,8 +68,9 @@ class Engine:
 
     @property
     def prompts(self) -> tuple[Prompt, ...]:
-        """The prompts in use: answer, the three that weigh whether there is one, and rewrite."""
-        return *self._drafter.prompts, self._rewrite_prompt
+        """The prompts in use: answer, the three that weigh whether there is one, rewrite, and what adds queries."""
+        expanding = (self._expander.prompt,) if self._expander else ()
+        return *self._drafter.prompts, self._rewrite_prompt, *expanding
 
     def warm(self) -> None:
         """Begin loading a local answer model in the background, so that the first question waits less."""
@@ -141,7 +144,8 @@ class Engine:
     ) -> Generator[Progress, None, Answer]:
         query, rewriting = self._condense(recorder, question, history, purse)
         yield Stage(name="retrieve")
-        hits = self._retrieve(recorder, query, scope)
+        queries, expanding = self._expand(recorder, query, purse)
+        hits = self._retrieve(recorder, queries, scope)
         passages = self._choose(recorder, query, hits, scope)
         task = Task(
             recorder=recorder,
@@ -154,7 +158,8 @@ class Engine:
         )
         draft = yield from self._drafter.draft(task, pinned(self._answer, task.purse))
         checked, abstained = draft.checked, draft.is_withheld
-        calls = (*draft.calls, *((rewriting,) if rewriting else ()))
+        rewrites = [call for call in (rewriting, expanding) if call]
+        calls = (*draft.calls, *rewrites)
         return Answer(
             question=question,
             text=abstention(hits, tried=bool(checked.verdict.claims)) if abstained else checked.text,
@@ -165,7 +170,7 @@ class Engine:
             hits=tuple(hits),
             usage=sum((call.usage for call in calls), Usage()),
             cost=total(call.cost for call in calls),
-            models=self._models(draft.calls, rewriting),
+            models=self._models(draft.calls, rewrites),
             trace_id=recorder.trace_id,
             timings_ms={**recorder.timings_ms(), "first_token": draft.first_token_ms},
         )
@@ -189,11 +194,30 @@ class Engine:
             step.note(of_call(generation, messages, self._rewrite_prompt, sampling))
         return generation.text.strip()[: self.settings.limits.question_chars] or question, generation
 
-    def _retrieve(self, recorder: Recorder, query: str, scope: Scope) -> list[Hit]:
+    def _expand(self, recorder: Recorder, query: str, purse: Purse | None) -> tuple[tuple[str, ...], Generation | None]:
+        """The query, and what else is to be searched for; alone where that is not wanted, or the model fails."""
+        expander = self._expander
+        if expander is None:
+            return (query,), None
+        messages, call = expander.messages(query), None
+        with recorder.step("expand", "generation") as step:
+            try:
+                with failure_noted(step):
+                    call = complete(pinned(expander.llm, purse), messages, expander.sampling)
+                step.note(of_call(call, messages, expander.prompt, expander.sampling))
+            except ModelError as error:
+                log.warning("the question is searched for as it is: %s", error)
+                step.note({"failure": str(error)})
+            queries = expander.queries(query, call.text if call else "")
+            step.note({"queries": queries})
+        return queries, call
+
+    def _retrieve(self, recorder: Recorder, queries: Sequence[str], scope: Scope) -> list[Hit]:
         with recorder.step("retrieve", "retriever") as step:
-            found = self.searcher.find(query, scope=scope)
+            searched = [self.searcher.find(query, scope=scope) for query in queries]
+            found = self._expander.fused(searched) if self._expander else searched[0]
             facts: dict[str, Any] = {
-                "query": query,
+                "query": queries[0],
                 "scope": asdict(scope),
                 "dense_weight": round(found.dense_weight, 3),
             }
@@ -223,9 +247,9 @@ class Engine:
             )
         return passages
 
-    def _models(self, calls: Sequence[Generation], rewriting: Generation | None) -> dict[str, str]:
+    def _models(self, calls: Sequence[Generation], rewrites: Sequence[Generation]) -> dict[str, str]:
         asked = {"answer": calls[-1].resolved_model} if calls else {}
-        rewrote = {"rewrite": rewriting.resolved_model} if rewriting else {}
+        rewrote = {"rewrite": rewrites[-1].resolved_model} if rewrites else {}
         return {**asked, "embed": self.searcher.index.embedder.name, **rewrote}
 
     def _facts(self, session_id: str, scope: Scope, history: Sequence[Turn]) -> dict[str, Any]:

@@ -117,6 +117,15 @@ class Retrieve(Section):
     rerank_weight: float = Field(
         0.4, ge=0, le=1, description="weight of the reranker against the fused score; 1 lets it decide alone"
     )
+    expand: Literal["none", "paraphrase", "answer", "parts"] = Field(
+        "none",
+        description="what the model of roles.rewrite writes to be searched for besides the question: 'paraphrase' other"
+        " wordings of it, 'answer' what an answer may look like, 'parts' the questions that it is made of",
+    )
+    expand_queries: int = Field(2, ge=1, le=10, description="most of these")
+    expand_tokens: int = Field(
+        120, ge=1, description="longest reply of that model; reasoning models want 2000 and more"
+    )
     duplicate_at: float = Field(
         0.9,
         gt=0,
