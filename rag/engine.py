@@ -18,6 +18,7 @@ from rag.errors import InputError, ModelError, StoreError
 from rag.events import Delta, Event, Progress, Stage
 from rag.expand import Expander
 from rag.focus import focus
+from rag.language import Phrases, phrases
 from rag.llm import LLM, Warmable, make_chains, pinned
 from rag.llm.price import total
 from rag.llm.protocol import Sampling, complete
@@ -158,11 +159,12 @@ class Engine:
         )
         draft = yield from self._drafter.draft(task, pinned(self._answer, task.purse))
         checked, abstained = draft.checked, draft.is_withheld
+        said = phrases(question, otherwise=self.settings.retrieve.language)
         rewrites = [call for call in (rewriting, expanding) if call]
         calls = (*draft.calls, *rewrites)
         return Answer(
             question=question,
-            text=abstention(hits, tried=bool(checked.verdict.claims)) if abstained else checked.text,
+            text=abstention(hits, said, tried=bool(checked.verdict.claims)) if abstained else checked.text,
             abstained=abstained,
             citations=() if abstained else checked.citations,
             verdict=checked.verdict,
@@ -279,10 +281,9 @@ class Engine:
             log.log(level, "the trace of this answer was not kept: %s", error)
 
 
-def abstention(hits: Sequence[Hit], *, tried: bool) -> str:
+def abstention(hits: Sequence[Hit], said: Phrases, *, tried: bool) -> str:
     """What the user reads instead of an answer; `tried` tells that the model wrote one that could not be confirmed."""
     if not hits:
-        return "None of the documents that may be searched here holds anything near to this."
-    found = "The documents don't confirm what the model answered." if tried else "The documents don't hold the answer."
+        return said.nothing
     closest = list(dict.fromkeys(f"{hit.chunk.title} ({hit.chunk.uri})" for hit in hits))[:3]
-    return f"{found} Closest: {'; '.join(closest)}."
+    return f"{said.unconfirmed if tried else said.missing} {said.closest} {'; '.join(closest)}."

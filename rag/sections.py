@@ -103,7 +103,7 @@ class Retrieve(Section):
     depth: int = Field(50, ge=1, description="candidates of each leg before fusion")
     limit: int = Field(20, ge=1, description="hits after fusion")
     outdated_words: tuple[str, ...] = Field(
-        ("superseded", "archive", "archived", "obsolete", "outdated", "veraltet"),
+        ("superseded", "archive", "archived", "obsolete", "outdated", "veraltet", "überholt", "obsolète", "obsoleto"),
         description="a document with one of these words in its path, title or headings is outdated",
     )
     outdated_factor: float = Field(0.5, ge=0, le=1, description="its score is multiplied by this; 1 treats it alike")
