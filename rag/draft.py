@@ -13,6 +13,7 @@ from rag.llm import LLM, Restart
 from rag.llm.protocol import Sampling, complete
 from rag.observe.facts import failure_noted, of_call
 from rag.observe.record import Recorder
+from rag.opinion import Judge, Opinions
 from rag.prompts import Prompt, load_prompt
 from rag.reply import YES_NO, Reply, answerable
 from rag.settings import Settings
@@ -46,7 +47,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What came of it: the checked text, the model's calls, the time of the first token on the trace's clock.
+    """What came of it: the checked text, the model's calls, those of the judge, when the first token came.
 
     `is_withheld` tells that there is no answer to show: the passages don't hold one, the model declined, or nothing of
     what it wrote is supported.
@@ -56,6 +57,7 @@ class Draft:
     calls: tuple[Generation, ...]
     first_token_ms: float
     is_withheld: bool
+    opinions: tuple[Generation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +89,8 @@ class _Reading:
 class Drafter:
     """Has models answer as the settings say. Safe to share between threads."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Read the prompts. Raises ConfigError for one that is missing or unusable."""
+    def __init__(self, settings: Settings, judge: LLM | None = None) -> None:
+        """Read the prompts. Raises ConfigError for one that is missing or unusable, and without a wanted judge."""
         own = settings.generate.prompts_dir
         folder = settings.root / own if own else None
         self._generate_options, self._verify_options = settings.generate, settings.verify
@@ -96,11 +98,13 @@ class Drafter:
         self._prior_prompt = load_prompt("prior", own=folder)
         self._propose_prompt = load_prompt("propose", own=folder)
         self._confirm_prompt = load_prompt("confirm", own=folder)
+        self._judge = Judge(settings, judge) if settings.verify.second_opinion else None
 
     @property
     def prompts(self) -> tuple[Prompt, ...]:
-        """The prompts in use: answer, and the three that weigh whether there is one."""
-        return self._answer_prompt, self._prior_prompt, self._propose_prompt, self._confirm_prompt
+        """The prompts in use: answer, the three that weigh whether there is one, and the second opinion's."""
+        judging = (self._judge.prompt,) if self._judge else ()
+        return self._answer_prompt, self._prior_prompt, self._propose_prompt, self._confirm_prompt, *judging
 
     @property
     def prefix(self) -> list[Message]:
@@ -112,12 +116,14 @@ class Drafter:
         yield Stage(name="generate")
         read = yield from self._read(_Asking(recorder=task.recorder, llm=llm, values=task.values))
         yield Stage(name="verify")
-        checked = self._check(task, read.text) if read.text is not None else NO_ANSWER
+        opinions = Opinions(self._judge, task.question) if self._judge else None
+        checked = self._check(task, read.text, opinions) if read.text is not None else NO_ANSWER
         return Draft(
             checked=checked,
             calls=read.calls,
             first_token_ms=read.first_token_ms,
             is_withheld=self._is_withheld(checked),
+            opinions=tuple(opinions.calls) if opinions else (),
         )
 
     def _read(self, asking: _Asking) -> Generator[Progress, None, _Reading]:
@@ -186,7 +192,7 @@ class Drafter:
             step.note({"declined": reply.declined})
         return reply
 
-    def _check(self, task: Task, text: str) -> Checked:
+    def _check(self, task: Task, text: str, opinions: Opinions | None) -> Checked:
         options = self._verify_options
         with task.recorder.step("verify", "evaluator") as step:
             checked = verify(
@@ -194,10 +200,15 @@ class Drafter:
                 task.passages,
                 question=task.question,
                 terms=task.terms,
-                thresholds=Thresholds(supported_at=options.supported_at, partly_at=options.partly_at),
+                thresholds=Thresholds(
+                    supported_at=options.supported_at,
+                    partly_at=options.partly_at,
+                    supporter=opinions.supporter if opinions else None,
+                ),
             )
             share = checked.verdict.supported_share or 0.0
             step.note({"claims": [asdict(claim) for claim in checked.verdict.claims], "supported_share": share})
+            step.note({"opinions": opinions.facts} if opinions else {})
         return checked
 
     def _is_withheld(self, checked: Checked) -> bool:

@@ -28,7 +28,7 @@ from rag.observe.facts import failure_noted, of_answer, of_call, of_hit
 from rag.observe.record import Recorder
 from rag.observe.spool import open_spool
 from rag.prompts import Prompt, load_prompt
-from rag.roles import RULE_REWRITE
+from rag.roles import RULE_REWRITE, ChatRole
 from rag.search import Searcher, check_question, standing_alone
 from rag.settings import Settings
 from rag.types import PUBLIC, Answer, Feedback, Generation, Hit, Passage, Scope, Turn, Usage
@@ -46,7 +46,9 @@ log = logging.getLogger("plumbline")
 class Engine:
     """Retrieval, generation and checking over one index. Safe to share between threads."""
 
-    def __init__(self, *, searcher: Searcher, answer: LLM, rewrite: LLM | None = None) -> None:
+    def __init__(
+        self, *, searcher: Searcher, answer: LLM, rewrite: LLM | None = None, judge: LLM | None = None
+    ) -> None:
         """Hold the parts; `Engine.from_settings()` makes them."""
         settings = searcher.settings
         own = settings.generate.prompts_dir
@@ -56,16 +58,18 @@ class Engine:
         self._purses = Purses(settings)
         self._answer = answer
         self._rewrite = rewrite
-        self._drafter = Drafter(settings)
+        self._drafter = Drafter(settings, judge)
         self._rewrite_prompt = load_prompt("rewrite", own=settings.root / own if own else None)
         self._expander = Expander(settings, rewrite) if settings.retrieve.expand != "none" else None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Engine:
         """An engine as the settings describe it. Raises ConfigError, WeightsError, ModelError or StoreError."""
-        chains = make_chains(settings, "answer", "rewrite")
+        judging: tuple[ChatRole, ...] = ("judge",) if settings.verify.second_opinion else ()
+        chains = make_chains(settings, "answer", "rewrite", *judging)
         searcher = Searcher.from_settings(settings)
-        return cls(searcher=searcher, answer=chains["answer"], rewrite=chains.get("rewrite"))
+        rewrite, judge = chains.get("rewrite"), chains.get("judge")
+        return cls(searcher=searcher, answer=chains["answer"], rewrite=rewrite, judge=judge)
 
     @property
     def prompts(self) -> tuple[Prompt, ...]:
@@ -161,7 +165,7 @@ class Engine:
         checked, abstained = draft.checked, draft.is_withheld
         said = phrases(question, otherwise=self.settings.retrieve.language)
         rewrites = [call for call in (rewriting, expanding) if call]
-        calls = (*draft.calls, *rewrites)
+        calls = (*draft.calls, *draft.opinions, *rewrites)
         return Answer(
             question=question,
             text=abstention(hits, said, tried=bool(checked.verdict.claims)) if abstained else checked.text,
@@ -172,7 +176,7 @@ class Engine:
             hits=tuple(hits),
             usage=sum((call.usage for call in calls), Usage()),
             cost=total(call.cost for call in calls),
-            models=self._models(draft.calls, rewrites),
+            models=self._models({"answer": draft.calls, "rewrite": rewrites, "judge": draft.opinions}),
             trace_id=recorder.trace_id,
             timings_ms={**recorder.timings_ms(), "first_token": draft.first_token_ms},
         )
@@ -249,10 +253,9 @@ class Engine:
             )
         return passages
 
-    def _models(self, calls: Sequence[Generation], rewrites: Sequence[Generation]) -> dict[str, str]:
-        asked = {"answer": calls[-1].resolved_model} if calls else {}
-        rewrote = {"rewrite": rewrites[-1].resolved_model} if rewrites else {}
-        return {**asked, "embed": self.searcher.index.embedder.name, **rewrote}
+    def _models(self, calls: Mapping[str, Sequence[Generation]]) -> dict[str, str]:
+        asked = {role: made[-1].resolved_model for role, made in calls.items() if made}
+        return {**asked, "embed": self.searcher.index.embedder.name}
 
     def _facts(self, session_id: str, scope: Scope, history: Sequence[Turn]) -> dict[str, Any]:
         facts = {"config_hash": self.settings.config_hash(), "code_version": code_version()}
