@@ -55,8 +55,10 @@ class Expander:
         fitting = (line for line in told if re.search(r"\w", line) and len(line) <= self._max_chars)
         # Where questions are wanted, anything else is talk about them.
         wanted = (line for line in fitting if self._options.expand == "answer" or _ASKS.search(line))
+        # A small model repeats the prompt's example.
+        example = {line for message in self.prompt.messages for line in message.content.splitlines()}
         others: dict[str, str] = {}
-        for line in wanted:
+        for line in (line for line in wanted if line not in example):
             others.setdefault(line.casefold(), line)
         others.pop(question.casefold(), None)
         return question, *list(others.values())[: self._options.expand_queries]

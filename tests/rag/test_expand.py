@@ -111,6 +111,7 @@ def test_without_a_model_for_it_the_settings_are_refused(filled: Path) -> None:
         ("parts", "Who is it? When was it?", ("Who is it?", "When was it?")),
         ("parts", "谁？什么时候？", ("谁？", "什么时候？")),
         ("parts", "Here they are:\nWho?\nwho?\n\nWhy, and who?", ("Who?",)),
+        ("parts", "Who?\nWho may use the reading room of the library?", ("Who?",)),
         ("parts", "NOT IN THE DOCUMENTS", ()),
         ("paraphrase", "What is it? And when?", ("What is it? And when?",)),
         ("answer", '"It costs EUR 12."\n***\n', ("It costs EUR 12.",)),
