@@ -116,7 +116,7 @@ class Drafter:
         yield Stage(name="generate")
         read = yield from self._read(_Asking(recorder=task.recorder, llm=llm, values=task.values))
         yield Stage(name="verify")
-        opinions = Opinions(self._judge, task.question) if self._judge else None
+        opinions = Opinions(self._judge, task.question, task.purse) if self._judge else None
         checked = self._check(task, read.text, opinions) if read.text is not None else NO_ANSWER
         return Draft(
             checked=checked,

@@ -6,8 +6,9 @@ import logging
 import re
 from typing import Any
 
+from rag.budget.purse import Purse
 from rag.errors import ConfigError, ModelError
-from rag.llm import LLM
+from rag.llm import LLM, pinned
 from rag.llm.protocol import Sampling, complete
 from rag.observe.facts import of_call
 from rag.prompts import Prompt, load_prompt
@@ -44,9 +45,10 @@ class Judge:
 class Opinions:
     """The second opinions on one answer: at most `verify.opinions`, none after the first that fails."""
 
-    def __init__(self, judge: Judge, question: str) -> None:
-        """None has been asked for yet."""
+    def __init__(self, judge: Judge, question: str, purse: Purse | None = None) -> None:
+        """None has been asked for yet; `purse` pays the calls, if there is one."""
         self._judge, self._question = judge, question
+        self._llm = pinned(judge.llm, purse)
         self._left = judge.most
         self.calls: list[Generation] = []
         self.facts: list[dict[str, Any]] = []
@@ -68,7 +70,7 @@ class Opinions:
         prompt = self._judge.prompt
         messages = prompt.render({"question": self._question, "passage": passage, "claim": claim})
         sampling = Sampling(temperature=0, max_tokens=MAX_TOKENS, choices=YES_NO)
-        call = complete(self._judge.llm, messages, sampling)
+        call = complete(self._llm, messages, sampling)
         self.calls.append(call)
         says_so = bool(call.chances or _SAID.match(call.text)) and yes_chance(call) >= YES_AT
         self.facts.append({"claim": claim, "says_so": says_so, **of_call(call, messages, prompt, sampling)})

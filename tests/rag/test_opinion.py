@@ -99,3 +99,17 @@ def test_it_is_off_unless_wanted_and_wants_a_model(filled: Path) -> None:
     options = settings.verify.model_copy(update={"second_opinion": True})
     with pytest.raises(ConfigError, match=r"second_opinion is true, and roles\.judge names no model"):
         Engine.from_settings(settings.model_copy(update={"verify": options}))
+
+
+def test_more_queries_and_opinions_are_paid_from_the_purse_of_the_question(filled: Path) -> None:
+    asked = engine(filled, TRUE, {"match": "", "reply": "Yes?"})
+    settings = asked.settings
+    roles = settings.roles.model_copy(update={"rewrite": "scripted:judge.json"})
+    retrieve = settings.retrieve.model_copy(update={"expand": "parts"})
+    budget = settings.budget.model_copy(update={"turn_tokens": 1_000_000})
+    paying = Engine.from_settings(settings.model_copy(update={"roles": roles, "retrieve": retrieve, "budget": budget}))
+    usage = paying.ask(ASKED).usage
+    trace = paying.spool.trace(paying.spool.traces(limit=1)[0].id)
+    assert next(step.name for step in trace.steps) == "expand"
+    assert len(verified(paying).attributes["opinions"]) == 1
+    assert trace.attributes["budget"]["tokens"] == usage.prompt + usage.completion
