@@ -56,7 +56,7 @@ class AnswerCache:
     ) -> None:
         """`clock` tells Unix seconds. Nothing is opened yet."""
         self._options = settings.cache
-        self._index = index
+        self.index = index
         self._clock = clock
         self._made_with = _made_with(settings, index, prompts)
         embedder = index.embedder
@@ -101,6 +101,10 @@ class AnswerCache:
         """Forget the answer that was given in a trace."""
         self._retire([_revision(trace_id)])
 
+    def close(self) -> None:
+        """Let other processes have the collection at once; the next call opens it again."""
+        self._store.close()
+
     def _nearest(self, question: str, scope: Scope) -> list[Chunk]:
         """Questions that were asked within this scope and answered in this way, the nearest in meaning first."""
         within = Scope(where=(Condition(field="key", operator="=", values=(self._key(scope),)),))
@@ -123,14 +127,14 @@ class AnswerCache:
 
     def _is_unchanged(self, kept: _Kept, scope: Scope) -> bool:
         passages = [passage.hit.chunk for passage in kept.answer.passages]
-        now = {chunk.id: chunk for chunk in self._index.store.retrieve([chunk.id for chunk in passages])}
+        now = {chunk.id: chunk for chunk in self.index.store.retrieve([chunk.id for chunk in passages])}
         return all(_is_as_it_was(chunk, now.get(chunk.id)) and allows(scope, chunk) for chunk in passages)
 
     def _is_still_best(self, kept: _Kept, hits: Sequence[Hit]) -> bool:
         return bool(hits) and {hit.chunk.id for hit in hits[:HIGHEST]} <= set(kept.found)
 
     def _is_same(self, question: str, before: str) -> bool:
-        return same_question(question, before, embed=self._index.embedder.embed)
+        return same_question(question, before, embed=self.index.embedder.embed)
 
     def _write(self, question: str, kept: _Kept, scope: Scope) -> None:
         made = _revision(kept.answer.trace_id)
@@ -163,7 +167,7 @@ class AnswerCache:
             log.warning("an answer given before could not be forgotten: %s", error)
 
     def _vectors(self, question: str) -> Vectors:
-        index = self._index
+        index = self.index
         return Vectors(dense=question_vector(question, index.embedder), lexical=index.lexical.question(question))
 
     def _key(self, scope: Scope) -> str:

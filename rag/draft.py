@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from rag.budget.purse import Purse
+from rag.asked import Asked
 from rag.context import shown
 from rag.errors import BudgetExceeded, ModelError
 from rag.events import Delta, Progress, Stage
@@ -14,10 +14,11 @@ from rag.llm import LLM, Restart
 from rag.llm.protocol import Sampling, complete
 from rag.observe.facts import failure_noted, of_call
 from rag.observe.record import Recorder
+from rag.opinion import Judge, Opinions
 from rag.prompts import Prompt, load_prompt
 from rag.reply import YES_NO, Reply, answerable
 from rag.settings import Settings
-from rag.types import Attempt, Generation, Message, Passage, Scope, Turn, Verdict
+from rag.types import Attempt, Generation, Message, Passage, Turn, Verdict
 from rag.verify import Checked, Thresholds, verify
 from rag.wording import Terms
 
@@ -28,26 +29,22 @@ NO_ANSWER = Checked(text="", citations=(), verdict=Verdict(claims=()))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A question with the passages that it is to be answered from, where the steps are noted, and what pays for it."""
+    """A question with the passages that it is to be answered from; `terms` as for the check."""
 
-    recorder: Recorder
-    question: str
-    history: Sequence[Turn]
+    asked: Asked
     passages: tuple[Passage, ...]
     terms: Terms
-    scope: Scope
-    purse: Purse | None = None
 
     @property
     def values(self) -> Mapping[str, str]:
         """What the prompts about passages are filled with."""
         read = "\n\n".join(shown(passage) for passage in self.passages)
-        return {"passages": read, "history": spoken(self.history[-1:]), "question": self.question}
+        return {"passages": read, "history": spoken(self.asked.history[-1:]), "question": self.asked.question}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What came of it: the checked text, the model's calls, the time of the first token on the trace's clock.
+    """What came of it: the checked text, the model's calls, those of the judge, when the first token came.
 
     `model` is who answered, as the server called it; empty where nobody had to be asked. The calls of a draft that was
     chosen from several are those of all, and `lost` the attempts of models that came to no call.
@@ -62,6 +59,7 @@ class Draft:
     first_token_ms: float
     is_withheld: bool
     lost: tuple[Attempt, ...] = ()
+    opinions: tuple[Generation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +91,8 @@ class _Reading:
 class Drafter:
     """Has models answer as the settings say. Safe to share between threads."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Read the prompts. Raises ConfigError for one that is missing or unusable."""
+    def __init__(self, settings: Settings, judge: LLM | None = None) -> None:
+        """Read the prompts. Raises ConfigError for one that is missing or unusable, and without a wanted judge."""
         own = settings.generate.prompts_dir
         folder = settings.root / own if own else None
         self._generate_options, self._verify_options = settings.generate, settings.verify
@@ -102,11 +100,13 @@ class Drafter:
         self._prior_prompt = load_prompt("prior", own=folder)
         self._propose_prompt = load_prompt("propose", own=folder)
         self._confirm_prompt = load_prompt("confirm", own=folder)
+        self._judge = Judge(settings, judge) if settings.verify.second_opinion else None
 
     @property
     def prompts(self) -> tuple[Prompt, ...]:
-        """The prompts in use: answer, and the three that weigh whether there is one."""
-        return self._answer_prompt, self._prior_prompt, self._propose_prompt, self._confirm_prompt
+        """The prompts in use: answer, the three that weigh whether there is one, and the second opinion's."""
+        judging = (self._judge.prompt,) if self._judge else ()
+        return self._answer_prompt, self._prior_prompt, self._propose_prompt, self._confirm_prompt, *judging
 
     @property
     def prefix(self) -> list[Message]:
@@ -116,15 +116,17 @@ class Drafter:
     def draft(self, task: Task, llm: LLM) -> Generator[Progress, None, Draft]:
         """Let one model answer: pieces while it writes, then its checked draft. Raises ModelError."""
         yield Stage(name="generate")
-        read = yield from self._read(_Asking(recorder=task.recorder, llm=llm, values=task.values))
+        read = yield from self._read(_Asking(recorder=task.asked.recorder, llm=llm, values=task.values))
         yield Stage(name="verify")
-        checked = self._check(task, read.text) if read.text is not None else NO_ANSWER
+        opinions = Opinions(self._judge, task.asked.question, task.asked.purse) if self._judge else None
+        checked = self._check(task, read.text, opinions) if read.text is not None else NO_ANSWER
         return Draft(
             checked=checked,
             model=read.calls[-1].resolved_model if read.calls else "",
             calls=read.calls,
             first_token_ms=read.first_token_ms,
             is_withheld=self._is_withheld(checked),
+            opinions=tuple(opinions.calls) if opinions else (),
         )
 
     def _read(self, asking: _Asking) -> Generator[Progress, None, _Reading]:
@@ -193,18 +195,23 @@ class Drafter:
             step.note({"declined": reply.declined})
         return reply
 
-    def _check(self, task: Task, text: str) -> Checked:
+    def _check(self, task: Task, text: str, opinions: Opinions | None) -> Checked:
         options = self._verify_options
-        with task.recorder.step("verify", "evaluator") as step:
+        with task.asked.recorder.step("verify", "evaluator") as step:
             checked = verify(
                 text,
                 task.passages,
-                question=task.question,
+                question=task.asked.question,
                 terms=task.terms,
-                thresholds=Thresholds(supported_at=options.supported_at, partly_at=options.partly_at),
+                thresholds=Thresholds(
+                    supported_at=options.supported_at,
+                    partly_at=options.partly_at,
+                    supporter=opinions.supporter if opinions else None,
+                ),
             )
             share = checked.verdict.supported_share or 0.0
             step.note({"claims": [asdict(claim) for claim in checked.verdict.claims], "supported_share": share})
+            step.note({"opinions": opinions.facts} if opinions else {})
         return checked
 
     def _is_withheld(self, checked: Checked) -> bool:

@@ -144,11 +144,12 @@ def _facts(answer: Answer) -> str:
     usage, times = answer.usage, answer.timings_ms
     models = clean(", ".join(f"{role} {model}" for role, model in answer.models.items()))
     cached = f" ({usage.cached} cached)" if usage.cached else ""
+    before = f" · given before in trace {answer.given_before[:8]}" if answer.given_before else ""
     first = f"first token {times['first_token'] / 1000:.1f} s, " if "first_token" in times else ""
     return (
         f"models: {models}\n"
         f"tokens: {usage.prompt} in{cached}, {usage.completion} out · cost {cost_text(answer.cost)}"
-        f" · {first}total {times['total'] / 1000:.1f} s · trace {answer.trace_id[:8]}"
+        f" · {first}total {times['total'] / 1000:.1f} s · trace {answer.trace_id[:8]}{before}"
     )
 
 

@@ -1,6 +1,6 @@
 """Answer a question over the corpus: condense -> retrieve -> context -> generate -> verify.
 
-It opens the spans of a question, and `draft.py` those of an answer.
+The spans of a question are opened by `gather.py`, `draft.py` and this.
 """
 
 from __future__ import annotations
@@ -8,31 +8,30 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from rag.budget.purse import Purse, Purses, facts_of
-from rag.context import whole
-from rag.draft import Drafter, Task, spoken
-from rag.errors import InputError, ModelError, StoreError
+from rag.asked import Asked
+from rag.budget.purse import Purses, facts_of
+from rag.cache import AnswerCache
+from rag.draft import Draft, Drafter, Task
+from rag.errors import ModelError, StoreError
 from rag.events import Delta, Event, Progress, Stage
-from rag.focus import focus
-from rag.llm import LLM, Warmable, make_chains, pinned
+from rag.gather import Gathered, Gatherer
+from rag.language import Phrases, phrases
+from rag.llm import LLM, Warmable, make_chains
 from rag.llm.price import total
-from rag.llm.protocol import Sampling, complete
-from rag.llm.reading import budget_tokens
 from rag.observe.codec import without_content
-from rag.observe.facts import failure_noted, of_answer, of_call, of_hit
+from rag.observe.facts import of_answer
 from rag.observe.record import Recorder
 from rag.observe.spool import open_spool
-from rag.prompts import Prompt, load_prompt
-from rag.roles import RULE_REWRITE
-from rag.search import Searcher, check_question, standing_alone
+from rag.prompts import Prompt
+from rag.roles import ChatRole
+from rag.search import Searcher, check_question
 from rag.settings import Settings
 from rag.strategy import make_strategy
 from rag.types import PUBLIC, Answer, Feedback, Generation, Hit, Passage, Scope, Turn, Usage
 from rag.version import code_version
-from rag.widen import widened
 
 if TYPE_CHECKING:
     from rag.llama_index import EngineQueryEngine, EngineRetriever
@@ -45,31 +44,35 @@ log = logging.getLogger("plumbline")
 class Engine:
     """Retrieval, generation and checking over one index. Safe to share between threads."""
 
-    def __init__(self, *, searcher: Searcher, answer: LLM, rewrite: LLM | None = None) -> None:
+    def __init__(
+        self, *, searcher: Searcher, answer: LLM, rewrite: LLM | None = None, judge: LLM | None = None
+    ) -> None:
         """Hold the parts; `Engine.from_settings()` makes them."""
         settings = searcher.settings
-        own = settings.generate.prompts_dir
         self.settings = settings
         self.searcher = searcher
         self.spool = open_spool(settings)
         self._purses = Purses(settings)
         self._answer = answer
-        self._rewrite = rewrite
-        self._drafter = Drafter(settings)
+        self._gatherer = Gatherer(searcher, reader=answer, rewrite=rewrite)
+        self._drafter = Drafter(settings, judge)
         self._strategy = make_strategy(settings, self._drafter, answer)
-        self._rewrite_prompt = load_prompt("rewrite", own=settings.root / own if own else None)
+        # Made anew when another version of the index is live.
+        self._held: AnswerCache | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Engine:
         """An engine as the settings describe it. Raises ConfigError, WeightsError, ModelError or StoreError."""
-        chains = make_chains(settings, "answer", "rewrite")
+        judging: tuple[ChatRole, ...] = ("judge",) if settings.verify.second_opinion else ()
+        chains = make_chains(settings, "answer", "rewrite", *judging)
         searcher = Searcher.from_settings(settings)
-        return cls(searcher=searcher, answer=chains["answer"], rewrite=chains.get("rewrite"))
+        rewrite, judge = chains.get("rewrite"), chains.get("judge")
+        return cls(searcher=searcher, answer=chains["answer"], rewrite=rewrite, judge=judge)
 
     @property
     def prompts(self) -> tuple[Prompt, ...]:
-        """The prompts in use: answer, the three that weigh whether there is one, and rewrite."""
-        return *self._drafter.prompts, self._rewrite_prompt
+        """The prompts in use: answer, the three that weigh whether there is one, rewrite, and what adds queries."""
+        return *self._drafter.prompts, *self._gatherer.prompts
 
     def warm(self) -> None:
         """Begin loading a local answer model in the background, so that the first question waits less."""
@@ -99,12 +102,13 @@ class Engine:
         Answer's text has the repaired citations, and takes the place of the pieces. An abandoned or failed stream
         leaves its trace too. Raises what `ask()` raises.
         """
-        asked = check_question(question, max_chars=self.settings.limits.question_chars)
-        recorder = Recorder("ask", question=asked)
+        checked = check_question(question, max_chars=self.settings.limits.question_chars)
         turns = tuple(history)[-self.settings.limits.history_turns :] if self.settings.limits.history_turns else ()
-        facts, purse = self._facts(session_id, scope, turns), self._purses.purse(scope.user)
+        recorder, purse = Recorder("ask", question=checked), self._purses.purse(scope.user)
+        asked = Asked(recorder=recorder, question=checked, history=turns, scope=scope, purse=purse)
+        facts = self._facts(session_id, asked)
         try:
-            answer = yield from self._run(recorder, asked, turns, scope, purse)
+            answer = yield from self._run(asked)
         except (GeneratorExit, KeyboardInterrupt):
             self._keep(recorder, status="abandoned", output=None, attributes={**facts, **facts_of(purse)})
             raise
@@ -135,106 +139,76 @@ class Engine:
         return EngineQueryEngine(self, scope=scope)
 
     def rate(self, trace_id: str, *, up: bool, comment: str = "") -> None:
-        """Keep a thumb up or down with its comment on an answer's trace; a later one replaces it."""
-        self.spool.add_feedback(Feedback(trace_id=trace_id, up=up, comment=comment, created_at=time.time()))
+        """Keep a thumb up or down with its comment on an answer's trace; a later one replaces it.
 
-    def _run(
-        self, recorder: Recorder, question: str, history: Sequence[Turn], scope: Scope, purse: Purse | None
-    ) -> Generator[Progress, None, Answer]:
-        query, rewriting = self._condense(recorder, question, history, purse)
+        What is rated down is not given again.
+        """
+        self.spool.add_feedback(Feedback(trace_id=trace_id, up=up, comment=comment, created_at=time.time()))
+        if not up and (cache := self._cache()):
+            cache.drop(self.spool.trace(trace_id).attributes.get("given_before") or trace_id)
+
+    def _run(self, asked: Asked) -> Generator[Progress, None, Answer]:
         yield Stage(name="retrieve")
-        hits = self._retrieve(recorder, query, scope)
-        passages = self._choose(recorder, query, hits, scope)
-        task = Task(
-            recorder=recorder,
-            question=question,
-            history=history,
-            passages=passages,
-            terms=self.searcher.index.lexical.terms,
-            scope=scope,
-            purse=purse,
-        )
-        draft = yield from self._strategy.draft(task)
+        found = self._gatherer.gather(asked)
+        cache = None if asked.history else self._cache()
+        if cache and (given := self._given(cache, asked, found)):
+            return given
+        passages = self._gatherer.passages(asked, found)
+        terms = self.searcher.index.lexical.terms
+        draft = yield from self._strategy.draft(Task(asked=asked, passages=passages, terms=terms))
+        answer = self._answered(asked, found, passages, draft)
+        if cache:
+            cache.keep(answer, asked.scope)
+        return answer
+
+    def _given(self, cache: AnswerCache, asked: Asked, found: Gathered) -> Answer | None:
+        """The answer that was given to the same question before, if it may be given again."""
+        with asked.recorder.step("cache", "span") as step:
+            given = cache.find(asked.question, found.hits, asked.scope)
+            step.note({"given_before": given.given_before if given else ""})
+        if given is None:
+            return None
+        timings = asked.recorder.timings_ms()
+        timings["first_token"] = timings["total"]
+        return replace(given, trace_id=asked.recorder.trace_id, timings_ms=timings)
+
+    def _answered(self, asked: Asked, found: Gathered, passages: tuple[Passage, ...], draft: Draft) -> Answer:
         checked, abstained = draft.checked, draft.is_withheld
-        calls = (*draft.calls, *((rewriting,) if rewriting else ()))
+        said = phrases(asked.question, otherwise=self.settings.retrieve.language)
+        calls = (*draft.calls, *draft.opinions, *found.calls)
         return Answer(
-            question=question,
-            text=abstention(hits, tried=bool(checked.verdict.claims)) if abstained else checked.text,
+            question=asked.question,
+            text=abstention(found.hits, said, tried=bool(checked.verdict.claims)) if abstained else checked.text,
             abstained=abstained,
             citations=() if abstained else checked.citations,
             verdict=checked.verdict,
             passages=passages,
-            hits=tuple(hits),
+            hits=found.hits,
             usage=sum((call.usage for call in calls), Usage()),
             cost=total([*(call.cost for call in calls), *(attempt.cost for attempt in draft.lost)]),
-            models=self._models(draft.model, rewriting),
-            trace_id=recorder.trace_id,
-            timings_ms={**recorder.timings_ms(), "first_token": draft.first_token_ms},
+            models=self._models(draft.model, {"rewrite": found.calls, "judge": draft.opinions}),
+            trace_id=asked.recorder.trace_id,
+            timings_ms={**asked.recorder.timings_ms(), "first_token": draft.first_token_ms},
         )
 
-    def _condense(
-        self, recorder: Recorder, question: str, history: Sequence[Turn], purse: Purse | None
-    ) -> tuple[str, Generation | None]:
-        """The text to search for: the question itself, or a follow-up made to stand alone."""
-        if not history:
-            return question, None
-        if self._rewrite is None:
-            with recorder.step("rewrite", "span") as step:
-                query = standing_alone(question, history)
-                step.note({"rule": RULE_REWRITE, "query": query})
-            return query[-self.settings.limits.question_chars :], None
-        messages = self._rewrite_prompt.render({"history": spoken(history), "question": question})
-        with recorder.step("rewrite", "generation") as step:
-            sampling = Sampling(temperature=0, max_tokens=100)
-            with failure_noted(step):
-                generation = complete(pinned(self._rewrite, purse), messages, sampling)
-            step.note(of_call(generation, messages, self._rewrite_prompt, sampling))
-        return generation.text.strip()[: self.settings.limits.question_chars] or question, generation
+    def _cache(self) -> AnswerCache | None:
+        """The answers that were given from the version that is live, where they are kept."""
+        if not self.settings.cache.enabled:
+            return None
+        index, held = self.searcher.opened, self._held
+        if held is None or held.index is not index:
+            held = self._held = AnswerCache(self.settings, index, self.prompts)
+        return held
 
-    def _retrieve(self, recorder: Recorder, query: str, scope: Scope) -> list[Hit]:
-        with recorder.step("retrieve", "retriever") as step:
-            found = self.searcher.find(query, scope=scope)
-            facts: dict[str, Any] = {
-                "query": query,
-                "scope": asdict(scope),
-                "dense_weight": round(found.dense_weight, 3),
-            }
-            facts |= {"rerank_failure": found.failure} if found.failure else {}
-            step.note({**facts, "hits": [of_hit(hit) for hit in found.hits]})
-            is_empty = self.searcher.retriever is None and not self.searcher.index.store.count()
-            if not found.hits and is_empty:
-                raise InputError("the index holds no documents", expected="some", remedy="fill it: plumb ingest PATH")
-        return list(found.hits)
+    def _models(self, answered: str, others: Mapping[str, Sequence[Generation]]) -> dict[str, str]:
+        asked = {role: made[-1].resolved_model for role, made in others.items() if made}
+        return {**({"answer": answered} if answered else {}), "embed": self.searcher.index.embedder.name, **asked}
 
-    def _choose(self, recorder: Recorder, query: str, hits: Sequence[Hit], scope: Scope) -> tuple[Passage, ...]:
-        """What of the hits the model gets to read."""
-        options, embedder = self.settings.context, self.searcher.index.embedder
-        budget = budget_tokens(self._answer, usual=options.budget_tokens)
-        with recorder.step("context", "span") as step:
-            hits = widened(hits, self.searcher.index.store, neighbours=options.neighbours, scope=scope)
-            if options.passages == "whole":
-                passages = whole(hits, budget_tokens=budget, count=embedder.count)
-            else:
-                terms = self.searcher.index.lexical.terms
-                passages = focus(query, hits, budget_tokens=budget, embedder=embedder, terms=terms)
-            step.note(
-                {
-                    "budget_tokens": budget,
-                    "passages": [{"marker": p.marker, "chunk_id": p.hit.chunk.id} for p in passages],
-                }
-            )
-        return passages
-
-    def _models(self, answered: str, rewriting: Generation | None) -> dict[str, str]:
-        asked = {"answer": answered} if answered else {}
-        rewrote = {"rewrite": rewriting.resolved_model} if rewriting else {}
-        return {**asked, "embed": self.searcher.index.embedder.name, **rewrote}
-
-    def _facts(self, session_id: str, scope: Scope, history: Sequence[Turn]) -> dict[str, Any]:
+    def _facts(self, session_id: str, asked: Asked) -> dict[str, Any]:
         facts = {"config_hash": self.settings.config_hash(), "code_version": code_version()}
         facts["index"] = self.searcher.opened.name
-        readers = list(dict.fromkeys(each for turn in history for each in turn.readers))
-        optional = {"session_id": session_id, "user_id": scope.user, "history_readers": readers}
+        readers = list(dict.fromkeys(each for turn in asked.history for each in turn.readers))
+        optional = {"session_id": session_id, "user_id": asked.scope.user, "history_readers": readers}
         return {**facts, **{name: told for name, told in optional.items() if told}}
 
     def _keep(
@@ -257,10 +231,9 @@ class Engine:
             log.log(level, "the trace of this answer was not kept: %s", error)
 
 
-def abstention(hits: Sequence[Hit], *, tried: bool) -> str:
+def abstention(hits: Sequence[Hit], said: Phrases, *, tried: bool) -> str:
     """What the user reads instead of an answer; `tried` tells that the model wrote one that could not be confirmed."""
     if not hits:
-        return "None of the documents that may be searched here holds anything near to this."
-    found = "The documents don't confirm what the model answered." if tried else "The documents don't hold the answer."
+        return said.nothing
     closest = list(dict.fromkeys(f"{hit.chunk.title} ({hit.chunk.uri})" for hit in hits))[:3]
-    return f"{found} Closest: {'; '.join(closest)}."
+    return f"{said.unconfirmed if tried else said.missing} {said.closest} {'; '.join(closest)}."

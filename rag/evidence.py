@@ -17,13 +17,13 @@ from rag.wording import Terms, capitalises
 _REPLY = re.compile(r"\W*(?:yes|no|ja|nein|oui|non|sí)\b\s*[,.:;–—-]\s*(?=\S)", re.IGNORECASE)
 _DOCUMENT = (
     r"(?:text|document|documentation|passage|source|handbook|policy|manual|report|article|guide|section|page|rules?"
-    r"|Text|Dokument|Handbuch|Richtlinie|Abschnitt|Quelle)"
+    r"|Text|Dokument|Handbuch|Richtlinie|Abschnitt|Quelle|texte|manuel|règlement|texto|documento|reglamento)"
 )
-# "According to the handbook," tells where it stands, not what stands there. English and German.
+# "According to the handbook," tells where it stands, not what stands there. English, German, French, Spanish.
 _LEAD_IN = re.compile(
-    rf"\W*(?:(?:according to|as per|laut|gemäß)\s(?:\w+\s)?{_DOCUMENT},?\s"
-    rf"|(?:(?:the|this|der|die|das)\s{_DOCUMENT}|it|es)\s(?:says|states|notes|reads|sagt|besagt)\b"
-    r"(?:,?\s(?:that|dass)\b)?[\s,:]*)(?=\S)",
+    rf"\W*(?:(?:according to|as per|laut|gemäß|selon|d['’]après|según)\s(?:\w+\s)?{_DOCUMENT},?\s"
+    rf"|(?:(?:the|this|der|die|das|le|ce|el|este)\s{_DOCUMENT}|it|es)\s(?:says|states|notes|reads|sagt|besagt|dit|indique"
+    r"|dice|indica)\b(?:,?\s(?:that|dass|que)\b)?[\s,:]*)(?=\S)",
     re.IGNORECASE,
 )
 # A term that the question already holds is repeated, not claimed: it counts half.

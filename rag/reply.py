@@ -9,7 +9,15 @@ from rag.types import Generation
 
 # What the prompt 'answer-cited' tells the model to say when the passages don't hold the answer.
 DECLINE = "NOT IN THE DOCUMENTS"
+# Asked in another language, some models translate it: German, French and Spanish.
+_DECLINES = (
+    DECLINE.casefold(),
+    "nicht in den dokumenten",
+    "pas dans les documents",
+    "no está en los documentos",
+)
 YES_NO = ("Yes", "No")
+_NO = re.compile(r"\W*(?:no|nein|non)\b", re.IGNORECASE)
 # Keeps odds finite.
 SMALL = 1e-3
 # A model that expects no answer at all before it reads is no reason to believe a faint yes after it.
@@ -61,7 +69,7 @@ class Reply:
 def refuses(text: str) -> bool:
     """Whether a text is the refusal, or begins or ends with it."""
     bare = text.casefold().strip(" \n.!*\"'")
-    return bare.startswith(DECLINE.casefold()) or bare.endswith(DECLINE.casefold())
+    return bare.startswith(_DECLINES) or bare.endswith(DECLINE.casefold())
 
 
 def yes_chance(call: Generation) -> float:
@@ -71,7 +79,7 @@ def yes_chance(call: Generation) -> float:
     """
     if call.chances:
         return call.chances.get(YES_NO[0], 0.0)
-    return 0.0 if refuses(call.text) or re.match(r"\W*no\b", call.text, re.IGNORECASE) else 1.0
+    return 0.0 if refuses(call.text) or _NO.match(call.text) else 1.0
 
 
 def answerable(prior: Generation, proposed: Generation, confirmed: Generation) -> float:
@@ -96,4 +104,4 @@ def _odds(chance: float) -> float:
 
 def _may_refuse(text: str) -> bool:
     begun = text.strip().casefold()
-    return DECLINE.casefold().startswith(begun) or begun.startswith(DECLINE.casefold())
+    return begun.startswith(_DECLINES) or any(words.startswith(begun) for words in _DECLINES)

@@ -103,7 +103,7 @@ class Retrieve(Section):
     depth: int = Field(50, ge=1, description="candidates of each leg before fusion")
     limit: int = Field(20, ge=1, description="hits after fusion")
     outdated_words: tuple[str, ...] = Field(
-        ("superseded", "archive", "archived", "obsolete", "outdated", "veraltet"),
+        ("superseded", "archive", "archived", "obsolete", "outdated", "veraltet", "überholt", "obsolète", "obsoleto"),
         description="a document with one of these words in its path, title or headings is outdated",
     )
     outdated_factor: float = Field(0.5, ge=0, le=1, description="its score is multiplied by this; 1 treats it alike")
@@ -116,6 +116,15 @@ class Retrieve(Section):
     rerank_hits: int = Field(20, ge=1, description="the best hits after fusion, which the reranker reads")
     rerank_weight: float = Field(
         0.4, ge=0, le=1, description="weight of the reranker against the fused score; 1 lets it decide alone"
+    )
+    expand: Literal["none", "paraphrase", "answer", "parts"] = Field(
+        "none",
+        description="what the model of roles.rewrite writes to be searched for besides the question: 'paraphrase' other"
+        " wordings of it, 'answer' what an answer may look like, 'parts' the questions that it is made of",
+    )
+    expand_queries: int = Field(2, ge=1, le=10, description="most of these")
+    expand_tokens: int = Field(
+        120, ge=1, description="longest reply of that model; reasoning models want 2000 and more"
     )
     duplicate_at: float = Field(
         0.9,

@@ -138,6 +138,10 @@ class Verify(Section):
     abstain_unsupported: bool = Field(
         True, description="an answer none of whose claims is at least partly supported becomes an abstention"
     )
+    second_opinion: bool = Field(
+        False, description="the model of roles.judge is asked about claims in doubt, and may call them supported"
+    )
+    opinions: int = Field(3, ge=1, description="most claims of an answer that it is asked about")
 
 
 class TraceSettings(Section):

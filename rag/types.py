@@ -265,7 +265,8 @@ class Citation:
 class Claim:
     """One sentence of the answer and how it stands up; `reason` says what is missing when it does not.
 
-    `cited` are the passages that the model named, `markers` those that are cited after the check.
+    `cited` are the passages that the model named, `markers` those that are cited after the check. `judge` is the model
+    whose second opinion made it supported, '' where the rules decided.
     """
 
     text: str
@@ -274,6 +275,7 @@ class Claim:
     score: float
     reason: str
     cited: tuple[int, ...] = ()
+    judge: str = ""
 
     @property
     def repaired(self) -> bool:

@@ -1,4 +1,4 @@
-"""Does the answer stand in the passages? Claim by claim, by rules, without a model.
+"""Does the answer stand in the passages? Claim by claim, by rules; a model is heard only where one is given.
 
 A claim is a sentence of the answer. Its evidence is the sentence (or two neighbouring ones, or table row) of a
 passage that holds most of its terms. Shared words are not enough: another number, date or name in the same place, or
@@ -7,8 +7,8 @@ a denial of what the passage affirms, contradicts the claim (`flaws.py`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from rag.claims import MARKER, Part, split
 from rag.clauses import cuts
@@ -29,14 +29,17 @@ QUOTE_CHARS = 300
 TELLING: tuple[Support, ...] = ("unsupported", "partly", "contradicted", "supported")
 # A stretch with fewer words of content is no statement that a passage could carry alone.
 STATEMENT_TERMS = 3
+# Asked with a claim and the text of a passage: the model that says that the passage says so, '' if none does.
+Supporter = Callable[[str, str], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
-    """Shares of a claim's terms that its evidence must hold."""
+    """Shares of a claim's terms that its evidence must hold, and who is asked about one that holds fewer."""
 
     supported_at: float
     partly_at: float
+    supporter: Supporter | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +53,15 @@ class Checked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Held:
-    """What a claim, or a stretch of one, has from one passage."""
+    """What a claim, or a stretch of one, has from one passage.
+
+    `is_open` tells that another reader might see more in it: no number, name or quotation of it is altered.
+    """
 
     evidence: Evidence
     support: Support
     reason: str
+    is_open: bool = False
 
     @property
     def rank(self) -> tuple[int, float]:
@@ -80,7 +87,8 @@ def verify(text: str, passages: Sequence[Passage], *, question: str, terms: Term
 
     `terms` maps a text to the set of its stemmed content words. A citation that the model gave is kept where its
     passage supports the claim, and replaced by the best passage where it does not; a claim that takes several
-    passages gets them all. All else of the text stays as the model wrote it.
+    passages gets them all. All else of the text stays as the model wrote it. The supporter is asked about
+    each claim that the rules call partly supported or unsupported, but for a quotation or a number that is not there.
     """
     against = _Against(question, passages, terms=terms, thresholds=thresholds)
     parts = split(text, {passage.marker for passage in passages})
@@ -113,6 +121,8 @@ class _Against:
             return _Judged(claim=claim)
         chosen = self._chosen(statement(part.claim), part.cites)
         worst = min(chosen, key=lambda held: held.evidence.score)
+        if judge := self._supporter(part.claim, worst):
+            worst = replace(worst, support="supported", reason=f"the judge {judge} says so")
         kept = {held.marker: held.evidence for held in chosen} if worst.support != "unsupported" else {}
         claim = Claim(
             text=part.claim,
@@ -121,8 +131,14 @@ class _Against:
             score=round(worst.evidence.score, 3),
             reason=worst.reason,
             cited=cited,
+            judge=judge,
         )
         return _Judged(claim=claim, rests_on=tuple(kept.values()))
+
+    def _supporter(self, claim: str, held: _Held) -> str:
+        """The model that sees a claim in the passage where the rules don't; '' if none does or is asked."""
+        ask = self._thresholds.supporter if held.is_open else None
+        return ask(claim, held.evidence.source.passage.text) if ask else ""
 
     def _chosen(self, claim: str, cites: frozenset[int]) -> list[_Held]:
         """The cited passages that support a claim, else the best one, else several that do so together."""
@@ -171,7 +187,9 @@ class _Against:
             return _Held(evidence=evidence, support=level, reason=LITTLE)
         ceiling, reason = flaw(claim, evidence, self._question)
         support = min(level, ceiling, key=SUPPORTS.index)
-        return _Held(evidence=evidence, support=support, reason=reason if support == ceiling else LITTLE)
+        told = reason if support == ceiling else LITTLE
+        is_open = support != "supported" and ceiling in ("partly", "supported")
+        return _Held(evidence=evidence, support=support, reason=told, is_open=is_open)
 
 
 def _citations(judged: Sequence[_Judged]) -> tuple[Citation, ...]:

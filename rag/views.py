@@ -26,6 +26,7 @@ def answer_view(answer: Answer) -> dict[str, Any]:
         "cost": answer.cost,
         "models": dict(answer.models),
         "trace_id": answer.trace_id,
+        "given_before": answer.given_before,
         "timings_ms": dict(answer.timings_ms),
     }
 

@@ -12,6 +12,7 @@ import streamlit as st
 
 from rag.engine import Delta, Engine, Event, Stage
 from rag.errors import PlumbError
+from rag.language import phrases
 from rag.llm.protocol import Restart
 from rag.types import Answer
 from ui.conversation import Exchange, exchanges, keep, session_id, turns
@@ -30,8 +31,7 @@ STAGES = {
     "restart": "That was not it. Another model begins anew …",
     "verify": "Checking every claim …",
 }
-ABSTAINED = "The documents don't hold the answer to this question."
-WITHHELD = "The documents don't confirm what the model answered, so it is not shown."
+GIVEN_BEFORE = "This question was answered before, and nothing it rests on has changed. Rated down, it is asked anew."
 UNEXPECTED = "Something went wrong that should not have. The server's log has the details; please try again."
 # Drawing every token of a fast model would keep the browser busy.
 REDRAW_S = 0.05
@@ -109,12 +109,15 @@ def _stage_html(name: str) -> str:
 
 def _draw_answer(engine: Engine, exchange: Exchange, answer: Answer) -> None:
     if answer.abstained:
-        st.info(WITHHELD if answer.verdict.claims else ABSTAINED, icon=":material/search_off:")
+        said = phrases(exchange.question, otherwise=engine.settings.retrieve.language)
+        st.info(said.unconfirmed if answer.verdict.claims else said.missing, icon=":material/search_off:")
         st.html(closest_html(answer)) if answer.hits else None
     else:
         markers = {citation.marker for citation in answer.citations}
         st.html(answer_html(answer.text, markers=markers, anchor=anchor(answer)))
         st.html(verdict_html(answer) + sources_html(answer))
+        if answer.given_before:
+            st.caption(GIVEN_BEFORE)
         draw_page_pictures(answer, engine.settings)
     if engine.settings.trace.enabled:
         draw_rating(engine, answer.trace_id)

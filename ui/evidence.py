@@ -19,15 +19,18 @@ def anchor(answer: Answer) -> str:
 
 
 def verdict_html(answer: Answer) -> str:
-    """One line for all claims together, then every claim that is not supported, in words."""
+    """One line for all claims together, then every claim that is not supported, or only by a judge, in words."""
     claims = answer.verdict.claims
     doubts = "".join(_doubt(claim) for claim in claims if claim.support != "supported")
+    judged = "".join(_judged(claim) for claim in claims if claim.judge)
     if answer.abstained or not claims:
         return ""
     if answer.verdict.supported:
-        return '<p class="plumb-verdict plumb-good">✓ Every claim is supported by the documents.</p>'
+        return '<p class="plumb-verdict plumb-good">✓ Every claim is supported by the documents.</p>' + judged
     held = sum(claim.support == "supported" for claim in claims)
-    return f'<p class="plumb-verdict">{held} of {len(claims)} claims are supported by the documents.</p>{doubts}'
+    return (
+        f'<p class="plumb-verdict">{held} of {len(claims)} claims are supported by the documents.</p>{doubts}{judged}'
+    )
 
 
 def sources_html(answer: Answer) -> str:
@@ -46,6 +49,11 @@ def closest_html(answer: Answer) -> str:
     """The passages that came closest to a question the documents don't answer, folded."""
     shown = "".join(_closest(hit) for hit in answer.hits[:CLOSEST])
     return f'<h4 class="plumb-title">Closest passages</h4>{shown}' if shown else ""
+
+
+def _judged(claim: Claim) -> str:
+    head = f"<strong>Supported only in the view of {text_html(claim.judge)}:</strong>"
+    return f'<p class="plumb-doubt">{head} {claim_html(claim.text)}</p>'
 
 
 def _doubt(claim: Claim) -> str:

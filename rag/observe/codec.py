@@ -17,7 +17,7 @@ NOT_TEXT = frozenset((
     "id", "chunk_id", "trace_id", "session_id", "user_id", "prompt_id", "prompt_version", "prompt_sha",
     "revision", "config_hash", "code_version", "uri", "model", "models", "resolved_model", "fingerprint",
     "finish_reason", "outcome", "provider", "role", "rule", "support", "kind", "store", "index", "collection",
-    "readers", "history_readers",
+    "readers", "history_readers", "given_before",
     "strategy", "decided_by",
 ))
 # fmt: on

@@ -74,4 +74,5 @@ def of_answer(answer: Answer) -> Mapping[str, Any]:
         "usage": asdict(answer.usage),
         "cost": answer.cost,
         "timings_ms": dict(answer.timings_ms),
+        **({"given_before": answer.given_before} if answer.given_before else {}),
     }

@@ -33,10 +33,10 @@ class Cascade:
         for candidate in self._candidates:
             if entries:
                 yield Restart(reason=entries[-1].told)
-            entries.append((yield from enter(self._drafter, task, Metered(candidate.paid_by(task.purse)))))
+            entries.append((yield from enter(self._drafter, task, Metered(candidate.paid_by(task.asked.purse)))))
             if self._is_enough(entries[-1]) or not task.passages:
                 break
-        return choose(task.recorder, "cascade", [_contender(entry, place) for place, entry in enumerate(entries)])
+        return choose(task.asked.recorder, "cascade", [_contender(entry, place) for place, entry in enumerate(entries)])
 
     def _is_enough(self, entry: Entry) -> bool:
         return entry.is_answer and entry.supported_share >= self._accept_at

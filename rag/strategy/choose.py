@@ -42,6 +42,7 @@ def choose(recorder: Recorder, strategy: str, contenders: Sequence[Contender]) -
         best,
         calls=tuple(call for entry in entries for call in entry.calls),
         lost=tuple(attempt for entry in entries for attempt in entry.lost),
+        opinions=tuple(call for entry in entries if entry.draft for call in entry.draft.opinions),
     )
 
 

@@ -19,4 +19,4 @@ class First:
 
     def draft(self, task: Task) -> Generator[Progress, None, Draft]:
         """The draft of the first that does not fail. Raises ModelError when all fail."""
-        return (yield from self._drafter.draft(task, pinned(self._llm, task.purse)))
+        return (yield from self._drafter.draft(task, pinned(self._llm, task.asked.purse)))

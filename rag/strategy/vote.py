@@ -30,7 +30,7 @@ class Vote:
 
     def draft(self, task: Task) -> Generator[Progress, None, Draft]:
         """Signs of life, then the best draft. Raises ModelError when all candidates fail."""
-        models = [Metered(candidate.paid_by(task.purse)) for candidate in self._candidates]
+        models = [Metered(candidate.paid_by(task.asked.purse)) for candidate in self._candidates]
         arrived: SimpleQueue[Entry | BaseException] = SimpleQueue()
         for lane in _lanes(models):
             threading.Thread(target=self._fill, args=(arrived, task, lane), name="vote", daemon=True).start()
@@ -42,7 +42,8 @@ class Vote:
         names = [model.name for model in models]
         entries.sort(key=lambda entry: names.index(entry.model))
         return replace(
-            choose(task.recorder, "vote", _contenders(entries, task.terms)), first_token_ms=task.recorder.elapsed_ms()
+            choose(task.asked.recorder, "vote", _contenders(entries, task.terms)),
+            first_token_ms=task.asked.recorder.elapsed_ms(),
         )
 
     def _fill(self, arrived: SimpleQueue[Entry | BaseException], task: Task, lane: Sequence[Metered]) -> None:

@@ -375,7 +375,7 @@ def test_a_model_that_can_not_say_one_word_is_asked_for_the_answer(
 
 
 def test_with_nothing_to_read_no_model_is_asked(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rag.engine.focus", lambda *_, **__: ())
+    monkeypatch.setattr("rag.gather.focus", lambda *_, **__: ())
     answer = engine(filled, roles=script(filled, {"match": "", "error": "asked"})).ask(ASKED)
     assert answer.abstained
     assert answer.models == {"embed": "scripted:words"}

@@ -46,6 +46,17 @@ def test_a_refusal_is_never_shown(pieces: tuple[str, ...]) -> None:
     assert reply.declined
 
 
+@pytest.mark.parametrize(
+    "said", ["Nicht in den Dokumenten.", "NO ESTÁ EN LOS DOCUMENTOS", "**Pas dans les documents**"]
+)
+def test_a_translated_refusal_is_one(said: str) -> None:
+    reply = Reply()
+    reply.take(finished(said), at_ms=1.0)
+    assert reply.declined
+    assert yes_chance(finished(said)) == yes_chance(finished("Nein.")) == yes_chance(finished("Non")) == 0.0
+    assert shown(Reply(), "No", " está", " permitido.", finished("No está permitido.")) == ["No está permitido."]
+
+
 def test_what_only_begins_like_a_refusal_is_shown_late_but_whole() -> None:
     reply = Reply()
     assert "".join(shown(reply, "NOT", " on", " Fridays", finished("NOT on Fridays"))) == "NOT on Fridays"

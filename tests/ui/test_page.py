@@ -79,6 +79,21 @@ def test_an_answer_that_is_withheld_says_so(make_project: MakeProject) -> None:
     assert "Mars" not in html(page)
 
 
+def test_a_claim_that_only_a_judge_supports_is_named(
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLUMB_ROLES__JUDGE", "scripted:script.json")
+    monkeypatch.setenv("PLUMB_VERIFY__SECOND_OPINION", "true")
+    said = [
+        {"match": "all that the claim says", "reply": "Yes"},
+        {"match": "", "reply": "The whole week gets 30 days."},
+    ]
+    make_project(script=said)
+    shown = html(ask(open_page(), QUESTION))
+    assert "Every claim is supported" in shown
+    assert "Supported only in the view of scripted:script.json" in shown
+
+
 def test_every_claim_that_is_not_supported_is_named(make_project: MakeProject) -> None:
     make_project(
         script=[{"match": "leave", "reply": "Employees have 30 working days [1]. The founder came from Mars in 1888."}]

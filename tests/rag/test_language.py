@@ -1,0 +1,53 @@
+"""The language of a question, and abstentions in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rag.engine import Engine
+from rag.language import PHRASES, language_of, phrases
+from rag.settings import load_settings
+
+UNTOLD = "no language"
+
+
+@pytest.mark.parametrize(
+    ("question", "language"),
+    [
+        ("How many days of leave do I have?", "english"),
+        ("Name a common disease of the heart.", "english"),
+        ("Wie viele Tage Urlaub habe ich?", "german"),
+        ("Wann startete Sky Digital?", "german"),
+        ("Combien de jours de congé ai-je par an ?", "french"),
+        ("Qui approuve un voyage d'affaires de plus de 6000 euros ?", "french"),
+        ("¿Cuántos días de vacaciones tengo?", "spanish"),
+        ("¿QUIÉN GANÓ LA SUPER BOWL XLIX?", "spanish"),
+        ("Quantos dias de férias tenho?", "portuguese"),
+        ("Quanti giorni di ferie ho?", "italian"),
+        ("Hoeveel vakantiedagen heb ik?", "dutch"),
+        ("Jahresurlaub?", UNTOLD),
+        ("我有多少天假？", UNTOLD),
+        ("TW-350", UNTOLD),
+        ("?", UNTOLD),
+        ("", UNTOLD),
+    ],
+)
+def test_stop_words_tell_the_language(question: str, language: str) -> None:
+    assert language_of(question, otherwise=UNTOLD) == language
+
+
+def test_what_we_say_is_in_the_language_of_the_question_else_in_english() -> None:
+    assert phrases("Wie viele Tage Urlaub habe ich?").missing == "Die Antwort steht nicht in den Dokumenten."
+    assert phrases("Jahresurlaub?", otherwise="german") == PHRASES["german"]
+    assert phrases("Quanti giorni di ferie ho?", otherwise="german") == PHRASES["english"]
+    assert phrases("我有多少天假？", otherwise="none") == PHRASES["english"]
+
+
+def test_an_abstention_is_in_the_language_of_the_question(filled: Path) -> None:
+    asked = Engine.from_settings(load_settings(filled / "plumbline.toml"))
+    answer = asked.ask("¿Quién pintó la luna, y cuándo?")
+    assert answer.abstained
+    assert answer.text.startswith("Los documentos no contienen la respuesta. Los más cercanos: ")
+    assert asked.ask("Wer hat den Mond gemalt?").text.startswith("Die Antwort steht nicht in den Dokumenten. Am ")
