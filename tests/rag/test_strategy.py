@@ -265,6 +265,25 @@ def test_what_was_asked_before_a_failure_counts(filled: Path, strategy: str) -> 
 
 
 @pytest.mark.parametrize("strategy", ["cascade", "vote"])
+def test_what_a_model_took_that_broke_off_is_unknown(filled: Path, strategy: str) -> None:
+    asked = engine(filled, strategy, DYING, RIGHT)
+    answer = asked.ask(ASKED)
+    assert (answer.abstained, answer.cost) == (False, None)
+    assert [draft["cost"] is None for draft in choice(asked)["drafts"]] == [True, False]
+
+
+@pytest.mark.parametrize("strategy", ["cascade", "vote"])
+def test_who_can_not_be_paid_is_passed_over(filled: Path, strategy: str) -> None:
+    settings = settings_for(filled, strategy, [RIGHT, OTHER])
+    dear, free = (PRICES.model_copy(update={"price_cached": 1.0, "price_in": price}) for price in (1e6, 0.001))
+    candidates = {"scripted:a.json": dear, "scripted:b.json": free}
+    bound = settings.budget.model_copy(update={"turn_cost": 0.01})
+    asked = Engine.from_settings(settings.model_copy(update={"candidates": candidates, "budget": bound}))
+    assert asked.ask(ASKED).models["answer"] == "scripted:b.json"
+    assert [draft["calls"] for draft in choice(asked)["drafts"]] == [0, 1]
+
+
+@pytest.mark.parametrize("strategy", ["cascade", "vote"])
 def test_where_all_models_fail_the_error_names_each(filled: Path, strategy: str) -> None:
     asked = engine(filled, strategy, DOWN, DYING)
     with pytest.raises(ModelError, match=r"scripted:a\.json: down, then scripted:b\.json: out of memory"):
