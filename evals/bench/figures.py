@@ -36,7 +36,7 @@ class Measured:
         unit = f" {self.unit}" if self.unit else ""
         if self.value is None:
             return f"{self.name}: not measured ({self.against} {self.reference:g}{unit})"
-        ratio = self.value / self.reference if self.reference else math.inf
+        ratio = self.value / self.reference if self.reference else math.inf if self.value else 1.0
         kind = "at most" if self.highest else "at least"
         named = (
             f"{self.against}, {kind} {self.reference:g}{unit}"
