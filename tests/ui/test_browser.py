@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from header_proxy import proxied
 from pages import fill, write_project
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from reportlab.pdfgen import canvas
@@ -218,3 +219,24 @@ def test_the_local_model_answers_in_the_browser(chromium: Browser, tmp_path: Pat
         expect(page.locator(".plumb-answer")).to_contain_text("30", timeout=300_000)
         expect(page.get_by_text("Every claim is supported by the documents")).to_be_visible(timeout=300_000)
         expect(page.locator("blockquote")).to_contain_text("30 working days")
+
+
+def test_a_visitor_finds_what_the_proxy_says_is_theirs(chromium: Browser, tmp_path: Path) -> None:
+    rule = '[[ingest.labels]]\ndocuments = "docs/leave.txt"\nreaders = ["group:people"]\n'
+    headers = '[ui]\nuser_header = "X-User"\ngroups_header = "X-Groups"\n'
+    folder = write_project(tmp_path / "labelled", config=rule + headers)
+    fill(folder)
+    with serve(folder) as served:
+        port = urlsplit(served.url).port or 0
+        for groups, sentence in (
+            ("legal, people", "Every claim is supported by the documents"),
+            ("legal", "The documents don't hold the answer"),
+        ):
+            with (
+                proxied(port, {"X-User": "ada", "X-Groups": groups}) as url,
+                visit(chromium, Served(url=url, spool=served.spool)) as page,
+            ):
+                ask(page, QUESTION)
+                expect(page.get_by_text(sentence)).to_be_visible()
+                assert ("30 working days" in page.content()) is ("people" in groups)
+        assert {served.spool.trace(row.id).attributes["user_id"] for row in served.spool.traces(name="ask")} == {"ada"}
