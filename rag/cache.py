@@ -177,8 +177,8 @@ class AnswerCache:
 
 def _made_with(settings: Settings, index: Index, prompts: Sequence[Prompt]) -> list[str]:
     """All that decides on an answer besides question, scope and documents."""
-    sections = (settings.roles, settings.retrieve, settings.context, settings.generate, settings.verify)
-    return [index.name, *(prompt.sha for prompt in prompts), *(section.model_dump_json() for section in sections)]
+    sections = {"roles", "providers", "llama_index", "retrieve", "context", "generate", "verify"}
+    return [index.name, *(prompt.sha for prompt in prompts), settings.model_dump_json(include=sections)]
 
 
 def _is_as_it_was(then: Chunk, now: Chunk | None) -> bool:

@@ -14,6 +14,7 @@ from rag.settings import Settings, load_settings
 from ui.chat import UNEXPECTED, draw_exchange
 from ui.conversation import begin_anew, exchanges, put, settle
 from ui.markup import literal, text_html
+from ui.visitor import scope_of_visitor
 
 STYLE = Path(__file__).with_name("page.css")
 # A file: Streamlit fetches named icons and emojis of a page from other servers.
@@ -88,8 +89,13 @@ def _draw_side(engine: Engine) -> None:
 
 def _side_html(engine: Engine) -> str:
     passages, index = _passages(), engine.searcher.opened
+    scope = scope_of_visitor(engine.settings)
+    known = [*filter(None, [scope.user]), *(f"group {group}" for group in scope.groups)]
     facts = {
-        "Answers": ", then ".join(engine.settings.roles.candidates("answer")),
+        **({"You": ", ".join(known)} if known else {}),
+        "Answers": (" or " if engine.settings.generate.strategy == "vote" else ", then ").join(
+            engine.settings.roles.candidates("answer")
+        ),
         "Embeddings": index.embedder.name,
         "Index": f"{index.name} ({engine.settings.store.kind}), {passages}",
     }

@@ -122,6 +122,7 @@ def test_it_is_not_given_when_what_it_rests_on_changed(
         ("[cache]", '[generate]\nprompt = "answer-cited"\n[cache]'),
         ("[cache]", "[generate]\nmax_tokens = 50\n[cache]"),
         ("answer =", 'rewrite = "scripted:quote"\nanswer ='),
+        ("[cache]", '[providers.own]\nbase_url = "http://127.0.0.1:1/v1"\n[cache]'),
     ],
 )
 def test_it_is_not_given_with_another_prompt_setting_or_model(

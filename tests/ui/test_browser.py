@@ -238,5 +238,6 @@ def test_a_visitor_finds_what_the_proxy_says_is_theirs(chromium: Browser, tmp_pa
             ):
                 ask(page, QUESTION)
                 expect(page.get_by_text(sentence)).to_be_visible()
+                expect(page.locator(".plumb-side")).to_contain_text("ada, group legal")
                 assert ("30 working days" in page.content()) is ("people" in groups)
         assert {served.spool.trace(row.id).attributes["user_id"] for row in served.spool.traces(name="ask")} == {"ada"}
