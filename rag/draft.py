@@ -10,6 +10,7 @@ from rag.context import shown
 from rag.errors import BudgetExceeded, ModelError
 from rag.events import Delta, Progress, Stage
 from rag.fence import on_a_line
+from rag.language import wanted
 from rag.llm import LLM, Restart
 from rag.llm.protocol import Sampling, complete
 from rag.observe.facts import failure_noted, of_call
@@ -39,7 +40,8 @@ class Task:
     def values(self) -> Mapping[str, str]:
         """What the prompts about passages are filled with."""
         read = "\n\n".join(shown(passage) for passage in self.passages)
-        return {"passages": read, "history": spoken(self.asked.history[-1:]), "question": self.asked.question}
+        asked = {"question": self.asked.question, "language": wanted(self.asked.question)}
+        return {"passages": read, "history": spoken(self.asked.history[-1:]), **asked}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,6 +68,15 @@ def phrases(text: str, *, otherwise: str = ENGLISH) -> Phrases:
     return PHRASES.get(language_of(text, otherwise=otherwise), PHRASES[ENGLISH])
 
 
+def wanted(text: str) -> str:
+    """What a prompt adds so that a question is answered in its language: ' in German'.
+
+    Nothing for English, and where a question doesn't tell: prompts are in English, and models answer so by themselves.
+    """
+    language = language_of(text)
+    return "" if language == ENGLISH else f" in {language.capitalize()}"
+
+
 def language_of(text: str, *, otherwise: str = ENGLISH) -> str:
     """The language most of whose stop words a text has; `otherwise` where two have as many, or none any.
 

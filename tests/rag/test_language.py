@@ -51,3 +51,18 @@ def test_an_abstention_is_in_the_language_of_the_question(filled: Path) -> None:
     assert answer.abstained
     assert answer.text.startswith("Los documentos no contienen la respuesta. Los más cercanos: ")
     assert asked.ask("Wer hat den Mond gemalt?").text.startswith("Die Antwort steht nicht in den Dokumenten. Am ")
+
+
+def test_a_small_model_is_told_the_language_unless_it_is_english(filled: Path) -> None:
+    asked = Engine.from_settings(load_settings(filled / "plumbline.toml"))
+    settings = asked.settings.model_copy(
+        update={"generate": asked.settings.generate.model_copy(update={"answerable_at": 0.0})}
+    )
+    asked = Engine.from_settings(settings)
+    for question, told in (
+        ("Wie viele working days of annual leave habe ich und wo?", "one short sentence in German with the exact"),
+        ("How many working days of annual leave do I have?", "one short sentence with the exact"),
+    ):
+        trace = asked.spool.trace(asked.ask(question).trace_id)
+        step = next(step for step in trace.steps if step.name == "generate")
+        assert told in step.attributes["messages"][-1]["content"]
