@@ -8,6 +8,7 @@ from typing import Any
 
 from rag.budget.purse import Purse
 from rag.errors import ConfigError, ModelError
+from rag.fence import on_a_line, quoted
 from rag.llm import LLM, pinned
 from rag.llm.protocol import Sampling, complete
 from rag.observe.facts import of_call
@@ -68,7 +69,7 @@ class Opinions:
 
     def _asked(self, claim: str, passage: str) -> str:
         prompt = self._judge.prompt
-        messages = prompt.render({"question": self._question, "passage": passage, "claim": claim})
+        messages = prompt.render({"question": self._question, "passage": quoted(passage), "claim": on_a_line(claim)})
         sampling = Sampling(temperature=0, max_tokens=MAX_TOKENS, choices=YES_NO)
         call = complete(self._llm, messages, sampling)
         self.calls.append(call)
