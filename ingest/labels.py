@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import tomllib
@@ -17,6 +18,8 @@ from rag.types import EVERYONE, FieldValue
 # Beside `report.pdf` its labels lie in `report.pdf.meta.toml`, those of a whole folder in it in `folder.meta.toml`.
 SUFFIX = ".meta.toml"
 OF_FOLDER = f"folder{SUFFIX}"
+# No file of such a name can be there.
+_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 EXPECTED = (
     "readers = ['everyone', 'user:NAME', 'group:NAME'] and a table [fields] of names with texts, numbers or dates"
 )
@@ -59,15 +62,26 @@ def beside(path: Path, top: Path, *, max_kb: int) -> Labels:
 
 
 def _read(file: Path, max_kb: int) -> Labels:
-    if not file.exists() and not file.is_symlink():
-        return NOTHING
     try:
+        if not _is_there(file):
+            return NOTHING
         if not file.is_file() or file.stat().st_size > max_kb * 1000:
             raise DocumentError(f"{file.name} is no file of at most {max_kb} kB", expected=EXPECTED, remedy="mend it")
         told = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise DocumentError(f"can't read {file.name}: {error}", expected=EXPECTED, remedy="mend it") from None
     return checked(told, file.name)
+
+
+def _is_there(file: Path) -> bool:
+    """Whether there is something of this name. Raises OSError where that can't be told: it may restrict readers."""
+    try:
+        file.lstat()
+    except OSError as error:
+        if error.errno in _ABSENT:
+            return False
+        raise
+    return True
 
 
 def checked(told: Mapping[str, Any], where: str) -> Labels:

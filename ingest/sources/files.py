@@ -97,8 +97,9 @@ class Files:
         uri = source_uri(path, self._root)
         fetch = partial(_opened, path, uri, follow=path == self.top)
         absolute = _absolute(path)
-        top = self._root if absolute.is_relative_to(self._root) else _absolute(self.top)
-        label = partial(beside, absolute, top if top != absolute else top.parent, max_kb=self._max_labels_kb)
+        # Its labels must not depend on which of the folders above was named: outside of the root, all of them tell.
+        top = self._root if absolute.is_relative_to(self._root) else Path(absolute.anchor)
+        label = partial(beside, absolute, top, max_kb=self._max_labels_kb)
         return Item(uri=uri, source=self.name, suffix=path.suffix.lower(), fetch=fetch, label=label)
 
 
