@@ -15,7 +15,9 @@ from rag.embed import Matrix
 from rag.embed.lexical import Lexical
 from rag.errors import StoreError
 from rag.store import Entry, Store
-from rag.types import Chunk, Revision, Vectors
+from rag.types import EVERYONE, Chunk, Revision, Vectors
+
+NARROWED = "what the index had of it was taken out, as fewer may read it now"
 
 
 class Writer:
@@ -100,11 +102,19 @@ class Writer:
         ]
 
     def refuse(self, refused: Refused) -> list[Document]:
-        """Give a document up: what was staged of it goes, what the index had of it stays."""
+        """Give a document up: what was staged of it goes, what the index had of it stays.
+
+        Unless it shows it to somebody who may not read the document any more: then it goes, too.
+        """
         uri = refused.job.uri
         begun = [record.made for record in self._manifest.begun() if record.uri == uri]
         self._store.publish([], retired=begun)
         self._manifest.abandon([uri])
+        reason = refused.reason
+        known = self.known(uri)
+        if known and self._is_narrowed(known, refused.job.labels):
+            self.remove([known])
+            reason = f"{reason}; {NARROWED}"
         failure = Failure(
             uri=uri,
             source=refused.job.source,
@@ -113,12 +123,21 @@ class Writer:
             retryable=refused.retryable,
         )
         self._manifest.fail([failure])
-        return [Document(uri=uri, outcome="failed", reason=refused.reason, extra=refused.extra)]
+        return [Document(uri=uri, outcome="failed", reason=reason, extra=refused.extra)]
+
+    def _is_narrowed(self, known: Record, labels: Labels) -> bool:
+        """Whether the index shows a document to somebody who may not read it any more, as far as labels are known."""
+        if labels.readers is None or EVERYONE in labels.readers:
+            return False
+        first = self._store.retrieve(list(islice(known.made.chunk_ids, 1)))
+        return any(not set(chunk.readers) <= set(labels.readers) for chunk in first)
 
     def remove(self, gone: Sequence[Record]) -> list[Document]:
         """Take documents out of the index."""
         self._store.publish([], retired=[record.made for record in gone])
         self._manifest.remove([record.uri for record in gone])
+        for record in gone:
+            self._records.pop(record.uri, None)
         return [Document(uri=record.uri, outcome="removed", chunks=record.chunks) for record in gone]
 
     def _finish(self, records: Sequence[Record]) -> None:

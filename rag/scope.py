@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time
+from math import isfinite
 from operator import ge, gt, le, lt
 from typing import Any
 
@@ -48,13 +49,13 @@ def field_value(name: str, value: Any) -> FieldValue:
         raise ValueError(f"the name {name[:100]!r} of a field is no word of at most 64 letters and digits, or 'path'")
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, str | int | float):
+    if isinstance(value, str | int) or (isinstance(value, float) and isfinite(value)):
         return value
     if isinstance(value, date | time):
         return value.isoformat()
     if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
         return tuple(value)
-    raise ValueError(f"{name} is neither text, number, date, true or false, nor a list of texts")
+    raise ValueError(f"{name} is neither text, finite number, date, true or false, nor a list of texts")
 
 
 def condition(text: str) -> Condition:
@@ -64,6 +65,9 @@ def condition(text: str) -> Condition:
         raise _unreadable(text, "a field, one of = != < <= > >= and a value")
     field, operator, value = found.groups()
     values = tuple(part.strip() for part in value.split(",")) if operator in ("=", "!=") else (value,)
+    if field == _PATH:
+        # As a shell completes folders: "docs/hr/" and "./docs/hr".
+        values = tuple(one.removeprefix("./").rstrip("/") or one for one in values)
     if operator in _BEYOND and number(value) is None and moment(value) is None:
         raise _unreadable(text, "a number or a date such as 2026-03-01 after < or >")
     return Condition(field=field, operator=operator, values=values)  # type: ignore[arg-type]
@@ -86,11 +90,12 @@ def folders(uri: str) -> list[str]:
 
 
 def number(text: str) -> float | None:
-    """The number that a text is, if it is one."""
+    """The finite number that a text is, if it is one."""
     try:
-        return float(text)
+        told = float(text)
     except ValueError:
         return None
+    return told if isfinite(told) else None
 
 
 def moment(text: str) -> datetime | None:

@@ -222,3 +222,41 @@ def test_a_llama_index_program_stays_within_its_scope(ruled: Settings) -> None:
         assert any(node.metadata["uri"] == "docs/hr/leave.md" for node in nodes) is expected
         response = engine.as_query_engine(scope=scope).query("annual leave of full-time employees")
         assert any(node.metadata["uri"] == "docs/hr/leave.md" for node in response.source_nodes) is expected
+
+
+def test_labels_do_not_depend_on_which_folder_was_named(project: Path, tmp_path: Path) -> None:
+    settings, hr = load_settings(project / "plumbline.toml"), tmp_path / "share" / "hr"
+    hr.mkdir(parents=True)
+    (hr / "wages.md").write_text("# Wages\n\nThey rise in May.\n")
+    (hr.parent / "folder.meta.toml").write_text('readers = ["group:board"]\n')
+    for place in (hr.parent, hr, hr / "wages.md"):
+        list(ingest([place], settings=settings))
+        assert [chunk.readers for chunk in chunks(settings).values()] == [("group:board",)]
+
+
+@pytest.mark.parametrize(("readers", "stays"), [('["group:board"]', False), ('["everyone", "group:board"]', True)])
+def test_what_cannot_be_read_any_more_is_not_shown_to_those_who_may_not_read_it(
+    project: Path, corpus: Path, readers: str, *, stays: bool
+) -> None:
+    settings = load_settings(project / "plumbline.toml")
+    run(settings)
+    (corpus / "travel.md").write_bytes(b"\x00" * 100)
+    for _ in range(2):
+        assert run(settings)[1].failed == 1
+        assert "docs/travel.md" in found(settings, PUBLIC)
+    (corpus / "travel.md.meta.toml").write_text(f"readers = {readers}\n")
+    told = next(one.reason for one in run(settings)[0] if one.outcome == "failed")
+    assert ("taken out" in told) is not stays
+    assert ("docs/travel.md" in found(settings, PUBLIC)) is stays
+
+
+def test_a_name_too_long_for_a_file_of_labels_has_none(project: Path, corpus: Path) -> None:
+    (corpus / f"{'a' * 250}.md").write_text("# Long\n\nA long name.\n")
+    assert run(load_settings(project / "plumbline.toml"))[1].added == 4
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_a_number_that_no_store_keeps_is_no_field(project: Path, corpus: Path, number: str) -> None:
+    (corpus / "travel.md.meta.toml").write_text(f"[fields]\nrate = {number}\n")
+    settings = load_settings(project / "plumbline.toml")
+    assert (run(settings)[1].failed, "docs/travel.md" in chunks(settings)) == (1, False)

@@ -60,6 +60,11 @@ LABELLED = chunk(team="people", year=2024, signed="2026-03-01", tags=("a", "b"),
         ("path=docs/hr/leave.md", True),
         ("path=docs/h", False),
         ("path!=docs/it", True),
+        ("path=docs/hr/", True),
+        ("path=./docs/hr/leave.md", True),
+        ("path!=docs/hr/", False),
+        ("year=nan", False),
+        ("ratio<=0.5", True),
     ],
 )
 def test_a_condition_holds_or_not(text: str, holds: bool) -> None:
