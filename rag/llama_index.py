@@ -129,8 +129,10 @@ def _node(hit: Hit) -> NodeWithScore:
         "headings": list(chunk.headings),
     }
     place |= {"fields": dict(chunk.fields)} if chunk.fields else {}
+    # Whose a node is stays with it: it may come back to us through another retriever.
+    place["readers"] = list(chunk.readers)
     # What a model reads with the text is the title and the headings, and not our bookkeeping.
-    hidden = ["uri", "page", "scores", "fields"]
+    hidden = ["uri", "page", "scores", "fields", "readers"]
     node = TextNode(
         id_=chunk.id,
         text=chunk.text,

@@ -147,3 +147,14 @@ def test_32_questions_at_once_are_not_mixed(engine: Engine) -> None:
     assert [answer.question for answer in answers] == asked
     assert [answer.text for answer in answers] == [alone[question] for question in asked]
     assert len({answer.trace_id for answer in answers}) == 32
+
+
+def test_whose_a_node_of_ours_is_stays_with_it_through_another_retriever(engine: Engine) -> None:
+    (node,) = engine.as_retriever(limit=1).retrieve(QUESTION)
+    assert node.metadata["readers"] == ["everyone"]
+    node.metadata["readers"] = ["group:board"]
+    wrapped = with_retriever(engine, node)
+    assert wrapped.search(QUESTION) == []
+    (hit,) = wrapped.search(QUESTION, scope=Scope(groups=("board",)))
+    (again,) = wrapped.as_retriever(scope=Scope(groups=("board",))).retrieve(QUESTION)
+    assert hit.chunk.readers == ("group:board",) == tuple(again.metadata["readers"])
