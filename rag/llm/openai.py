@@ -165,13 +165,16 @@ def translated(name: str, server: Provider) -> Iterator[None]:
             remedy="raise the limit, or choose another model",
             retryable=True,
         ) from None
-    except openai.APIConnectionError:
-        raise ModelError(
+    except openai.APIConnectionError as error:
+        gone = ModelError(
             f"can't reach {name} at {where}",
             expected="a running OpenAI-compatible server",
             remedy="start it or change its base_url; 'plumb doctor' checks it",
             retryable=True,
-        ).turned_away() from None
+        )
+        # A connection that broke later had the request: the server may have worked. By name, as the client takes httpx2
+        # where that is installed.
+        raise (gone.turned_away() if type(error.__cause__).__name__ == "ConnectError" else gone) from None
     except openai.APIStatusError as error:
         answered = ModelError(
             f"{name} at {where} answered {error.status_code}: {_message(error)}",

@@ -56,7 +56,9 @@ class _Handler(BaseHTTPRequestHandler):
         fake.requests.append(request)
         fake.headers.append({name.lower(): value for name, value in self.headers.items()})
         refused = next((name for name in fake.refuses if name in request), None)
-        if isinstance(fake.behaviour, int):
+        if fake.behaviour == "drop":
+            self.close_connection = True
+        elif isinstance(fake.behaviour, int):
             self._error(fake.behaviour, {"code": "model_not_found"})
         elif fake.behaviour == "echo":
             self._error(401, {"code": KEY, "type": f"bad key {KEY}"})

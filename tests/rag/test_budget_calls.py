@@ -145,7 +145,7 @@ def test_a_server_that_cannot_be_reached_took_nothing(tmp_path: Path) -> None:
     assert used(ledger) == Amount()
 
 
-@pytest.mark.parametrize("behaviour", ["cut", "short", "error", "nonsense", "odd", "page", 504, "hang"])
+@pytest.mark.parametrize("behaviour", ["cut", "short", "error", "nonsense", "odd", "page", 504, "hang", "drop"])
 def test_of_a_call_whose_end_nobody_tells_the_worst_case_stays(
     tmp_path: Path, hosted: LLM, server: FakeChat, behaviour: str | int
 ) -> None:
