@@ -32,9 +32,9 @@ class Vote:
         """Signs of life, then the best draft. Raises ModelError when all candidates fail."""
         models = [Metered(candidate.paid_by(task.asked.purse)) for candidate in self._candidates]
         arrived: SimpleQueue[Entry | BaseException] = SimpleQueue()
-        for lane in _lanes(models):
-            threading.Thread(target=self._fill, args=(arrived, task, lane), name="vote", daemon=True).start()
         try:
+            for lane in _lanes(models):
+                threading.Thread(target=self._fill, args=(arrived, task, lane), name="vote", daemon=True).start()
             entries = yield from _awaited(arrived, len(models))
         finally:
             for model in models:
