@@ -11,9 +11,14 @@ from rag.embed.protocol import Matrix
 # A word and its plural are the same if the embedder finds them as near as this (cosine): 'invoice' and 'invoices' are
 # 0.89, 'custom' and 'customs' 0.39, 'good' and 'goods' 0.32.
 NEAR = 0.85
-_WORD = re.compile(r"[^\W_]+(?:[.,:/'’-][^\W_]+)*|[^\w\s]")
-# Signs that end or adorn a question. All others, such as a minus, a percent sign or a bracket, may matter.
-_ADORNING = frozenset("?!.,;:…¿¡\"“”„«»'’‘`")
+# The mark of feet, inches or minutes belongs to its number.
+_WORD = re.compile(r"[^\W_]+(?:[.,:/'-][^\W_]+)*(?:(?<=\d)['\"])?|[^\w\s]|_")
+# What adorns a word wherever it stands, and what does so only where the question begins or ends: inside, a comma may
+# make another one of it. All other signs, such as a minus, a percent sign or a bracket, may matter.
+_QUOTING = frozenset("\"“”„«»'‘`")
+_ENDING = frozenset("?!.,;:…¿¡？！。，；：")
+# Longer ones are emphasised; these may be names: IT, US, WHO.
+_ACRONYM_LETTERS = 4
 # Said to be polite; longer ones first.
 _POLITE = (
     *("could you please tell me", "can you please tell me", "could you tell me", "can you tell me", "please tell me"),
@@ -30,34 +35,56 @@ Embed = Callable[[Sequence[str]], Matrix]
 def same_question(one: str, other: str, *, embed: Embed) -> bool:
     """True only where both say the same words in the same order, but for what can't change their sense.
 
-    That is case, typography, politeness, contractions, and a plural in place of a singular where the embedder takes
-    both for the same. Another word of any kind makes another question: by their vectors alone 'before' and 'after', or
-    two names, can't be told from two wordings of one thing.
+    That is case but for acronyms, quotation marks, marks at the end, politeness, contractions, and a plural in place of
+    a singular where the embedder takes both for the same. Another word of any kind makes another question: by their
+    vectors alone 'before' and 'after', or two names, can't be told from two wordings of one thing.
     """
     ours, theirs = _words(one), _words(other)
     if len(ours) != len(theirs) or not ours:
+        return False
+    if not (_shouts(ours) or _shouts(theirs)) and any(
+        _is_acronym(our) != _is_acronym(their) for our, their in zip(ours, theirs, strict=True)
+    ):
         return False
     apart = [(our, their) for our, their in zip(ours, theirs, strict=True) if our.casefold() != their.casefold()]
     return all(_is_plural(*pair) for pair in apart) and all(_are_near(*pair, embed) for pair in apart)
 
 
 def _words(text: str) -> list[str]:
-    plain = unicodedata.normalize("NFKC", text).replace("’", "'")
-    found = [word for word in _WORD.findall(plain) if word not in _ADORNING]
+    # Not NFKC, to which 10² is 102.
+    plain = unicodedata.normalize("NFC", text).replace("’", "'")
+    found = [word for word in _WORD.findall(plain) if word not in _QUOTING]
     whole = [part for word in found for part in _CONTRACTED.get(word.casefold(), (word,))]
     return _without(whole)
 
 
 def _without(words: list[str]) -> list[str]:
-    """The words without politeness at the beginning and at the end."""
-    folded = [word.casefold() for word in words]
-    for phrase in _POLITE:
-        said = phrase.split()
-        if len(words) > len(said) and folded[: len(said)] == said:
-            return _without(words[len(said) :])
-        if len(words) > len(said) and folded[-len(said) :] == said:
-            return _without(words[: -len(said)])
+    """The words without marks and politeness at the beginning and at the end."""
+    while (less := _once_without(words)) != words:
+        words = less
     return words
+
+
+def _once_without(words: list[str]) -> list[str]:
+    start = next((at for at, word in enumerate(words) if word not in _ENDING), len(words))
+    end = next((at for at in range(len(words), start, -1) if words[at - 1] not in _ENDING), start)
+    rest = words[start:end]
+    folded = [word.casefold() for word in rest]
+    for said in (phrase.split() for phrase in _POLITE):
+        if len(rest) > len(said) and folded[: len(said)] == said:
+            return rest[len(said) :]
+        if len(rest) > len(said) and folded[-len(said) :] == said:
+            return rest[: -len(said)]
+    return rest
+
+
+def _shouts(words: Sequence[str]) -> bool:
+    """Whether all is in capitals, which then tell nothing."""
+    return not any(word != word.upper() for word in words)
+
+
+def _is_acronym(word: str) -> bool:
+    return word.isalpha() and word.isupper() and 1 < len(word) <= _ACRONYM_LETTERS
 
 
 def _is_plural(one: str, other: str) -> bool:

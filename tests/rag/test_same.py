@@ -25,6 +25,9 @@ def embedder() -> LocalEmbedder:
         ASKED,
         "how many days of annual leave does a full-time employee have",
         "  How many days of ANNUAL leave does a full-time employee have ?!",
+        ASKED.upper(),
+        f"{'please ' * 1500}{ASKED}{'?' * 1500}",
+        "How many days of “annual leave” does a full-time employee have？",
         "Hello, could you tell me please how many days of annual leave does a full-time employee have, thanks",
         "How many days of annual leave does a full-time employees have?",
     ],
@@ -57,6 +60,12 @@ def test_the_same_in_other_dress_is_the_same(embedder: LocalEmbedder, other: str
         ("请假多少天", "出差多少天"),
         ("version 1.2", "version 1.3"),
         ("a/b", "a-b"),
+        ("Does IT have a policy?", "Does it have a policy?"),
+        ("What applies to us?", "what applies to US"),
+        ("Is 10² enough?", "Is 102 enough?"),
+        ("Is a 6' ladder allowed?", 'Is a 6" ladder allowed?'),
+        ("Can we fire, John?", "Can we fire John?"),
+        ("What is a_b?", "What is a b?"),
     ],
 )
 def test_one_word_makes_another_question(embedder: LocalEmbedder, one: str, other: str) -> None:
