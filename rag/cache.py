@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pydantic import TypeAdapter, ValidationError
 
 from rag.embed.question import question_vector
-from rag.errors import StoreError
+from rag.errors import ModelError, StoreError
 from rag.index import Index
 from rag.prompts import Prompt
 from rag.same import same_question
@@ -27,6 +27,9 @@ NEAREST = 5
 HIGHEST = 5
 # Of the answers, the oldest are let go when there are too many.
 LET_GO = 0.1
+
+# The settings that have no part in an answer; any other may have one.
+_BESIDE = {"root", "data_dir", "cache", "store", "trace", "langfuse", "limits", "ui", "budget", "ingest"}
 
 log = logging.getLogger("plumbline")
 
@@ -48,7 +51,8 @@ class AnswerCache:
 
     An answer is given again only to a question that is the same in substance (`rag/same.py`), asked within the same
     scope, with the same prompts, models and settings, of the same index version; if its passages are what they were and
-    what is found highest now was found then. A store that fails costs the answer from here, and nothing else.
+    what is found highest now was found then. A store or an embedder that fails costs the answer from here, and nothing
+    else.
     """
 
     def __init__(
@@ -80,7 +84,7 @@ class AnswerCache:
                         cost=0.0,
                         given_before=kept.answer.trace_id,
                     )
-        except StoreError as error:
+        except (StoreError, ModelError) as error:
             log.warning("no answer was looked for among those given before: %s", error)
         return None
 
@@ -94,7 +98,7 @@ class AnswerCache:
         try:
             self._make_room()
             self._write(answer.question, kept, scope)
-        except StoreError as error:
+        except (StoreError, ModelError) as error:
             log.warning("an answer was not kept for the next who asks the same: %s", error)
 
     def drop(self, trace_id: str) -> None:
@@ -177,8 +181,8 @@ class AnswerCache:
 
 def _made_with(settings: Settings, index: Index, prompts: Sequence[Prompt]) -> list[str]:
     """All that decides on an answer besides question, scope and documents."""
-    sections = {"roles", "providers", "llama_index", "retrieve", "context", "generate", "verify"}
-    return [index.name, *(prompt.sha for prompt in prompts), settings.model_dump_json(include=sections)]
+    told = settings.model_dump_json(exclude=_BESIDE)
+    return [index.name, *(prompt.sha for prompt in prompts), told]
 
 
 def _is_as_it_was(then: Chunk, now: Chunk | None) -> bool:

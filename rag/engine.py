@@ -22,7 +22,7 @@ from rag.language import Phrases, phrases
 from rag.llm import LLM, Warmable, make_chains
 from rag.llm.price import total
 from rag.observe.codec import without_content
-from rag.observe.facts import of_answer
+from rag.observe.facts import of_answer, of_hit
 from rag.observe.record import Recorder
 from rag.observe.spool import open_spool
 from rag.prompts import Prompt
@@ -166,11 +166,15 @@ class Engine:
         with asked.recorder.step("cache", "span") as step:
             given = cache.find(asked.question, found.hits, asked.scope)
             step.note({"given_before": given.given_before if given else ""})
+            # Who may see the trace is told by these, too: they need not be among the hits.
+            step.note({"hits": [of_hit(passage.hit) for passage in given.passages]} if given else {})
         if given is None:
             return None
         timings = asked.recorder.timings_ms()
         timings["first_token"] = timings["total"]
-        return replace(given, trace_id=asked.recorder.trace_id, timings_ms=timings)
+        # What was asked of a model to search is asked anew.
+        usage, cost = sum((call.usage for call in found.calls), Usage()), total(call.cost for call in found.calls)
+        return replace(given, usage=usage, cost=cost, trace_id=asked.recorder.trace_id, timings_ms=timings)
 
     def _answered(self, asked: Asked, found: Gathered, passages: tuple[Passage, ...], draft: Draft) -> Answer:
         checked, abstained = draft.checked, draft.is_withheld

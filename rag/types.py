@@ -326,8 +326,12 @@ class Answer:
 
     @property
     def readers(self) -> tuple[tuple[str, ...], ...]:
-        """Who may read what was found for it, each list of readers once."""
-        return tuple(dict.fromkeys(hit.chunk.readers for hit in self.hits))
+        """Who may read what was found for it and what it rests on, each list of readers once.
+
+        One that is given again rests on passages that need not be among the hits.
+        """
+        read = (*self.hits, *(passage.hit for passage in self.passages))
+        return tuple(dict.fromkeys(hit.chunk.readers for hit in read))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +10,9 @@ import pytest
 
 from ingest.pipeline import ingest
 from rag.cache import AnswerCache
+from rag.embed import Embedder, Matrix
 from rag.engine import Engine
+from rag.errors import ModelError
 from rag.index import open_index
 from rag.scope import condition
 from rag.settings import Settings, load_settings
@@ -49,6 +51,10 @@ def test_the_same_question_is_answered_without_a_model(engine: Engine) -> None:
     trace = engine.spool.trace(again.trace_id)
     assert trace.attributes["given_before"] == first.trace_id
     assert [step.name for step in trace.steps] == ["retrieve", "cache"]
+    # What it rests on need not be among the hits, and decides on who may see it all the same.
+    rests_on = [hit["chunk_id"] for hit in trace.steps[1].attributes["hits"]]
+    assert rests_on == [passage.hit.chunk.id for passage in first.passages]
+    assert replace(again, hits=()).readers == (("everyone",),)
     assert engine.ask(SAME).given_before == first.trace_id
 
 
@@ -123,6 +129,8 @@ def test_it_is_not_given_when_what_it_rests_on_changed(
         ("[cache]", "[generate]\nmax_tokens = 50\n[cache]"),
         ("answer =", 'rewrite = "scripted:quote"\nanswer ='),
         ("[cache]", '[providers.own]\nbase_url = "http://127.0.0.1:1/v1"\n[cache]'),
+        ("[cache]", "[llama_index]\nllm_args = { temperature = 1.0 }\n[cache]"),
+        ("[cache]", '[candidates."scripted:quote"]\nbudget_tokens = 400\n[cache]'),
     ],
 )
 def test_it_is_not_given_with_another_prompt_setting_or_model(
@@ -132,6 +140,15 @@ def test_it_is_not_given_with_another_prompt_setting_or_model(
     config = settings.root / "plumbline.toml"
     config.write_text(config.read_text().replace(before, after))
     assert Engine.from_settings(load_settings(config)).ask(ASKED).given_before == ""
+
+
+def test_what_a_model_was_asked_to_search_for_is_counted(settings: Settings) -> None:
+    roles = settings.roles.model_copy(update={"rewrite": "scripted:quote"})
+    retrieve = settings.retrieve.model_copy(update={"expand": "parts"})
+    engine = Engine.from_settings(settings.model_copy(update={"roles": roles, "retrieve": retrieve}))
+    first, again = engine.ask(ASKED), engine.ask(ASKED)
+    assert again.given_before == first.trace_id
+    assert 0 < again.usage.prompt < first.usage.prompt
 
 
 def test_what_is_rated_down_is_not_given_again(engine: Engine) -> None:
@@ -198,6 +215,27 @@ def test_only_supported_answers_are_kept(answer: Answer, cache: AnswerCache) -> 
     ):
         cache.keep(other, PUBLIC)
         assert cache.find(ASKED, answer.hits, PUBLIC) is None
+
+
+class Unreachable:
+    """The embedder of an index whose server is down."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.name, self.dimension, self.max_tokens = embedder.name, embedder.dimension, embedder.max_tokens
+        self.count = embedder.count
+
+    def embed(self, texts: Sequence[str]) -> Matrix:
+        raise ModelError(f"{len(texts)} texts were not embedded", retryable=True)
+
+
+def test_an_embedder_that_fails_costs_no_answer(
+    answer: Answer, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    index = open_index(settings)
+    cache = AnswerCache(settings, replace(index, embedder=Unreachable(index.embedder)), ())
+    cache.keep(answer, PUBLIC)
+    assert cache.find(ASKED, answer.hits, PUBLIC) is None
+    assert "an answer was not kept" in caplog.text
 
 
 def test_a_store_that_fails_costs_no_answer(
