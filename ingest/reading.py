@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 from ingest import content_hash
 from ingest.isolate.feed import Feed
@@ -109,8 +110,10 @@ class Reader:
 def labelled(uri: str, told: Labels, settings: Settings) -> Labels:
     """The labels of a document: what its place tells, over the last rule that matches, over the setting for all."""
     general = Labels(readers=settings.ingest.readers)
+    # An address can spell each letter in two ways: %62oard is board.
+    name = PurePosixPath(unquote(uri) if "://" in uri else uri)
     for rule in settings.ingest.labels:
-        if matches(PurePosixPath(uri).parts, PurePosixPath(rule.documents).parts):
+        if matches(name.parts, PurePosixPath(rule.documents).parts):
             general = Labels(readers=rule.readers, fields=rule.fields).over(general)
     return told.over(general)
 

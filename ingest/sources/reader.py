@@ -93,7 +93,8 @@ def _held(data: bytes, name: str, suffix: str, max_bytes: int) -> AbstractContex
 
 def _labels(metadata: Mapping[str, Any], options: LlamaIndex) -> Labels:
     fields = {name: value for name, value in metadata.items() if name != options.readers_key}
-    told = {"readers": metadata[options.readers_key]} if options.readers_key in metadata else {}
+    # None is nobody, not everyone: that nothing is known is told by leaving the key out.
+    told = {"readers": metadata[options.readers_key] or ()} if options.readers_key in metadata else {}
     return replace(checked(told, "the reader's metadata"), fields=usable(fields, most=options.max_fields))
 
 

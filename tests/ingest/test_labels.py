@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from command_line import Plumb, failed, fine, parsed
 
+from ingest.labels import NOTHING
 from ingest.library import Library
 from ingest.pipeline import ingest
 from ingest.progress import Document, Report
+from ingest.reading import labelled
 from rag.engine import Engine
 from rag.errors import ConfigError
 from rag.index import open_index
@@ -151,7 +153,11 @@ def test_a_rule_that_names_nobody_is_refused(project: Path, text: str) -> None:
 
 
 def test_a_source_tells_readers_and_fields(project: Path) -> None:
-    documents = [{"text": "Ada's plan.", "id_": "plan", "metadata": {"acl": ["user:ada"], "team": "red", "odd key": 1}}]
+    metadata = {"acl": ["user:ada"], "team": "red", "odd key": 1}
+    documents = [
+        {"text": "Ada's plan.", "id_": "plan", "metadata": metadata},
+        {"text": "Whose is it?", "id_": "unclear", "metadata": {"acl": None}},
+    ]
     (project / "told.py").write_text(
         "from llama_index.core import Document\nfrom llama_index.core.readers.base import BaseReader\n"
         "class Told(BaseReader):\n    def load_data(self):\n"
@@ -165,8 +171,8 @@ def test_a_source_tells_readers_and_fields(project: Path) -> None:
         list(ingest(["reader:told.Told"], settings=settings))
     finally:
         sys.path.remove(str(project))
-    (made,) = chunks(settings).values()
-    assert (made.readers, made.fields) == (("user:ada",), {"team": "red"})
+    made = {uri.rpartition("/")[2]: (chunk.readers, chunk.fields) for uri, chunk in chunks(settings).items()}
+    assert made == {"plan": (("user:ada",), {"team": "red"}), "unclear": ((), {})}
 
 
 def test_a_picture_is_still_drawn_from_a_labelled_document(ruled: Settings) -> None:
@@ -260,3 +266,20 @@ def test_a_number_that_no_store_keeps_is_no_field(project: Path, corpus: Path, n
     (corpus / "travel.md.meta.toml").write_text(f"[fields]\nrate = {number}\n")
     settings = load_settings(project / "plumbline.toml")
     assert (run(settings)[1].failed, "docs/travel.md" in chunks(settings)) == (1, False)
+
+
+@pytest.mark.parametrize(
+    ("uri", "readers"),
+    [
+        ("https://wiki.example.com/board/x", ("group:board",)),
+        ("https://wiki.example.com/%62oard/x", ("group:board",)),
+        ("https://wiki.example.com/boards/x", ("everyone",)),
+        ("%62oard/x", ("everyone",)),
+    ],
+)
+def test_an_address_is_for_the_same_readers_however_it_is_spelt(uri: str, readers: tuple[str, ...]) -> None:
+    rules = [
+        {"documents": f"{place}board/**", "readers": ["group:board"]} for place in ("https://wiki.example.com/", "")
+    ]
+    settings = Settings.model_validate({"ingest": {"labels": rules}})
+    assert labelled(uri, NOTHING, settings).readers == readers
