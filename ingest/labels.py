@@ -61,6 +61,15 @@ def beside(path: Path, top: Path, *, max_kb: int) -> Labels:
     return told
 
 
+def is_beside_any(file: Path) -> bool:
+    """Whether a file of labels tells anything of anybody: of its folder, or of a document that is there.
+
+    One with a capital too many, or left behind by a renamed document, restricts nothing.
+    """
+    name = file.name.removesuffix(SUFFIX)
+    return file.name == OF_FOLDER or (name != file.name and file.with_name(name).exists())
+
+
 def _read(file: Path, max_kb: int) -> Labels:
     try:
         if not _is_there(file):

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from ingest.labels import SUFFIX, beside
+from ingest.labels import SUFFIX, beside, is_beside_any
 from ingest.parse import SUPPORTED
 from ingest.sources.content import too_large
 from ingest.sources.pattern import is_pattern, matches, split
@@ -83,9 +83,12 @@ class Files:
 
     def _in_folder(self) -> Iterator[Item]:
         for file in _walk(self.top):
-            if not self._is_wanted(file.relative_to(self.top)) or file.name.endswith(SUFFIX):
+            if not self._is_wanted(file.relative_to(self.top)):
                 continue
-            if file.suffix.lower() in SUPPORTED:
+            if file.name.lower().endswith(SUFFIX):
+                if not is_beside_any(file):
+                    self._ignored[f"{SUFFIX} beside no such document"] += 1
+            elif file.suffix.lower() in SUPPORTED:
                 yield self._item(file)
             else:
                 self._ignored[file.suffix.lower() or "no ending"] += 1

@@ -283,3 +283,11 @@ def test_an_address_is_for_the_same_readers_however_it_is_spelt(uri: str, reader
     ]
     settings = Settings.model_validate({"ingest": {"labels": rules}})
     assert labelled(uri, NOTHING, settings).readers == readers
+
+
+@pytest.mark.parametrize("name", ["Folder.meta.toml", "Travel.md.meta.toml", "travel.meta.toml", "travel.md.META.toml"])
+def test_a_file_of_labels_that_labels_nothing_is_told(project: Path, corpus: Path, name: str) -> None:
+    (corpus / name).write_text('readers = ["group:board"]\n')
+    (corpus / "folder.meta.toml").write_text("")
+    (corpus / "limits.csv.meta.toml").write_text("")
+    assert run(load_settings(project / "plumbline.toml"))[1].ignored == {".meta.toml beside no such document": 1}
