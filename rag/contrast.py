@@ -22,7 +22,9 @@ LIMITS = frozenset(
     "seulement plus moins solo sólo solamente más menos".split()
 )
 # "A fee, except for Gold customers" does not deny it to Silver ones. English, German, French, Spanish.
-EXCEPTIONS = frozenset("except außer ausgenommen sauf excepté salvo excepto".split())
+EXCEPTIONS = frozenset("except excluding unless außer ausgenommen sauf excepté salvo excepto".casefold().split())
+# So many words after one of these are the exception, if no punctuation ends it before.
+EXCEPTED_WORDS = 6
 _START = (0, 0, 0)
 
 
@@ -106,7 +108,24 @@ def denials(found: Contrast) -> tuple[bool, bool]:
     shared = {place for _, at, size in found.equal for place in range(at, at + size)}
     denied = [at for negation in theirs if (at := _denied(found.said, negation)) is not None]
     denies_it = any(at in shared or found.said[at].key in said for at in denied)
-    return opposite, bool(mine) or denies_it or _denies_all(found.said, theirs, shared)
+    return opposite, bool(mine) or denies_it or _denies_all(found.said, theirs, shared) or _excepts(found)
+
+
+def _excepts(found: Contrast) -> bool:
+    """Whether the evidence has a word of the claim only as an exception, and the claim speaks of none.
+
+    "All pay the fee except Gold customers" does not say that Gold customers do.
+    """
+    if any(word.text.casefold() in EXCEPTIONS for word in found.claim):
+        return False
+    claimed, said = {word.key for word in found.claim if word.is_content}, found.said
+    for at in (at for at, word in enumerate(said) if word.text.casefold() in EXCEPTIONS):
+        ends = (end for end in range(at + 1, len(said)) if said[end].breaks)
+        place = range(at + 1, min(next(ends, len(said)), at + 1 + EXCEPTED_WORDS))
+        elsewhere = {word.key for other, word in enumerate(said) if other not in place}
+        if any(said[one].key in claimed - elsewhere for one in place):
+            return True
+    return False
 
 
 def _denies_all(said: Sequence[Word], negations: set[int], shared: set[int]) -> bool:

@@ -211,7 +211,10 @@ class Engine:
     def _facts(self, session_id: str, asked: Asked) -> dict[str, Any]:
         facts = {"config_hash": self.settings.config_hash(), "code_version": code_version()}
         facts["index"] = self.searcher.opened.name
-        readers = list(dict.fromkeys(each for turn in asked.history for each in turn.readers))
+        # Where nobody knows what an earlier answer rests on, it is for whoever asks now alone.
+        unknown = [()] if asked.scope.readers != PUBLIC.readers else []
+        known = (unknown if turn.readers is None else turn.readers for turn in asked.history)
+        readers = list(dict.fromkeys(each for some in known for each in some))
         optional = {"session_id": session_id, "user_id": asked.scope.user, "history_readers": readers}
         return {**facts, **{name: told for name, told in optional.items() if told}}
 

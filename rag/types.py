@@ -177,11 +177,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """An earlier question of a conversation and its answer; `readers` is that of the Answer."""
+    """An earlier question of a conversation and its answer; `readers` is that of the Answer, None if unknown."""
 
     question: str
     answer: str
-    readers: tuple[tuple[str, ...], ...] = ()
+    readers: tuple[tuple[str, ...], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

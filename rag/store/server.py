@@ -232,10 +232,18 @@ class ServerStore:
 
     def _exists(self) -> bool:
         if not self._known and self._client.collection_exists(self._collection):
-            vectors = self._client.get_collection(self._collection).config.params.vectors
+            collection = self._client.get_collection(self._collection)
+            vectors = collection.config.params.vectors
             if not isinstance(vectors, dict) or self._dense not in vectors:
                 stored = unquote(", ".join(vectors)) if isinstance(vectors, dict) else "an unnamed model"
                 raise other_embedder(self._collection, stored, self._embedder)
+            # The client's engine in memory tells of no indexes.
+            if collection.payload_schema and READERS not in collection.payload_schema:
+                raise StoreError(
+                    f"the collection {self._collection} was made by another version of plumb",
+                    expected="chunks that say who may read them",
+                    remedy="build another version of the index: plumb index build",
+                )
             self._known = True
         return self._known
 

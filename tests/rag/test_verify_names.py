@@ -37,3 +37,21 @@ def test_an_exception_does_not_contradict_who_is_none() -> None:
         support(claim, "If no fault is found, we charge a flat fee of EUR 140, except for Gold customers.") == "partly"
     )
     assert support(claim, "If no fault is found, we charge a flat fee of EUR 140 for Gold customers.") == "contradicted"
+
+
+@pytest.mark.parametrize(
+    ("passage", "claim", "level"),
+    [
+        ("All customers pay the fee except Gold customers.", "Gold customers pay the fee.", "partly"),
+        (
+            "All customers pay the fee except Gold customers.",
+            "All customers except Gold customers pay the fee.",
+            "supported",
+        ),
+        ("All customers pay the fee except Gold customers.", "All customers pay the fee.", "supported"),
+        ("Visitors need a badge unless an employee is with them.", "Visitors need a badge with an employee.", "partly"),
+        ("Alle Kunden zahlen die Gebühr außer Goldkunden.", "Goldkunden zahlen die Gebühr.", "partly"),
+    ],
+)
+def test_an_exception_is_not_what_is_said_of_all(passage: str, claim: str, level: str) -> None:
+    assert support(claim, passage) == level
