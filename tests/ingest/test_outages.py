@@ -75,10 +75,10 @@ def uninterrupted(project: Path, corpus: Path) -> list[Chunk]:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 24 MB."""
+    """A disk of 28 MB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    if mount(folder, "size=24m"):
+    if mount(folder, "size=28m"):
         pytest.skip("this machine does not let us mount a disk")
     yield folder
     subprocess.run([shutil.which("umount") or "", str(folder)], check=True)
