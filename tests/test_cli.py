@@ -18,7 +18,9 @@ from command_line import ASKED, ESCAPE, Plumb, contents, failed, fine, parsed
 
 from rag.observe.spool import Spool
 
-ANSWER_KEYS = set("question text abstained citations verdict usage cost models trace_id timings_ms".split())
+ANSWER_KEYS = set(
+    "question text abstained citations verdict usage cost models trace_id given_before timings_ms".split()
+)
 SECRET = "hunter2-very-secret"
 
 

@@ -15,6 +15,7 @@ from evals.bench.quoting_server import quoting_server
 from evals.dataset import load_dataset
 from ingest.pipeline import ingest
 from rag.engine import Delta, Engine
+from rag.fence import quoted
 from rag.settings import Settings, load_settings
 from rag.types import Answer, Trace, Turn
 from rag.versions import Recipe, Versions
@@ -115,7 +116,7 @@ def test_answers_traces_and_sessions_are_not_mixed(engine: Engine, questions: li
         assert trace.attributes["session_id"] == f"session {n}"
         sent = prompt_of(trace)
         assert questions[n] in sent
-        assert all(passage.text in sent for passage in answer.passages)
+        assert all(quoted(passage.text) in sent for passage in answer.passages)
         assert [m for m in range(THREADS) if f"Earlier answer {m}." in sent] == ([n] if n % 2 else [])
 
 
