@@ -38,6 +38,35 @@ def run_script(db: sqlite3.Connection, script: str, *, wait_s: float) -> None:
             return
 
 
+def connect(
+    path: Path | None, schema: str, *, version: int, wait_s: float, check_same_thread: bool = True
+) -> sqlite3.Connection:
+    """A connection to a file that `schema` makes, and marks with its version; without a path, to an empty one.
+
+    Raises sqlite3.Error, and StoreError for a file of another version.
+    """
+    db = sqlite3.connect(path or ":memory:", timeout=wait_s, isolation_level=None, check_same_thread=check_same_thread)
+    try:
+        _prepare(db, path, schema, version=version, wait_s=wait_s)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _prepare(db: sqlite3.Connection, path: Path | None, schema: str, *, version: int, wait_s: float) -> None:
+    found = db.execute("PRAGMA user_version").fetchone()[0]
+    if found == 0:
+        run_script(db, schema, wait_s=wait_s)
+    elif found != version:
+        raise StoreError(
+            f"{path} has version {found}",
+            expected=f"version {version}",
+            remedy="update Plumbline, or set data_dir to another folder",
+        )
+    db.execute("PRAGMA synchronous = NORMAL")
+
+
 @contextmanager
 def translated(path: Path, *, expected: str) -> Iterator[None]:
     """Turn the errors of SQLite and of the disk into StoreError."""

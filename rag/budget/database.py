@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rag.errors import StoreError
-from rag.wal import run_script, translated
+from rag.wal import connect, translated
 
 VERSION = 1
 BUSY_S = 5.0
@@ -76,25 +75,7 @@ def _identity(path: Path) -> tuple[int, ...]:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-    try:
-        _prepare(db, path)
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _prepare(db: sqlite3.Connection, path: Path) -> None:
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version == 0:
-        run_script(db, SCHEMA, wait_s=BUSY_S)
-    elif version != VERSION:
-        raise StoreError(
-            f"{path} has version {version}",
-            expected=f"version {VERSION}",
-            remedy="update Plumbline, or set data_dir to another folder",
-        )
-    db.execute("PRAGMA synchronous = NORMAL")
+    db = connect(path, SCHEMA, version=VERSION, wait_s=BUSY_S, check_same_thread=False)
     # Moving the log into the file waits for the disk: 8 ms, once in some hundred calls.
     db.execute("PRAGMA wal_autocheckpoint = 4000")
+    return db

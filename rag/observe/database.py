@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from rag.errors import StoreError
-from rag.wal import run_script, translated
+from rag.wal import connect, translated
 
 VERSION = 1
 BUSY_S = 5.0
@@ -82,23 +81,4 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _open(path: Path | None) -> sqlite3.Connection:
-    db = sqlite3.connect(path or ":memory:", timeout=BUSY_S, isolation_level=None)
-    try:
-        _prepare(db, path)
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _prepare(db: sqlite3.Connection, path: Path | None) -> None:
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version == 0:
-        run_script(db, SCHEMA, wait_s=BUSY_S)
-    elif version != VERSION:
-        raise StoreError(
-            f"{path} has version {version}",
-            expected=f"version {VERSION}",
-            remedy="update Plumbline, or set data_dir to another folder",
-        )
-    db.execute("PRAGMA synchronous = NORMAL")
+    return connect(path, SCHEMA, version=VERSION, wait_s=BUSY_S)

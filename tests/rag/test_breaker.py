@@ -3,23 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from hand_clock import Clock
 
 from rag.llm.breaker import Breaker
-
-
-class Clock:
-    """Seconds that pass when the test says so."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

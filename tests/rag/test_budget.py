@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hand_clock import Clock
 
 from rag.budget.amount import Amount
 from rag.budget.bounds import Budget
@@ -21,19 +22,9 @@ LATE = 1_795_737_590.0
 NOTHING = Amount()
 
 
-class Clock:
-    """A clock that is set by hand."""
-
-    def __init__(self, now: float = LATE) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(LATE)
 
 
 @pytest.fixture
@@ -152,7 +143,7 @@ def test_money_is_counted_exactly(file: Path, clock: Clock) -> None:
 def test_a_refusal_says_which_bound_how_much_until_when_and_what_to_do(
     file: Path, budget: Budget, used: int, asked: int, told: str
 ) -> None:
-    ledger = Ledger(file, budget, clock=Clock())
+    ledger = Ledger(file, budget, clock=Clock(LATE))
     ledger.settle(reserve(ledger, used), Amount(tokens=used))
     error = refused(ledger, asked)
     assert told in str(error)

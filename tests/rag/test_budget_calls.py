@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -41,15 +40,6 @@ def hosted(server: FakeChat, monkeypatch: pytest.MonkeyPatch) -> LLM:
     provider = Provider(base_url=server.url, api_key_env="FAKE_KEY", timeout_s=PATIENT_S)
     impatient = {"fake:small": CandidateSettings(first_token_s=3)}
     return make_llm(Settings(providers={"fake": provider}, candidates=impatient), "fake:small", role="answer")
-
-
-@pytest.fixture
-def scripted(tmp_path: Path) -> Scripted:
-    def make(name: str, **entry: object) -> LLM:
-        (tmp_path / f"{name}.json").write_text(json.dumps([{"match": "", **entry}]))
-        return make_llm(Settings(root=tmp_path), f"scripted:{name}.json", role="answer")
-
-    return make
 
 
 def candidate(llm: LLM, **limits: float) -> Candidate:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -34,17 +33,6 @@ def hosted(server: FakeChat, monkeypatch: pytest.MonkeyPatch) -> LLM:
     monkeypatch.setenv("FAKE_KEY", KEY)
     provider = Provider(base_url=server.url, api_key_env="FAKE_KEY", timeout_s=PATIENT_S)
     return make_llm(Settings(providers={"fake": provider}), "fake:small", role="answer")
-
-
-@pytest.fixture
-def scripted(tmp_path: Path) -> Scripted:
-    """A scripted model called by its file, with one entry that always matches, or with these entries."""
-
-    def make(name: str, *entries: dict[str, object], **entry: object) -> LLM:
-        (tmp_path / f"{name}.json").write_text(json.dumps(entries or [{"match": "", **entry}]))
-        return make_llm(Settings(root=tmp_path), f"scripted:{name}.json", role="answer")
-
-    return make
 
 
 def candidate(llm: LLM, *, sleep: Callable[[float], None] = lambda _: None, **limits: float) -> Candidate:

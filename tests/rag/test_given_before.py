@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hand_clock import Clock
 
 from ingest.pipeline import ingest
 from rag.cache import AnswerCache
@@ -161,21 +162,6 @@ def test_what_is_rated_down_is_not_given_again(engine: Engine) -> None:
     assert new.given_before == ""
     engine.rate(new.trace_id, up=False)
     assert engine.ask(ASKED).given_before == ""
-
-
-class Clock:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
