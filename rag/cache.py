@@ -31,6 +31,8 @@ LET_GO = 0.1
 # The settings that have no part in an answer; any other may have one.
 _BESIDE = {"root", "data_dir", "cache", "store", "trace", "langfuse", "limits", "ui", "budget", "ingest"}
 
+Search = Callable[[str], Sequence[Hit]]
+
 log = logging.getLogger("plumbline")
 
 
@@ -51,8 +53,8 @@ class AnswerCache:
 
     An answer is given again only to a question that is the same in substance (`rag/same.py`), asked within the same
     scope, with the same prompts, models and settings, of the same index version; if its passages are what they were and
-    what is found highest now was found then. A store or an embedder that fails costs the answer from here, and nothing
-    else.
+    what its own question finds highest now was found then. A store or an embedder that fails costs the answer from
+    here, and nothing else.
     """
 
     def __init__(
@@ -67,34 +69,33 @@ class AnswerCache:
         version = f"answers-{hashlib.sha256(embedder.name.encode()).hexdigest()[:8]}"
         self._store: Store = open_store(settings, version=version, embedder=embedder)
 
-    def find(self, question: str, hits: Sequence[Hit], scope: Scope) -> Answer | None:
-        """The answer that was given to this question, if what it rests on is as it was; `hits` are found for it now.
+    def find(self, question: str, scope: Scope, *, search: Search) -> Answer | None:
+        """The answer that was given to this question, if what it rests on is as it was; else it is forgotten.
 
-        Its hits are those, its usage and cost nothing, and `given_before` its trace then.
+        `search` finds the hits of a question within the scope. Those of the question it was given to, in its words, are
+        the answer's; its usage and cost are nothing, and `given_before` is its trace then.
         """
         try:
             for stored in self._nearest(question, scope):
-                kept = self._usable(stored, scope)
-                if kept and self._is_still_best(kept, hits) and self._is_same(question, stored.title):
-                    return replace(
-                        kept.answer,
-                        question=question,
-                        hits=tuple(hits),
-                        usage=Usage(),
-                        cost=0.0,
-                        given_before=kept.answer.trace_id,
-                    )
+                if same_question(question, stored.title, embed=self.index.embedder.embed):
+                    kept = self._usable(stored, scope)
+                    hits = tuple(search(stored.title)) if kept else ()
+                    if kept and _are_still_best(hits, kept):
+                        return _given_again(kept.answer, question, hits)
+                    self._retire([Revision(uri=stored.uri, digest=stored.revision, chunks=1)])
         except (StoreError, ModelError) as error:
             log.warning("no answer was looked for among those given before: %s", error)
         return None
 
-    def keep(self, answer: Answer, scope: Scope) -> None:
-        """Keep an answer for the next who asks the same; only one all of whose claims are supported."""
+    def keep(self, answer: Answer, scope: Scope, *, found: Sequence[Hit]) -> None:
+        """Keep an answer for the next who asks the same; only one all of whose claims are supported.
+
+        `found` are the hits of its question, without those of other queries.
+        """
         if answer.abstained or not answer.verdict.supported:
             return
-        kept = _Kept(
-            answer=replace(answer, hits=()), found=tuple(hit.chunk.id for hit in answer.hits), at=self._clock()
-        )
+        ids = tuple(hit.chunk.id for hit in found)
+        kept = _Kept(answer=replace(answer, hits=()), found=ids, at=self._clock())
         try:
             self._make_room()
             self._write(answer.question, kept, scope)
@@ -119,26 +120,18 @@ class AnswerCache:
         return [chunks[one.id] for one in near if one.id in chunks]
 
     def _usable(self, stored: Chunk, scope: Scope) -> _Kept | None:
-        """What is stored, if it is young enough and its passages are unchanged; else it is forgotten."""
+        """What is stored, if it is young enough and its passages are unchanged."""
         try:
             kept = _ANSWER.validate_python(json.loads(stored.text))
         except (ValidationError, ValueError):
-            kept = None
-        if kept and self._clock() - kept.at < self._options.max_age_h * 3600 and self._is_unchanged(kept, scope):
-            return kept
-        self._retire([Revision(uri=stored.uri, digest=stored.revision, chunks=1)])
-        return None
+            return None
+        is_young = self._clock() - kept.at < self._options.max_age_h * 3600
+        return kept if is_young and self._is_unchanged(kept, scope) else None
 
     def _is_unchanged(self, kept: _Kept, scope: Scope) -> bool:
         passages = [passage.hit.chunk for passage in kept.answer.passages]
         now = {chunk.id: chunk for chunk in self.index.store.retrieve([chunk.id for chunk in passages])}
         return all(_is_as_it_was(chunk, now.get(chunk.id)) and allows(scope, chunk) for chunk in passages)
-
-    def _is_still_best(self, kept: _Kept, hits: Sequence[Hit]) -> bool:
-        return bool(hits) and {hit.chunk.id for hit in hits[:HIGHEST]} <= set(kept.found)
-
-    def _is_same(self, question: str, before: str) -> bool:
-        return same_question(question, before, embed=self.index.embedder.embed)
 
     def _write(self, question: str, kept: _Kept, scope: Scope) -> None:
         made = _revision(kept.answer.trace_id)
@@ -192,6 +185,14 @@ def _is_as_it_was(then: Chunk, now: Chunk | None) -> bool:
         then.readers,
         dict(then.fields),
     )
+
+
+def _are_still_best(hits: Sequence[Hit], kept: _Kept) -> bool:
+    return bool(hits) and {hit.chunk.id for hit in hits[:HIGHEST]} <= set(kept.found)
+
+
+def _given_again(answer: Answer, question: str, hits: tuple[Hit, ...]) -> Answer:
+    return replace(answer, question=question, hits=hits, usage=Usage(), cost=0.0, given_before=answer.trace_id)
 
 
 def _revision(trace_id: str) -> Revision:

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from rag.asked import Asked
@@ -149,22 +150,22 @@ class Engine:
 
     def _run(self, asked: Asked) -> Generator[Progress, None, Answer]:
         yield Stage(name="retrieve")
-        found = self._gatherer.gather(asked)
         cache = None if asked.history else self._cache()
-        if cache and (given := self._given(cache, asked, found)):
+        if cache and (given := self._given(cache, asked)):
             return given
+        found = self._gatherer.gather(asked)
         passages = self._gatherer.passages(asked, found)
         terms = self.searcher.index.lexical.terms
         draft = yield from self._strategy.draft(Task(asked=asked, passages=passages, terms=terms))
         answer = self._answered(asked, found, passages, draft)
         if cache:
-            cache.keep(answer, asked.scope)
+            cache.keep(answer, asked.scope, found=found.plain)
         return answer
 
-    def _given(self, cache: AnswerCache, asked: Asked, found: Gathered) -> Answer | None:
+    def _given(self, cache: AnswerCache, asked: Asked) -> Answer | None:
         """The answer that was given to the same question before, if it may be given again."""
         with asked.recorder.step("cache", "span") as step:
-            given = cache.find(asked.question, found.hits, asked.scope)
+            given = cache.find(asked.question, asked.scope, search=partial(self.search, scope=asked.scope))
             step.note({"given_before": given.given_before if given else ""})
             # Who may see the trace is told by these, too: they need not be among the hits.
             step.note({"hits": [of_hit(passage.hit) for passage in given.passages]} if given else {})
@@ -172,9 +173,7 @@ class Engine:
             return None
         timings = asked.recorder.timings_ms()
         timings["first_token"] = timings["total"]
-        # What was asked of a model to search is asked anew.
-        usage, cost = sum((call.usage for call in found.calls), Usage()), total(call.cost for call in found.calls)
-        return replace(given, usage=usage, cost=cost, trace_id=asked.recorder.trace_id, timings_ms=timings)
+        return replace(given, trace_id=asked.recorder.trace_id, timings_ms=timings)
 
     def _answered(self, asked: Asked, found: Gathered, passages: tuple[Passage, ...], draft: Draft) -> Answer:
         checked, abstained = draft.checked, draft.is_withheld

@@ -31,10 +31,11 @@ log = logging.getLogger("plumbline")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """What was searched for and found, and the calls that it took."""
+    """What was searched for and found, and the calls that it took; `plain` is what the query alone found."""
 
     query: str
     hits: tuple[Hit, ...]
+    plain: tuple[Hit, ...]
     calls: tuple[Generation, ...]
 
 
@@ -59,8 +60,9 @@ class Gatherer:
         """The hits of a question. Raises InputError for an empty index, ModelError and StoreError."""
         query, rewriting = self._condense(asked)
         queries, expanding = self._expand(asked, query)
-        hits = self._retrieve(asked, queries)
-        return Gathered(query=query, hits=hits, calls=tuple(call for call in (rewriting, expanding) if call))
+        found, plain = self._retrieve(asked, queries)
+        calls = tuple(call for call in (rewriting, expanding) if call)
+        return Gathered(query=query, hits=found, plain=plain, calls=calls)
 
     def passages(self, asked: Asked, found: Gathered) -> tuple[Passage, ...]:
         """What of the hits the model gets to read. Raises StoreError and ModelError."""
@@ -117,7 +119,8 @@ class Gatherer:
             step.note({"queries": queries})
         return queries, call
 
-    def _retrieve(self, asked: Asked, queries: Sequence[str]) -> tuple[Hit, ...]:
+    def _retrieve(self, asked: Asked, queries: Sequence[str]) -> tuple[tuple[Hit, ...], tuple[Hit, ...]]:
+        """The hits of all queries together, and those of the first."""
         with asked.recorder.step("retrieve", "retriever") as step:
             searched = [self._searcher.find(query, scope=asked.scope) for query in queries]
             found = self._expander.fused(searched) if self._expander else searched[0]
@@ -131,4 +134,4 @@ class Gatherer:
             is_empty = self._searcher.retriever is None and not self._searcher.index.store.count()
             if not found.hits and is_empty:
                 raise InputError("the index holds no documents", expected="some", remedy="fill it: plumb ingest PATH")
-        return found.hits
+        return found.hits, searched[0].hits

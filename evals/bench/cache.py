@@ -35,7 +35,6 @@ DRESSES: tuple[Callable[[str], str], ...] = (
     lambda text: f"  Hello,\n{text} Thanks!",
 )
 DRESSED, KEPT = 1_000, 500
-BAR_MS = 15.0
 SUPPORTED = Verdict(claims=(Claim(text="So it is.", markers=(1,), support="supported", score=1.0, reason=""),))
 
 
@@ -97,22 +96,16 @@ def _lookups(questions: Sequence[str], searcher: Searcher) -> Iterator[Line]:
     cache = AnswerCache(settings, searcher.index, ())
     found = {question: searcher.search(question) for question in questions}
     for number, (question, hits) in enumerate(found.items()):
-        cache.keep(_answer(question, hits, trace_id=str(number)), PUBLIC)
+        cache.keep(_answer(question, hits, trace_id=str(number)), PUBLIC, found=hits)
     times: list[float] = []
     given = 0
-    for question, hits in found.items():
+    for question in found:
         started = time.perf_counter()
-        given += cache.find(DRESSES[0](question), hits, PUBLIC) is not None
+        given += cache.find(DRESSES[2](question), PUBLIC, search=searcher.search) is not None
         times.append((time.perf_counter() - started) * 1000)
-    yield Measured(
-        name=f"a lookup among {len(found):,} answers, p95",
-        value=percentile(times, 0.95),
-        reference=BAR_MS,
-        against="a search",
-        unit="ms",
-        highest=True,
-        is_bar=False,
-        note=f"p50 {percentile(times, 0.5):.1f} ms; {given} were given again",
+    took = f"p50 {percentile(times, 0.5):.0f} ms, p95 {percentile(times, 0.95):.0f} ms"
+    yield Note(
+        text=f"a lookup among {len(found):,} answers with the search that confirms it: {took}; {given} given again"
     )
 
 

@@ -51,9 +51,9 @@ def test_the_same_question_is_answered_without_a_model(engine: Engine) -> None:
     assert (again.usage, again.cost) == (Usage(), 0.0)
     trace = engine.spool.trace(again.trace_id)
     assert trace.attributes["given_before"] == first.trace_id
-    assert [step.name for step in trace.steps] == ["retrieve", "cache"]
+    assert [step.name for step in trace.steps] == ["cache"]
     # What it rests on need not be among the hits, and decides on who may see it all the same.
-    rests_on = [hit["chunk_id"] for hit in trace.steps[1].attributes["hits"]]
+    rests_on = [hit["chunk_id"] for hit in trace.steps[0].attributes["hits"]]
     assert rests_on == [passage.hit.chunk.id for passage in first.passages]
     assert replace(again, hits=()).readers == (("everyone",),)
     assert engine.ask(SAME).given_before == first.trace_id
@@ -143,13 +143,21 @@ def test_it_is_not_given_with_another_prompt_setting_or_model(
     assert Engine.from_settings(load_settings(config)).ask(ASKED).given_before == ""
 
 
-def test_what_a_model_was_asked_to_search_for_is_counted(settings: Settings) -> None:
+def test_nothing_is_asked_of_a_model_to_search_for_it(settings: Settings) -> None:
     roles = settings.roles.model_copy(update={"rewrite": "scripted:quote"})
     retrieve = settings.retrieve.model_copy(update={"expand": "parts"})
     engine = Engine.from_settings(settings.model_copy(update={"roles": roles, "retrieve": retrieve}))
-    first, again = engine.ask(ASKED), engine.ask(ASKED)
+    first, again = engine.ask(ASKED), engine.ask(SAME)
     assert again.given_before == first.trace_id
-    assert 0 < again.usage.prompt < first.usage.prompt
+    assert (again.usage, again.cost) == (Usage(), 0.0)
+
+
+def test_other_words_around_a_question_find_the_answer_among_many_documents(engine: Engine, settings: Settings) -> None:
+    for number in range(60):
+        (settings.root / "docs" / f"{number}.md").write_text(f"# Tell me {number}\n\nCould you please do {number}?\n")
+    fill(settings)
+    first = engine.ask(ASKED)
+    assert engine.ask(f"Hello, could you please tell me: {ASKED}").given_before == first.trace_id
 
 
 def test_what_is_rated_down_is_not_given_again(engine: Engine) -> None:
@@ -177,19 +185,19 @@ def cache(settings: Settings, clock: Clock) -> AnswerCache:
 
 
 def test_an_old_answer_is_not_given_again(answer: Answer, cache: AnswerCache, clock: Clock) -> None:
-    cache.keep(answer, PUBLIC)
-    assert cache.find(ASKED, answer.hits, PUBLIC) is not None
+    cache.keep(answer, PUBLIC, found=answer.hits)
+    assert cache.find(ASKED, PUBLIC, search=lambda _: answer.hits) is not None
     clock.now += 3600
-    assert cache.find(ASKED, answer.hits, PUBLIC) is None
+    assert cache.find(ASKED, PUBLIC, search=lambda _: answer.hits) is None
     clock.now -= 3600
-    assert cache.find(ASKED, answer.hits, PUBLIC) is None
+    assert cache.find(ASKED, PUBLIC, search=lambda _: answer.hits) is None
 
 
 def test_the_oldest_go_when_there_are_too_many(answer: Answer, cache: AnswerCache, clock: Clock) -> None:
     for number in range(5):
         clock.now += 1
-        cache.keep(replace(answer, question=f"{ASKED} {number}", trace_id=f"t{number}"), PUBLIC)
-    given = [cache.find(f"{ASKED} {number}", answer.hits, PUBLIC) for number in range(5)]
+        cache.keep(replace(answer, question=f"{ASKED} {number}", trace_id=f"t{number}"), PUBLIC, found=answer.hits)
+    given = [cache.find(f"{ASKED} {number}", PUBLIC, search=lambda _: answer.hits) for number in range(5)]
     assert [bool(one) for one in given] == [False, False, True, True, True]
 
 
@@ -199,8 +207,8 @@ def test_only_supported_answers_are_kept(answer: Answer, cache: AnswerCache) -> 
         replace(answer, abstained=True),
         replace(answer, verdict=replace(answer.verdict, claims=(*answer.verdict.claims, doubtful))),
     ):
-        cache.keep(other, PUBLIC)
-        assert cache.find(ASKED, answer.hits, PUBLIC) is None
+        cache.keep(other, PUBLIC, found=answer.hits)
+        assert cache.find(ASKED, PUBLIC, search=lambda _: answer.hits) is None
 
 
 class Unreachable:
@@ -219,8 +227,8 @@ def test_an_embedder_that_fails_costs_no_answer(
 ) -> None:
     index = open_index(settings)
     cache = AnswerCache(settings, replace(index, embedder=Unreachable(index.embedder)), ())
-    cache.keep(answer, PUBLIC)
-    assert cache.find(ASKED, answer.hits, PUBLIC) is None
+    cache.keep(answer, PUBLIC, found=answer.hits)
+    assert cache.find(ASKED, PUBLIC, search=lambda _: answer.hits) is None
     assert "an answer was not kept" in caplog.text
 
 
