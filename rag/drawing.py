@@ -75,13 +75,17 @@ def draw_answer(console: Console, answer: Answer) -> None:
     console.print(Text(_facts(answer), style="dim"))
 
 
+def draw_nothing(console: Console, *, chunks: int) -> None:
+    """Why a search found nothing, out of so many chunks."""
+    if chunks:
+        told = f"Nothing found: none of the {chunks:,} passages in the index is for this reader ('--as') and '--where'."
+    else:
+        told = "Nothing found: the index is empty. Fill it: plumb ingest PATH"
+    console.print(told)
+
+
 def draw_found(console: Console, found: Found, *, explain: bool) -> None:
     """Hits with their scores and the beginning of their texts; explained, what moved them and what was left out."""
-    if not found.hits:
-        console.print(
-            "Nothing found: the index is empty ('plumb ingest PATH' fills it), or all of it is for other readers"
-            " ('--as') or elsewhere ('--where')."
-        )
     for rank, hit in enumerate(found.hits, 1):
         chunk = hit.chunk
         scores = _explained(hit) if explain else "  ".join(f"{name} {score:.3f}" for name, score in hit.scores.items())

@@ -48,3 +48,9 @@ def test_search_in_an_empty_index_says_how_to_fill_it(plumb: Plumb, project: Pat
     assert "plumb ingest PATH" in fine(plumb("search", "leave"))
     assert parsed(plumb("search", "leave", "--json")) == []
     assert contents(project) == before
+
+
+def test_a_search_that_finds_nothing_says_why(plumb: Plumb, project: Path, filled: Path) -> None:
+    assert "none of the 4 passages in the index" in fine(plumb("search", "leave", "--where", "team=x"))
+    fine(plumb("library", "remove", "docs/hr/leave.md", "docs/travel.md", "docs/limits.csv"))
+    assert "the index is empty" in fine(plumb("search", "leave"))

@@ -38,13 +38,17 @@ def search(  # noqa: PLR0913, PLR0917 - a command's options
     from rag.views import found_view, hit_view
 
     scope = scope_of(reader, where)
-    found = Searcher.from_settings(load_settings()).find(_text(question), limit=limit, scope=scope)
+    searcher = Searcher.from_settings(load_settings())
+    found = searcher.find(_text(question), limit=limit, scope=scope)
     if as_json:
         print_json(found_view(found) if explain else [hit_view(hit) for hit in found.hits])
         return
-    from rag.drawing import draw_found
+    from rag.drawing import draw_found, draw_nothing
 
-    draw_found(console(), found, explain=explain)
+    if found.hits:
+        draw_found(console(), found, explain=explain)
+    else:
+        draw_nothing(console(), chunks=searcher.index.store.count())
 
 
 def ask(question: Question, reader: As = None, where: Where = None, as_json: AsJson = False) -> None:
