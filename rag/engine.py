@@ -200,6 +200,8 @@ class Engine:
             return None
         index, held = self.searcher.opened, self._held
         if held is None or held.index is not index:
+            if held:
+                held.close()
             held = self._held = AnswerCache(self.settings, index, self.prompts)
         return held
 

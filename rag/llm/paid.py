@@ -69,7 +69,7 @@ class Paid:
             yield last
 
     def _wanted(self, messages: Sequence[Message], sampling: Sampling) -> Wanted:
-        """An upper guess of the prompt, and of the answer what may be written."""
+        """A guess of the prompt, and of the answer what may be written."""
         prompt = sum(_guessed(message.content) + MESSAGE_TOKENS for message in messages)
         return Wanted(
             model=self.name,
@@ -92,6 +92,9 @@ class Paid:
 
 
 def _guessed(text: str) -> int:
-    """An upper guess of a text's tokens: in tables, many tokenizers make one of each digit, comma and line end."""
+    """A guess of a text's tokens, high for prose: in tables, many tokenizers make one of each digit, comma and line end.
+
+    Noise, such as base64, takes more.
+    """
     without, single = _SINGLE.subn("", text)
     return guess_tokens(without) + single
