@@ -92,9 +92,9 @@ class Paid:
 
 
 def _guessed(text: str) -> int:
-    """A guess of a text's tokens, high for prose: in tables, many tokenizers make one of each digit, comma and line end.
+    """A guess of a text's tokens, high for prose; noise, such as base64, takes more.
 
-    Noise, such as base64, takes more.
+    In tables, many tokenizers make one of each digit, comma and line end.
     """
     without, single = _SINGLE.subn("", text)
     return guess_tokens(without) + single
