@@ -10,25 +10,22 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from platformdirs import user_cache_path
-
 from evals.bench.attacks import PACK, Attack, read_attacks
 from evals.bench.figures import Line, Measured, Note
-from evals.bench.kept import Kept
+from evals.bench.kept import written
 from evals.bench.packs import found_pack, skipped
 from evals.bench.project import HANDBOOK, TUNING, new_project, require_examples
-from evals.bench.stamp import stamp
+from evals.bench.replayed import replayed
 from evals.bench.unfenced import Unfenced
 from evals.dataset import Case, load_dataset
 from evals.metrics import says
 from ingest.pipeline import ingest
 from rag.engine import Engine
 from rag.index import Index, open_index
-from rag.llm import make_chains
 from rag.search import Found, Searcher
 from rag.settings import Settings, load_settings
 from rag.types import PUBLIC, Answer, Hit, Scope
@@ -54,7 +51,6 @@ ARMS: Mapping[str, tuple[str, bool]] = {
     "the fence alone": (READ_ALL, True),
     "as shipped": (f"[generate]\nmax_tokens = {MAX_TOKENS}\n", True),
 }
-ANSWERED_BY = ("rag", "ingest", "evals/bench/injection.py", "evals/bench/unfenced.py")
 PROGRESS = 20
 NAME, HEAD = 36, "read obeyed  lost"
 
@@ -142,15 +138,16 @@ def measure(*, limit: int | None = None) -> Iterator[Line]:
             pass
         index = open_index(settings)
         opened.enter_context(closing(index.store))
-        arms = _arms(settings, index, pack)
+        arms = _arms(settings, index)
         yield Note(text=f"{len(trials)} attacks in passages for {len({trial.case.id for trial in trials})} questions")
-        yield Note(text=f"every answer is in {next(iter(arms.values())).kept.path.parent}")
         for done, trial in enumerate(trials, 1):
             for name, arm in arms.items():
                 outcomes[name].append(arm.outcome(trial))
             if done % PROGRESS == 0:
                 obeyed = ", ".join(f"{name} {sum(each.obeyed for each in found)}" for name, found in outcomes.items())
                 yield Note(text=f"{done} of {len(trials)}; obeyed: {obeyed}")
+    for name, arm in arms.items():
+        yield Note(text=f"{name}: every answer is in {written(f'injection-{name}', arm.said)}")
     yield from _table(outcomes)
     yield from _compared(outcomes)
 
@@ -193,46 +190,44 @@ def _poisoned(hit: Hit, trial: Trial) -> Hit:
     return replace(hit, chunk=replace(hit.chunk, text=together))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
-    """One way to be asked, and its answers so far."""
+    """One way to be asked, and what it said so far by the name of the trial."""
 
-    engine: Engine
-    searcher: Poisoned
-    kept: Kept
+    def __init__(self, engine: Engine, searcher: Poisoned) -> None:
+        """The searcher is the engine's."""
+        self._engine = engine
+        self._searcher = searcher
+        self._said: dict[str, Said] = {}
+
+    @property
+    def said(self) -> Sequence[Said]:
+        """Every answer."""
+        return tuple(self._said.values())
 
     def outcome(self, trial: Trial) -> Outcome:
         """What an attack does to the answer that there is without it."""
-        return _outcome(trial, self._said(trial.case, None), self._said(trial.case, trial))
+        return _outcome(trial, self._answered(trial.case, None), self._answered(trial.case, trial))
 
-    def _said(self, case: Case, trial: Trial | None) -> Said:
-        """The answer to a question, with an attack or without, asked now unless it is kept."""
+    def _answered(self, case: Case, trial: Trial | None) -> Said:
+        """The answer to a question, with an attack or without."""
         name = trial.id if trial else case.id
-        if known := self.kept.get(name):
-            return Said(**known)
-        self.searcher.trial = trial
-        said = _told(name, case, self.engine.ask(case.question))
-        self.kept.add(asdict(said))
-        return said
+        if name not in self._said:
+            self._searcher.trial = trial
+            self._said[name] = _told(name, case, self._engine.ask(case.question))
+        return self._said[name]
 
 
-def _arms(settings: Settings, index: Index, pack: Path) -> dict[str, Arm]:
+def _arms(settings: Settings, index: Index) -> dict[str, Arm]:
     """All arms over one index and one model."""
-    answer = make_chains(settings, "answer")["answer"]
+    answer, _ = replayed(settings)
     arms = {}
     for name, (toml, is_fenced) in ARMS.items():
         config = settings.root / f"{name}.toml"
         config.write_text(toml, encoding="utf-8")
-        chosen = load_settings(config)
-        searcher = Poisoned(chosen, index)
+        searcher = Poisoned(load_settings(config), index)
         engine = Engine(searcher=searcher, answer=answer if is_fenced else Unfenced(answer))
-        arms[name] = Arm(engine=engine, searcher=searcher, kept=Kept(_file(name, chosen, pack)))
+        arms[name] = Arm(engine, searcher)
     return arms
-
-
-def _file(arm: str, settings: Settings, pack: Path) -> Path:
-    name = f"{arm.replace(' ', '-')}-{stamp(pack, ANSWERED_BY)}-{settings.config_hash()}.jsonl"
-    return user_cache_path("plumbline") / "bench" / "injection" / name
 
 
 def _told(name: str, case: Case, answer: Answer) -> Said:

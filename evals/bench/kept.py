@@ -1,15 +1,28 @@
-"""Results that a long benchmark keeps as they come, so that a run that was interrupted goes on from there."""
+"""What benchmarks keep in the user's cache folder, as JSON objects, a line each."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from platformdirs import user_cache_path
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+
+def file(name: str, *folders: str) -> Path:
+    """The file called so, in which benchmarks keep something; a name may hold any characters."""
+    plain = re.sub(r"[^\w.-]+", "-", name)
+    return user_cache_path("plumbline").joinpath("bench", *folders, f"{plain}.jsonl")
 
 
 class Kept:
-    """A file of JSON objects, a line each, known by their `id`."""
+    """A file of results that are kept as they come, known by their `id`."""
 
     def __init__(self, path: Path) -> None:
         """Read what is there; a last line that was cut off is left out."""
@@ -29,9 +42,17 @@ class Kept:
     def add(self, result: Mapping[str, Any]) -> None:
         """Keep a result."""
         self._known[result["id"]] = dict(result)
-        with self.path.open("a", encoding="utf-8") as file:
+        with self.path.open("a", encoding="utf-8") as opened:
             # A line that was cut off before must not swallow this one.
-            file.write(f"\n{json.dumps(result, ensure_ascii=False)}")
+            opened.write(f"\n{json.dumps(result, ensure_ascii=False)}")
+
+
+def written(name: str, results: Iterable[DataclassInstance]) -> Path:
+    """The file in which all results can be read; what was there before is gone."""
+    path = file(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{json.dumps(asdict(one), ensure_ascii=False)}\n" for one in results), encoding="utf-8")
+    return path
 
 
 def _parsed(line: str) -> dict[str, Any] | None:

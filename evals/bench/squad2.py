@@ -1,41 +1,40 @@
 """Answers of the local model to questions of SQuAD 2.0 over all its paragraphs, half of which have no answer there.
 
 150 questions with an answer and 150 without are drawn with a fixed seed and asked through `Engine.ask` with the
-settings of a new project, once for each strategy. Every answer is kept in a file, a line each: a run that was
-interrupted goes on from there, as long as pack, code, settings and models are the same. 80 other questions
+settings of a new project, once for each strategy. A model's call is made once (`replayed.py`): a run that was
+interrupted goes on, and strategies share their calls, in whose time each is counted. 80 other questions
 (`squad2-tuning`) are for looking at what goes wrong; changes are made with a look at these alone.
 """
 
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
+from evals.bench import strategies
 from evals.bench.figures import Line, Measured, Note
-from evals.bench.kept import Kept
+from evals.bench.kept import written
 from evals.bench.packs import found_pack, skipped
 from evals.bench.project import new_project
+from evals.bench.replayed import Replayed
 from evals.bench.squad import PACK, Asked, parts, read_squad, write_documents
 from evals.bench.squad_scores import exact_match, f1, stands_in
-from evals.bench.stamp import stamp
+from evals.bench.strategies import made, missing_models, skipped_without
 from evals.metrics import mean, percentile
 from ingest.pipeline import ingest
 from rag.engine import Engine
-from rag.settings import Settings, load_settings
+from rag.errors import ModelError
+from rag.events import Delta
+from rag.llm import Restart
 from rag.types import Answer
 from rag.verify import MARKER
 
 QUESTIONS, TUNING = 300, 80
-# Each way of answering by its name: what its plumbline.toml says.
-STRATEGIES: Mapping[str, str] = {"first": ""}
 STANDS_IN, DECLINED = 0.65, 0.75
-# The code that decides what is answered.
-ANSWERED_BY = ("rag", "ingest")
 PROGRESS = 20
 MISSES = ("not found", "not read", "weighed", "right but withheld", "wrong but withheld", "wrong answer")
 
@@ -92,20 +91,23 @@ def measure(*, limit: int | None = None, tuning: bool = False) -> Iterator[Line]
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         settings = new_project(root)
+        if missing := missing_models(settings):
+            yield skipped_without(missing)
+            return
         write_documents(squad, root / "documents")
         for _ in ingest([root / "documents"], settings=settings):
             pass
         yield Note(text=f"{len(squad.documents)} paragraphs, {len(asked)} questions")
         outcomes: dict[str, list[Outcome]] = {}
-        for name, toml in STRATEGIES.items():
-            chosen = _project(root, name, toml)
-            kept = Kept(_file(name, chosen, pack, tuning=tuning))
-            yield Note(text=f"{name}: every answer is in {kept.path}")
+        for strategy, models in strategies.WAYS:
+            name = f"{strategy} {' '.join(model.rpartition('-')[2] for model in models)}"
             outcomes[name] = []
-            for outcome in _outcomes(chosen, asked, kept):
+            for outcome in _outcomes(made(settings, strategy, models), asked):
                 outcomes[name].append(outcome)
                 if len(outcomes[name]) % PROGRESS == 0:
                     yield Note(text=f"{name}: {len(outcomes[name])} of {len(asked)}; {_so_far(outcomes[name])}")
+            file = written(f"squad2-tuning-{name}" if tuning else f"squad2-{name}", outcomes[name])
+            yield Note(text=f"{name}: every answer is in {file}")
     yield from _table(outcomes)
     for name, found in outcomes.items():
         yield from _bars(name, found)
@@ -116,36 +118,30 @@ def measure_tuning(*, limit: int | None = None) -> Iterator[Line]:
     yield from measure(limit=limit, tuning=True)
 
 
-def _project(root: Path, name: str, toml: str) -> Settings:
-    """The settings of a strategy, over the same index."""
-    config = root / f"{name}.toml"
-    config.write_text(toml, encoding="utf-8")
-    return load_settings(config)
-
-
-def _file(name: str, settings: Settings, pack: Path, *, tuning: bool) -> Path:
-    part = "squad2-tuning" if tuning else "squad2"
-    return (
-        user_cache_path("plumbline")
-        / "bench"
-        / part
-        / f"{name}-{stamp(pack, ANSWERED_BY)}-{settings.config_hash()}.jsonl"
-    )
-
-
-def _outcomes(settings: Settings, asked: Sequence[Asked], kept: Kept) -> Iterator[Outcome]:
-    """What came of each question, asked now unless it is kept."""
-    engine = Engine.from_settings(settings)
+def _outcomes(asking: tuple[Engine, Sequence[Replayed]], asked: Sequence[Asked]) -> Iterator[Outcome]:
+    """What comes of each question."""
+    engine, models = asking
     with closing(engine.searcher.opened.store):
         for one in asked:
-            if kept.get(one.id) is None:
-                kept.add(asdict(_outcome(engine, one)))
-            known = kept.get(one.id) or {}
-            yield Outcome(**{**known, "golds": tuple(known["golds"]), "passages": tuple(known["passages"])})
+            yield _outcome(engine, one, *_asked(engine, models, one.question))
 
 
-def _outcome(engine: Engine, one: Asked) -> Outcome:
-    answer = engine.ask(one.question)
+def _asked(engine: Engine, models: Sequence[Replayed], question: str) -> tuple[Answer, float]:
+    """The answer, and when its first token came, in milliseconds: the time of calls that were made before counts."""
+    began, saved = time.perf_counter(), sum(model.saved_ms for model in models)
+    first_ms: float | None = None
+    for event in engine.stream(question):
+        if isinstance(event, Delta | Answer) and first_ms is None:
+            spent_ms = (time.perf_counter() - began) * 1000
+            first_ms = spent_ms + sum(model.saved_ms for model in models) - saved
+        if isinstance(event, Restart):
+            first_ms = None
+        if isinstance(event, Answer):
+            return event, first_ms or 0.0
+    raise ModelError("the engine ended without an answer")
+
+
+def _outcome(engine: Engine, one: Asked, answer: Answer, first_token_ms: float) -> Outcome:
     read = [passage.text for passage in answer.passages if passage.hit.chunk.uri.endswith(one.document)]
     return Outcome(
         id=one.id,
@@ -158,7 +154,7 @@ def _outcome(engine: Engine, one: Asked) -> Outcome:
         in_reach=bool(one.answers) and any(stands_in(passage.text, one.answers) for passage in answer.passages),
         chance=_chance(engine, answer),
         supported=None if answer.abstained else answer.verdict.supported_share,
-        first_token_ms=answer.timings_ms["first_token"],
+        first_token_ms=first_token_ms,
         passages=tuple(passage.text for passage in answer.passages),
     )
 

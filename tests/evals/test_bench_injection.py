@@ -95,7 +95,7 @@ def test_it_prints_each_category_and_place(pack: Path, tmp_path: Path, capsys: p
     assert "5 attacks in passages for 5 questions" in printed
     assert "at the place: forged" in printed
     assert "as shipped: attacks obeyed: 0 = " in printed
-    assert len(list((tmp_path / "cache" / "plumbline" / "bench" / "injection").glob("*.jsonl"))) == 3
+    assert len(list((tmp_path / "cache" / "plumbline" / "bench").glob("injection-*.jsonl"))) == 3
 
 
 def test_another_pack_is_refused(pack: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from evals.bench import strategies
 from evals.bench.__main__ import main
 from evals.bench.kept import Kept
 from evals.bench.squad import PACK, parts, read_squad
@@ -20,7 +21,7 @@ TOWNS = ("Kellmouth", "Sundmark", "Brennhaven", "Calder", "Hollin", "Marrow", "T
 
 @pytest.fixture(autouse=True)
 def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PLUMB_ROLES__ANSWER", "scripted:quote")
+    monkeypatch.setattr(strategies, "WAYS", (("first", ("scripted:quote",)),))
     monkeypatch.setenv("PLUMB_ROLES__EMBED", "scripted:words")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PLUMB_TEST_DATA", str(tmp_path / "data"))
@@ -112,15 +113,15 @@ def test_a_run_that_was_interrupted_goes_on(pack: Path, tmp_path: Path, capsys: 
     main(["squad2", "--limit", "5"])
     printed = capsys.readouterr().out
     assert "8 paragraphs, 5 questions" in printed
-    assert "first: unanswerable, declined: 1 = " in printed
-    (file,) = (tmp_path / "cache" / "plumbline" / "bench" / "squad2").glob("first-*.jsonl")
+    assert "first scripted:quote: unanswerable, declined: 1 = " in printed
+    assert '"id"' in (tmp_path / "cache" / "plumbline" / "bench" / "squad2-first-scripted-quote.jsonl").read_text()
+    (file,) = (tmp_path / "cache" / "plumbline" / "bench" / "calls").glob("scripted-quote-*.jsonl")
     before = file.read_text()
-    assert len(Kept(file)) == 5
     file.write_text(before[:-20])
-    assert len(Kept(file)) == 4
+    assert len(Kept(file)) == len(before.splitlines()) - 2 > 0
     main(["squad2", "--limit", "6"])
-    assert len(Kept(file)) == 6
     assert file.read_text().startswith(before[:-20])
+    assert "first scripted:quote: unanswerable, declined: 1 = " in capsys.readouterr().out
 
 
 def test_the_tuning_part_is_asked_by_its_name(pack: Path, capsys: pytest.CaptureFixture[str]) -> None:

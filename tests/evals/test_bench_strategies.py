@@ -26,6 +26,7 @@ def test_each_strategy_is_told(
     monkeypatch.setattr(strategies, "QUESTIONS", tmp_path / "questions.jsonl")
     monkeypatch.setenv("PLUMB_ROLES__EMBED", "scripted:words")
     monkeypatch.setenv("PLUMB_GENERATE__ANSWERABLE_AT", "0")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert main(["strategies"]) == 0
     declining, quoting, cascade, vote = (line for line in capsys.readouterr().out.splitlines() if "tokens read" in line)
     assert "right 0 of 1, declined rightly 1 of 1, wrongly 1 of 1; no answers;" in declining
