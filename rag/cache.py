@@ -192,7 +192,9 @@ def _are_still_best(hits: Sequence[Hit], kept: _Kept) -> bool:
 
 
 def _given_again(answer: Answer, question: str, hits: tuple[Hit, ...]) -> Answer:
-    return replace(answer, question=question, hits=hits, usage=Usage(), cost=0.0, given_before=answer.trace_id)
+    return replace(
+        answer, question=question, query=question, hits=hits, usage=Usage(), cost=0.0, given_before=answer.trace_id
+    )
 
 
 def _revision(trace_id: str) -> Revision:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from rag.abstention import abstention
 from rag.asked import Asked
 from rag.budget.purse import Purses, facts_of
 from rag.cache import AnswerCache
@@ -19,7 +20,7 @@ from rag.draft import Draft, Drafter, Task
 from rag.errors import ModelError, StoreError
 from rag.events import Delta, Event, Progress, Stage
 from rag.gather import Gathered, Gatherer
-from rag.language import Phrases, phrases
+from rag.language import phrases
 from rag.llm import LLM, Warmable, make_chains
 from rag.llm.price import total
 from rag.observe.codec import without_content
@@ -181,7 +182,10 @@ class Engine:
         calls = (*draft.calls, *draft.opinions, *found.calls)
         return Answer(
             question=asked.question,
-            text=abstention(found.hits, said, tried=bool(checked.verdict.claims)) if abstained else checked.text,
+            query=found.query,
+            text=abstention(found.query, found.hits, said, tried=bool(checked.verdict.claims))
+            if abstained
+            else checked.text,
             abstained=abstained,
             citations=() if abstained else checked.citations,
             verdict=checked.verdict,
@@ -237,11 +241,3 @@ class Engine:
             # Where the question failed too, its own error is what counts.
             level = logging.WARNING if status == "ok" else logging.DEBUG
             log.log(level, "the trace of this answer was not kept: %s", error)
-
-
-def abstention(hits: Sequence[Hit], said: Phrases, *, tried: bool) -> str:
-    """What the user reads instead of an answer; `tried` tells that the model wrote one that could not be confirmed."""
-    if not hits:
-        return said.nothing
-    closest = list(dict.fromkeys(f"{hit.chunk.title} ({hit.chunk.uri})" for hit in hits))[:3]
-    return f"{said.unconfirmed if tried else said.missing} {said.closest} {'; '.join(closest)}."

@@ -13,14 +13,16 @@ import qdrant_edge as qdrant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phrases:
-    """What is said instead of an answer; `closest` goes before the titles of the closest documents.
+    """What is said instead of an answer.
 
-    `nothing` is said where no document was found at all.
+    `nothing` is said where no document was found at all. `searched` goes before what was looked for, in quotation
+    marks, and `closest` before the titles of the closest documents.
     """
 
     nothing: str
     missing: str
     unconfirmed: str
+    searched: str
     closest: str
 
 
@@ -30,24 +32,28 @@ PHRASES: Mapping[str, Phrases] = {
         nothing="None of the documents that may be searched here holds anything near to this.",
         missing="The documents don't hold the answer.",
         unconfirmed="The documents don't confirm what the model answered.",
+        searched="Looked for: “{}”.",
         closest="Closest:",
     ),
     "german": Phrases(
         nothing="Keines der Dokumente, die hier durchsucht werden dürfen, enthält etwas dazu.",
         missing="Die Antwort steht nicht in den Dokumenten.",
         unconfirmed="Die Dokumente bestätigen nicht, was das Modell geantwortet hat.",
+        searched="Gesucht wurde: „{}“.",
         closest="Am nächsten kommen:",
     ),
     "french": Phrases(
         nothing="Aucun des documents accessibles ici ne contient rien d'approchant.",
         missing="Les documents ne contiennent pas la réponse.",
         unconfirmed="Les documents ne confirment pas la réponse du modèle.",
+        searched="Recherche : « {} ».",
         closest="Les plus proches :",
     ),
     "spanish": Phrases(
         nothing="Ninguno de los documentos que se pueden consultar aquí contiene nada parecido.",
         missing="Los documentos no contienen la respuesta.",
         unconfirmed="Los documentos no confirman la respuesta del modelo.",
+        searched="Se buscó: «{}».",
         closest="Los más cercanos:",
     ),
 }

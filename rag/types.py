@@ -306,6 +306,7 @@ class Verdict:
 class Answer:
     """The result of one question. `models` maps a role to the model that really answered.
 
+    `query` is what was searched for: the question, or a follow-up made to stand alone.
     `cost` is that of all model calls, in the currency of the prices; None when that of one is unknown.
     `given_before` is the trace of an earlier answer that is given again; '' for a new one.
     """
@@ -323,6 +324,7 @@ class Answer:
     trace_id: str
     timings_ms: Mapping[str, float]
     given_before: str = ""
+    query: str = ""
 
     @property
     def readers(self) -> tuple[tuple[str, ...], ...]:

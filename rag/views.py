@@ -14,6 +14,7 @@ def answer_view(answer: Answer) -> dict[str, Any]:
     """An answer without its passages."""
     return {
         "question": answer.question,
+        "query": answer.query,
         "text": answer.text,
         "abstained": answer.abstained,
         "citations": [asdict(citation) for citation in answer.citations],

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from rag.abstention import why
 from rag.engine import Delta, Engine, Event, Stage
 from rag.errors import PlumbError
 from rag.language import phrases
@@ -110,8 +111,8 @@ def _stage_html(name: str) -> str:
 def _draw_answer(engine: Engine, exchange: Exchange, answer: Answer) -> None:
     if answer.abstained:
         said = phrases(exchange.question, otherwise=engine.settings.retrieve.language)
-        st.info(said.unconfirmed if answer.verdict.claims else said.missing, icon=":material/search_off:")
-        st.html(closest_html(answer)) if answer.hits else None
+        st.info(why(answer.hits, said, tried=bool(answer.verdict.claims)), icon=":material/search_off:")
+        st.html(closest_html(answer, said))
     else:
         markers = {citation.marker for citation in answer.citations}
         st.html(answer_html(answer.text, markers=markers, anchor=anchor(answer)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rag.abstention import searched
+from rag.language import Phrases
 from rag.types import Answer, Chunk, Citation, Claim, Hit, Passage
 from ui.markup import claim_html, highlighted_html, text_html
 
@@ -45,10 +47,11 @@ def sources_html(answer: Answer) -> str:
     return f'<h4 class="plumb-title">Sources</h4><ol class="plumb-sources">{shown}</ol>'
 
 
-def closest_html(answer: Answer) -> str:
-    """The passages that came closest to a question the documents don't answer, folded."""
+def closest_html(answer: Answer, said: Phrases) -> str:
+    """What was looked for in vain, and the passages that came closest, folded."""
     shown = "".join(_closest(hit) for hit in answer.hits[:CLOSEST])
-    return f'<h4 class="plumb-title">Closest passages</h4>{shown}' if shown else ""
+    closest = f'<h4 class="plumb-title">Closest passages</h4>{shown}' if shown else ""
+    return f'<p class="plumb-quiet">{text_html(searched(answer.query, said))}</p>{closest}'
 
 
 def _judged(claim: Claim) -> str:

@@ -83,8 +83,14 @@ def test_a_question_the_documents_do_not_answer_is_declined(filled: Path) -> Non
     assert answer.abstained
     assert answer.citations == ()
     assert "don't hold the answer" in answer.text
-    assert "Closest:" in answer.text
+    assert "Looked for: “Who painted the moon?”. Closest:" in answer.text
     assert [event for event in events if isinstance(event, Delta)] == []
+
+
+def test_an_abstention_tells_what_was_looked_for_in_short(filled: Path) -> None:
+    answer = engine(filled).ask(f"Who painted\nthe {'very ' * 60}old moon?")
+    assert "Looked for: “Who painted the very very" in answer.text
+    assert "very ver…”. Closest:" in answer.text
 
 
 def test_a_trace_tells_the_whole_story(filled: Path) -> None:

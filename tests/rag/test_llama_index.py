@@ -98,7 +98,7 @@ def test_where_their_retriever_finds_nothing_there_is_no_answer_and_its_error_is
     answer = with_retriever(engine).ask(QUESTION)
     assert (answer.abstained, answer.text) == (
         True,
-        "None of the documents that may be searched here holds anything near to this.",
+        f"None of the documents that may be searched here holds anything near to this. Looked for: “{QUESTION}”.",
     )
     with pytest.raises(ModelError, match="Board failed: ZeroDivisionError"):
         with_retriever(engine).search("a statement")

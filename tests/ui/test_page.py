@@ -60,6 +60,7 @@ def test_an_abstention_looks_different_and_offers_the_closest_passages(make_proj
     make_project()
     page = ask(open_page(), "Who won the football championship?")
     assert "don't hold the answer" in page.info[0].value
+    assert "Looked for: “Who won the football championship?”." in html(page)
     assert "Closest passages" in html(page)
     assert "Sources" not in html(page)
 
