@@ -230,6 +230,9 @@ def print_report(report: Report) -> None:
     written = f"{number_of('chunk', report.chunks)} written{cached}, {report.total_chunks:,} in the index"
     console().print(f"{shown}; {written}, {report.seconds:.1f} s")
     _print_left_out(report)
+    for rule in report.unmatched:
+        told = f"no document of the index is meant by the rule '{clean(rule)}' of ingest.labels: it restricts nobody"
+        console().print(told, style="yellow", markup=False)
     if report.failed:
         console().print(
             "'plumb library failed' lists them; they are read again once they, their password or a limit changed",

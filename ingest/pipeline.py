@@ -25,7 +25,7 @@ from ingest.manifest import Failure
 from ingest.parse.formats import IMAGES
 from ingest.patience import RETRY_AFTER_S, patiently
 from ingest.progress import Document, Outcome, Progress, Report, Started, Waiting, counted
-from ingest.reading import Gone, Message, Reader, Same
+from ingest.reading import Gone, Message, Reader, Same, unmatched
 from ingest.sources import Item, discover, ignored, open_sources, vanished
 from ingest.sources.places import KIND
 from ingest.writer import Writer
@@ -158,6 +158,7 @@ def _run(wish: _Wish, library: Library, recorder: Recorder, tally: _Tally) -> Ge
             trace_id=recorder.trace_id,
             ignored=left_out,
             missing_extras=missing_extras(tally.missing_extras, left_out),
+            unmatched=unmatched([*run.writer.records, *library.manifest.failures()], settings),
         )
 
 

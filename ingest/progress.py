@@ -49,7 +49,8 @@ class Report:
 
     `chunks` were written in this run, `embedded` of them had no known vector; `total_chunks` are in the index now.
     `ignored` counts the files of the folders that are of a kind that can't be read, by their ending; `missing_extras`
-    the documents that an extra would read, by its name.
+    the documents that an extra would read, by its name; `unmatched` names the rules of `ingest.labels` that no document
+    of the index is meant by.
     """
 
     added: int
@@ -65,6 +66,7 @@ class Report:
     trace_id: str
     ignored: Mapping[str, int] = field(default_factory=dict)
     missing_extras: Mapping[str, int] = field(default_factory=dict)
+    unmatched: tuple[str, ...] = ()
 
 
 Progress = Waiting | Started | Document | Report

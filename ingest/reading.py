@@ -110,12 +110,22 @@ class Reader:
 def labelled(uri: str, told: Labels, settings: Settings) -> Labels:
     """The labels of a document: what its place tells, over the last rule that matches, over the setting for all."""
     general = Labels(readers=settings.ingest.readers)
-    # An address can spell each letter in two ways: %62oard is board.
-    name = PurePosixPath(unquote(uri) if "://" in uri else uri)
     for rule in settings.ingest.labels:
-        if matches(name.parts, PurePosixPath(rule.documents).parts):
+        if _is_meant(uri, rule.documents):
             general = Labels(readers=rule.readers, fields=rule.fields).over(general)
     return told.over(general)
+
+
+def unmatched(uris: Collection[str], settings: Settings) -> tuple[str, ...]:
+    """The rules of labels that none of the documents is meant by: one with a slip restricts nobody."""
+    rules = (rule.documents for rule in settings.ingest.labels)
+    return tuple(rule for rule in rules if not any(_is_meant(uri, rule) for uri in uris))
+
+
+def _is_meant(uri: str, rule: str) -> bool:
+    # An address can spell each letter in two ways: %62oard is board.
+    name = PurePosixPath(unquote(uri) if "://" in uri else uri)
+    return matches(name.parts, PurePosixPath(rule).parts)
 
 
 def hash_of(content: str, labels: Labels) -> str:

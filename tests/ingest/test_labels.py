@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from command_line import Plumb, failed, fine, parsed
 
+from ingest.cli import print_report
 from ingest.labels import NOTHING
 from ingest.library import Library
 from ingest.pipeline import ingest
@@ -283,6 +284,18 @@ def test_an_address_is_for_the_same_readers_however_it_is_spelt(uri: str, reader
     ]
     settings = Settings.model_validate({"ingest": {"labels": rules}})
     assert labelled(uri, NOTHING, settings).readers == readers
+
+
+def test_a_rule_that_no_document_is_meant_by_is_told(
+    project: Path, corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert corpus.is_dir()
+    rules = ["docs/hr/**", "docs/hrr/**", "**/LIMITS.csv"]
+    told = "".join(f'[[ingest.labels]]\ndocuments = "{rule}"\nreaders = ["group:people"]\n' for rule in rules)
+    report = run(add(project, told))[1]
+    assert report.unmatched == ("docs/hrr/**", "**/LIMITS.csv")
+    print_report(report)
+    assert "meant by the rule 'docs/hrr/**' of ingest.labels" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize("name", ["Folder.meta.toml", "Travel.md.meta.toml", "travel.meta.toml", "travel.md.META.toml"])
