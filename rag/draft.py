@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 from rag.asked import Asked
+from rag.asking import Asking
 from rag.context import shown
-from rag.errors import BudgetExceeded, ModelError
 from rag.events import Delta, Progress, Stage
 from rag.fence import on_a_line
 from rag.language import wanted
 from rag.llm import LLM, Restart
-from rag.llm.protocol import Sampling, complete
+from rag.llm.protocol import Sampling
 from rag.observe.facts import failure_noted, of_call
-from rag.observe.record import Recorder
 from rag.opinion import Judge, Opinions
 from rag.prompts import Prompt, load_prompt
-from rag.reply import YES_NO, Reply, answerable
+from rag.reply import Reply
 from rag.settings import Settings
 from rag.types import Attempt, Generation, Message, Passage, Turn, Verdict
 from rag.verify import Checked, Thresholds, verify
+from rag.weigh import Weighed, Weigher
 from rag.wording import Terms
 
-# Enough for a number, a name or a condition; each more is a wait before the first word.
-PROPOSAL_TOKENS = 20
 NO_ANSWER = Checked(text="", citations=(), verdict=Verdict(claims=()))
 
 
@@ -51,8 +49,8 @@ class Draft:
     `model` is who answered, as the server called it; empty where nobody had to be asked. The calls of a draft that was
     chosen from several are those of all, and `lost` the attempts of models that came to no call.
 
-    `is_withheld` tells that there is no answer to show: the passages don't hold one, the model declined, or nothing of
-    what it wrote is supported.
+    `is_withheld` tells that there is no answer to show: the passages don't hold one, the model declined, nothing of
+    what it wrote is supported, or what it cites doesn't answer the question.
     """
 
     checked: Checked
@@ -62,23 +60,6 @@ class Draft:
     is_withheld: bool
     lost: tuple[Attempt, ...] = ()
     opinions: tuple[Generation, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asking:
-    """What one task has a model do: `values` fill the prompts."""
-
-    recorder: Recorder
-    llm: LLM
-    values: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Weighed:
-    """How likely the passages hold the answer, 0 to 1, and the calls it took to find out."""
-
-    chance: float
-    calls: tuple[Generation, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,16 +80,14 @@ class Drafter:
         folder = settings.root / own if own else None
         self._generate_options, self._verify_options = settings.generate, settings.verify
         self._answer_prompt = load_prompt(settings.generate.prompt, own=folder)
-        self._prior_prompt = load_prompt("prior", own=folder)
-        self._propose_prompt = load_prompt("propose", own=folder)
-        self._confirm_prompt = load_prompt("confirm", own=folder)
+        self._weigher = Weigher(settings.generate, own=folder)
         self._judge = Judge(settings, judge) if settings.verify.second_opinion else None
 
     @property
     def prompts(self) -> tuple[Prompt, ...]:
-        """The prompts in use: answer, the three that weigh whether there is one, and the second opinion's."""
+        """The prompts in use: answer, those that weigh whether there is one, and the second opinion's."""
         judging = (self._judge.prompt,) if self._judge else ()
-        return self._answer_prompt, self._prior_prompt, self._propose_prompt, self._confirm_prompt, *judging
+        return self._answer_prompt, *self._weigher.prompts, *judging
 
     @property
     def prefix(self) -> list[Message]:
@@ -118,26 +97,29 @@ class Drafter:
     def draft(self, task: Task, llm: LLM) -> Generator[Progress, None, Draft]:
         """Let one model answer: pieces while it writes, then its checked draft. Raises ModelError."""
         yield Stage(name="generate")
-        read = yield from self._read(_Asking(recorder=task.asked.recorder, llm=llm, values=task.values))
+        asking = Asking(recorder=task.asked.recorder, llm=llm, values=task.values)
+        read = yield from self._read(asking)
         yield Stage(name="verify")
         opinions = Opinions(self._judge, task.asked.question, task.asked.purse) if self._judge else None
         checked = self._check(task, read.text, opinions) if read.text is not None else NO_ANSWER
+        is_withheld = self._is_withheld(checked)
+        weighed = Weighed() if is_withheld else self._weigher.after(asking, task.passages, checked.citations)
         return Draft(
             checked=checked,
             model=read.calls[-1].resolved_model if read.calls else "",
-            calls=read.calls,
+            calls=(*read.calls, *weighed.calls),
             first_token_ms=read.first_token_ms,
-            is_withheld=self._is_withheld(checked),
+            is_withheld=is_withheld or not weighed.is_enough,
             opinions=tuple(opinions.calls) if opinions else (),
         )
 
-    def _read(self, asking: _Asking) -> Generator[Progress, None, _Reading]:
+    def _read(self, asking: Asking) -> Generator[Progress, None, _Reading]:
         """Weigh whether the passages hold the answer, where that is wanted; unless they don't, let the model write."""
-        options, recorder = self._generate_options, asking.recorder
+        recorder = asking.recorder
         if not asking.values["passages"]:
             return _Reading(text=None, calls=(), first_token_ms=recorder.elapsed_ms())
-        weighed = self._weigh(asking) if options.answerable_at > 0 else _Weighed(chance=1.0, calls=())
-        if weighed.chance < options.answerable_at:
+        weighed = self._weigher.before(asking)
+        if not weighed.is_enough:
             return _Reading(text=None, calls=weighed.calls, first_token_ms=recorder.elapsed_ms())
         reply = yield from self._generate(asking)
         return _Reading(
@@ -146,40 +128,7 @@ class Drafter:
             first_token_ms=reply.first_token_ms or recorder.elapsed_ms(),
         )
 
-    def _weigh(self, asking: _Asking) -> _Weighed:
-        """Whether the passages hold the answer: the model proposes one and is asked whether they say it.
-
-        What counts is how much they changed its mind: it was asked first what it expects without having read them.
-        """
-        word = Sampling(temperature=0, max_tokens=1, choices=YES_NO)
-        made: list[Generation] = []
-        try:
-            # Before the passages, not after: the server keeps what it read last, and the answer begins with them too.
-            made.append(prior := self._call(asking, self._prior_prompt, word))
-            few = Sampling(temperature=0, max_tokens=PROPOSAL_TOKENS)
-            made.append(proposed := self._call(asking, self._propose_prompt, few))
-            values = {**asking.values, "proposal": proposed.text.strip()}
-            confirmed = self._call(replace(asking, values=values), self._confirm_prompt, word)
-        except ModelError as error:
-            # A reasoning model refuses so few tokens. The answer can do without, and shows what else is wrong.
-            if error.retryable or isinstance(error, BudgetExceeded):
-                raise
-            return _Weighed(chance=1.0, calls=tuple(made))
-        with asking.recorder.step("weigh", "evaluator") as step:
-            chance = answerable(prior, proposed, confirmed)
-            step.note({"chance": chance, "answerable_at": self._generate_options.answerable_at})
-        return _Weighed(chance=chance, calls=(prior, proposed, confirmed))
-
-    def _call(self, asking: _Asking, prompt: Prompt, sampling: Sampling) -> Generation:
-        """One short call of the answer model, as a step called like its prompt."""
-        messages = prompt.render(asking.values)
-        with asking.recorder.step(prompt.id, "generation") as step:
-            with failure_noted(step):
-                generation = complete(asking.llm, messages, sampling)
-            step.note(of_call(generation, messages, prompt, sampling))
-        return generation
-
-    def _generate(self, asking: _Asking) -> Generator[Progress, None, Reply]:
+    def _generate(self, asking: Asking) -> Generator[Progress, None, Reply]:
         """Let the answer model write."""
         options, prompt, recorder = self._generate_options, self._answer_prompt, asking.recorder
         sampling = Sampling(temperature=options.temperature, max_tokens=options.max_tokens)

@@ -1,6 +1,6 @@
 """Answer a question over the corpus: condense -> retrieve -> context -> generate -> verify.
 
-The spans of a question are opened by `gather.py`, `draft.py` and this.
+The spans of a question are opened by `gather.py`, `draft.py`, `asking.py`, `weigh.py` and this.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Engine:
 
     @property
     def prompts(self) -> tuple[Prompt, ...]:
-        """The prompts in use: answer, the three that weigh whether there is one, rewrite, and what adds queries."""
+        """The prompts in use: answer, those that weigh whether there is one, rewrite, and what adds queries."""
         return *self._drafter.prompts, *self._gatherer.prompts
 
     def warm(self) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from rag.scope import field_value, is_reader
+
+# TOML has no null: an empty string says that a folder is not set.
+Folder = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
 
 
 class Section(BaseModel):
@@ -139,6 +143,39 @@ class Retrieve(Section):
         description="language of stemming and stop words of the lexical leg; 'none' takes words as they come. Scripts"
         " without spaces are cut into words in any case",
     )
+
+
+class Generate(Section):
+    """How the answer is written."""
+
+    temperature: float = Field(0.0, ge=0, le=2, description="0 gives the same answer again")
+    max_tokens: int = Field(300, ge=1, description="longest answer")
+    prompt: str = Field(
+        "answer", pattern=r"[\w-]+", description="'answer' suits small models, 'answer-cited' larger ones"
+    )
+    answerable_at: float = Field(
+        0.45,
+        ge=0,
+        le=1,
+        description="a small model first weighs whether the passages hold the answer; below this chance it declines;"
+        " 0 does not ask",
+    )
+    alone_at: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        description="then it is asked whether the words that its answer cites hold the answer alone; below this chance"
+        " the answer is withheld; 0 does not ask",
+    )
+    strategy: Literal["first", "cascade", "vote"] = Field(
+        "first",
+        description="of several answer models, 'first': the first that does not fail; 'cascade': the next too, where"
+        " the check or the model itself says no; 'vote': all, and the best supported answer wins",
+    )
+    accept_at: float = Field(
+        1.0, ge=0, le=1, description="a cascade takes an answer with this share of supported claims"
+    )
+    prompts_dir: Folder = Field(None, description="folder with own prompt files that replace the shipped ones")
 
 
 class Cache(Section):

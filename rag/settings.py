@@ -16,14 +16,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, ValidationError, field_validator
+from pydantic import BaseModel, Field, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 from rag.budget.bounds import Budget
 from rag.errors import ConfigError
 from rag.roles import USUAL_LIMITS, CandidateSettings, Roles
-from rag.sections import Cache, Ingest, Retrieve, Section, Server, Ui
+from rag.sections import Cache, Folder, Generate, Ingest, Retrieve, Section, Server, Ui
 
 CONFIG_NAME = "plumbline.toml"
 ENV_PREFIX = "PLUMB_"
@@ -34,8 +34,6 @@ SECRET_NAME = re.compile(r"key|token|secret|passw|credential|auth", re.IGNORECAS
 # In a URL: the user and password before the host, and parameters with the name of a secret.
 SECRET_IN_URL = re.compile(r"(?<=//)[^/@\s]+(?=@)|(?<=[?&])([\w.-]*(?:key|token|secret|passw|sig)[\w.-]*=)[^&\s]+")
 INPUT_CHARS = 100
-# TOML has no null: an empty string says that a folder is not set.
-Folder = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
 ModelName = Annotated[str, StringConstraints(pattern=r"^[^:]+:.")]
 
 
@@ -54,6 +52,9 @@ class LocalModels(Section):
     dir: Folder = Field(None, description="folder of the model files; default: the user's cache folder")
     threads: int = Field(0, ge=0, description="threads for generation; 0 means one a core")
     context_tokens: int = Field(4096, ge=512, description="longest prompt plus answer of the local chat model")
+    prompt_cache_mb: int = Field(
+        256, ge=0, description="memory for prompts that the local chat model has read, which may begin another one"
+    )
     token_cache_mb: int = Field(
         64, ge=0, description="memory for the token vectors of passages that were read for the last questions"
     )
@@ -102,32 +103,6 @@ class ContextSettings(Section):
     neighbours: int = Field(
         0, ge=0, le=50, description="chunks before and after a hit that are read with it; with parents, these are"
     )
-
-
-class Generate(Section):
-    """How the answer is written."""
-
-    temperature: float = Field(0.0, ge=0, le=2, description="0 gives the same answer again")
-    max_tokens: int = Field(300, ge=1, description="longest answer")
-    prompt: str = Field(
-        "answer", pattern=r"[\w-]+", description="'answer' suits small models, 'answer-cited' larger ones"
-    )
-    answerable_at: float = Field(
-        0.45,
-        ge=0,
-        le=1,
-        description="a small model first weighs whether the passages hold the answer; below this chance it declines;"
-        " 0 does not ask",
-    )
-    strategy: Literal["first", "cascade", "vote"] = Field(
-        "first",
-        description="of several answer models, 'first': the first that does not fail; 'cascade': the next too, where"
-        " the check or the model itself says no; 'vote': all, and the best supported answer wins",
-    )
-    accept_at: float = Field(
-        1.0, ge=0, le=1, description="a cascade takes an answer with this share of supported claims"
-    )
-    prompts_dir: Folder = Field(None, description="folder with own prompt files that replace the shipped ones")
 
 
 class Verify(Section):

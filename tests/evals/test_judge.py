@@ -47,7 +47,15 @@ def test_grades_are_kept_and_counted(
     figure = done.summary.overall["judged"]
     assert (figure.value, figure.cases) == (0.5, 2)
     assert done.models["judge"] == ("scripted:judge.json",)
-    assert [prompt.id for prompt in done.prompts] == ["answer", "prior", "propose", "confirm", "rewrite", "judge"]
+    assert [prompt.id for prompt in done.prompts] == [
+        "answer",
+        "prior",
+        "propose",
+        "confirm",
+        "alone",
+        "rewrite",
+        "judge",
+    ]
 
 
 def test_a_grade_costs_too(

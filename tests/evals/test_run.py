@@ -60,6 +60,7 @@ def test_a_run_explains_itself(run: Run, settings: Settings) -> None:
         ("prior", 12),
         ("propose", 12),
         ("confirm", 12),
+        ("alone", 12),
         ("rewrite", 12),
     ]
     assert run.config_hash == settings.config_hash()

@@ -100,7 +100,7 @@ def test_a_trace_tells_the_whole_story(filled: Path) -> None:
     assert (trace.name, trace.status, trace.input, trace.output) == ("ask", "ok", ASKED, answer.text)
     assert trace.attributes["config_hash"] == asked.settings.config_hash()
     steps = {step.name: step for step in trace.steps}
-    assert list(steps) == ["retrieve", "context", "prior", "propose", "confirm", "weigh", "generate", "verify"]
+    assert list(steps) == ["retrieve", "context", "prior", "propose", "confirm", "weigh", "generate", "verify", "alone"]
     assert [read["marker"] for read in steps["context"].attributes["passages"]] == [p.marker for p in answer.passages]
     assert steps["confirm"].attributes["output"] == "Yes"
     assert [hit["chunk_id"] for hit in steps["retrieve"].attributes["hits"]] == [h.chunk.id for h in answer.hits]
@@ -244,7 +244,7 @@ def test_what_an_answer_cost_is_told_where_all_prices_are_known(filled: Path) ->
     assert answer.cost == pytest.approx((answer.usage.prompt * 2 + answer.usage.completion * 10) / 1e6)
     trace = latest(asked)
     calls = [step.attributes["cost"] for step in trace.steps if step.kind == "generation"]
-    assert len(calls) == 4
+    assert len(calls) == 5
     assert trace.attributes["cost"] == answer.cost == pytest.approx(sum(calls))
 
 

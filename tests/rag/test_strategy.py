@@ -150,7 +150,7 @@ def test_a_model_that_sees_no_answer_in_the_passages_leaves_it_to_the_next(fille
     asked = Engine.from_settings(settings)
     events = list(asked.stream(ASKED))
     assert reasons(events) == ["scripted:a.json finds no answer in the passages"]
-    assert [draft["calls"] for draft in choice(asked)["drafts"]] == [3, 4]
+    assert [draft["calls"] for draft in choice(asked)["drafts"]] == [3, 5]
 
 
 def test_an_abandoned_cascade_leaves_its_trace_and_asks_nobody_else(filled: Path) -> None:
@@ -257,7 +257,7 @@ def test_what_was_asked_before_a_failure_counts(filled: Path, strategy: str) -> 
     (filled / "b.json").write_text(json.dumps([{"match": "Yes or No", "reply": "Yes"}, {"match": "", **RIGHT}]))
     asked = Engine.from_settings(settings)
     answer = asked.ask(ASKED)
-    assert [draft["calls"] for draft in choice(asked)["drafts"]] == [1, 4]
+    assert [draft["calls"] for draft in choice(asked)["drafts"]] == [1, 5]
     assert answer.cost == pytest.approx((answer.usage.prompt * 2 + answer.usage.completion * 10) / 1e6)
     # Who failed is not asked again in the same question.
     failed = [step for step in steps(asked) if step.error]
