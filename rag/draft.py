@@ -103,7 +103,7 @@ class Drafter:
         opinions = Opinions(self._judge, task.asked.question, task.asked.purse) if self._judge else None
         checked = self._check(task, read.text, opinions) if read.text is not None else NO_ANSWER
         is_withheld = self._is_withheld(checked)
-        weighed = Weighed() if is_withheld else self._weigher.after(asking, task.passages, checked.citations)
+        weighed = Weighed() if is_withheld else self._weigher.after(asking, task.passages, checked.rests_on)
         return Draft(
             checked=checked,
             model=read.calls[-1].resolved_model if read.calls else "",

@@ -164,7 +164,7 @@ class Generate(Section):
         0.7,
         ge=0,
         le=1,
-        description="then it is asked whether the words that its answer cites hold the answer alone; below this chance"
+        description="then it is asked whether the sentences that its answer rests on hold it alone; below this chance"
         " the answer is withheld; 0 does not ask",
     )
     strategy: Literal["first", "cascade", "vote"] = Field(

@@ -7,8 +7,8 @@ a denial of what the passage affirms, contradicts the claim (`flaws.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from rag.claims import MARKER, Part, split
 from rag.clauses import cuts
@@ -44,11 +44,15 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """An answer after the check: its text with repaired citations, and what they are worth."""
+    """An answer after the check: its text with repaired citations, and what they are worth.
+
+    `rests_on` are the sentences that carry its claims, by the number of their passage.
+    """
 
     text: str
     citations: tuple[Citation, ...]
     verdict: Verdict
+    rests_on: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +101,13 @@ def verify(text: str, passages: Sequence[Passage], *, question: str, terms: Term
         part.with_markers(found.claim.markers if found else ()) for part, found in zip(parts, judged, strict=True)
     ]
     claims = [found for found in judged if found]
+    by_marker = _by_marker(claims)
     return Checked(
         # Not lstrip(): the first item of a list keeps the indentation of the others. One space is the tokenizer's.
         text="".join(written).rstrip().lstrip("\r\n").removeprefix(" "),
-        citations=_citations(claims),
+        citations=tuple(_citation(marker, pairs) for marker, pairs in by_marker.items()),
         verdict=Verdict(claims=tuple(found.claim for found in claims)),
+        rests_on={marker: _joined([each.window.text for _, each in pairs]) for marker, pairs in by_marker.items()},
     )
 
 
@@ -192,12 +198,19 @@ class _Against:
         return _Held(evidence=evidence, support=support, reason=told, is_open=is_open)
 
 
-def _citations(judged: Sequence[_Judged]) -> tuple[Citation, ...]:
+def _by_marker(judged: Sequence[_Judged]) -> dict[int, list[tuple[Claim, Evidence]]]:
+    """Each claim with its evidence in a passage, by the passage's number, in order."""
     by_marker: dict[int, list[tuple[Claim, Evidence]]] = {}
     for found in judged:
         for evidence in found.rests_on:
             by_marker.setdefault(evidence.source.passage.marker, []).append((found.claim, evidence))
-    return tuple(_citation(marker, pairs) for marker, pairs in sorted(by_marker.items()))
+    return dict(sorted(by_marker.items()))
+
+
+def _joined(windows: Sequence[str]) -> str:
+    """Each text once, on lines of its own; one that stands in another is left out."""
+    texts = dict.fromkeys(windows)
+    return "\n".join(text for text in texts if not any(text in other for other in texts if other != text))
 
 
 def _citation(marker: int, pairs: Sequence[tuple[Claim, Evidence]]) -> Citation:

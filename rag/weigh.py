@@ -1,9 +1,9 @@
-"""Whether passages hold the answer, asked of the model that answers: before it writes, and of what it then cites."""
+"""Whether passages hold the answer, asked of the model that answers: before it writes, and of what it then rests on."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from rag.llm.protocol import Sampling
 from rag.prompts import Prompt, load_prompt
 from rag.reply import YES_NO, answerable, yes_chance
 from rag.sections import Generate
-from rag.types import Citation, Generation, Passage
+from rag.types import Generation, Passage
 
 # Enough for a number, a name or a condition; each more is a wait before the first word.
 PROPOSAL = Sampling(temperature=0, max_tokens=20)
@@ -71,16 +71,15 @@ class Weigher:
             step.note({"chance": chance, "answerable_at": at})
         return Weighed(chance=chance, is_enough=chance >= at, calls=(prior, proposed, confirmed))
 
-    def after(self, asking: Asking, passages: Sequence[Passage], citations: Sequence[Citation]) -> Weighed:
-        """Once it is written and checked: can the question be answered with the cited words alone?
+    def after(self, asking: Asking, passages: Sequence[Passage], rests_on: Mapping[int, str]) -> Weighed:
+        """Once it is written and checked: can the question be answered with the sentences that it rests on alone?
 
         The check tells whether the words of an answer are in the passages, not whether they are about what was asked;
         a small model sees that better in one sentence than among twenty. The answer stands where the model fails.
         """
-        if not (self._options.answerable_at and self._options.alone_at and citations):
+        if not (self._options.answerable_at and self._options.alone_at and rests_on):
             return Weighed()
-        by_marker = {passage.marker: passage for passage in passages}
-        cited = [replace(by_marker[citation.marker], text=citation.quote) for citation in citations]
+        cited = [replace(each, text=rests_on[each.marker]) for each in passages if each.marker in rests_on]
         try:
             call = asking.call(self._alone, WORD, {"passages": "\n\n".join(shown(passage) for passage in cited)})
         except ModelError as error:
