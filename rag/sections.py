@@ -161,7 +161,7 @@ class Generate(Section):
         " 0 does not ask",
     )
     alone_at: float = Field(
-        0.7,
+        0.6,
         ge=0,
         le=1,
         description="then it is asked whether the sentences that its answer rests on hold it alone; below this chance"

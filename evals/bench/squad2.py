@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from evals.bench import strategies
 from evals.bench.figures import Line, Measured, Note
@@ -45,7 +46,8 @@ class Outcome:
 
     `found` tells that the paragraph was among the hits, `read` that a sentence of it which holds the answer was among
     the passages, and `in_reach` that the passages held the words of an answer, from there or elsewhere. `chance` is the
-    weighed chance that there is an answer, None where it was not weighed. `supported` is the share of the claims.
+    weighed chance that there is an answer, `alone` that the sentences it rests on hold it, each None where it was not
+    asked. `supported` is the share of the claims.
     """
 
     id: str
@@ -57,6 +59,7 @@ class Outcome:
     read: bool
     in_reach: bool
     chance: float | None
+    alone: float | None
     supported: float | None
     first_token_ms: float
     passages: tuple[str, ...]
@@ -152,16 +155,18 @@ def _outcome(engine: Engine, one: Asked, answer: Answer, first_token_ms: float) 
         found=any(hit.chunk.uri.endswith(one.document) for hit in answer.hits),
         read=any(stands_in(text, [sentence]) for text in read for sentence in one.sentences),
         in_reach=bool(one.answers) and any(stands_in(passage.text, one.answers) for passage in answer.passages),
-        chance=_chance(engine, answer),
+        chance=_noted(engine, answer, "weigh").get("chance"),
+        alone=_noted(engine, answer, "alone").get("chances", {}).get("Yes"),
         supported=None if answer.abstained else answer.verdict.supported_share,
         first_token_ms=first_token_ms,
         passages=tuple(passage.text for passage in answer.passages),
     )
 
 
-def _chance(engine: Engine, answer: Answer) -> float | None:
+def _noted(engine: Engine, answer: Answer, name: str) -> Mapping[str, Any]:
+    """What a step of the answer's trace tells; nothing where there is none."""
     steps = engine.spool.trace(answer.trace_id).steps if engine.settings.trace.enabled else ()
-    return next((float(step.attributes["chance"]) for step in steps if step.name == "weigh"), None)
+    return next((step.attributes for step in steps if step.name == name), {})
 
 
 def _so_far(outcomes: Sequence[Outcome]) -> str:

@@ -94,6 +94,7 @@ def test_why_a_question_was_missed() -> None:
             read=in_reach,
             in_reach=in_reach,
             chance=None,
+            alone=None,
             supported=None,
             first_token_ms=1.0,
             passages=(),
