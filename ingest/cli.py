@@ -231,7 +231,7 @@ def print_report(report: Report) -> None:
     console().print(f"{shown}; {written}, {report.seconds:.1f} s")
     _print_left_out(report)
     for rule in report.unmatched:
-        told = f"no document of the index is meant by the rule '{clean(rule)}' of ingest.labels: it restricts nobody"
+        told = f"no document of the index is meant by the rule '{clean(rule)}' of ingest.labels: it labels nothing"
         console().print(told, style="yellow", markup=False)
     if report.failed:
         console().print(

@@ -6,24 +6,23 @@ from collections.abc import Sequence
 
 from rag.fence import on_a_line
 from rag.language import Phrases
-from rag.types import Hit
+from rag.types import Abstention, Hit
 
 CLOSEST = 3
 QUERY_CHARS = 200
 
 
-def abstention(query: str, hits: Sequence[Hit], said: Phrases, *, tried: bool) -> str:
-    """The text; `tried` tells that the model wrote an answer that could not be confirmed."""
-    told = f"{why(hits, said, tried=tried)} {searched(query, said)}"
+def told(kind: Abstention, query: str, hits: Sequence[Hit], said: Phrases) -> str:
+    """The text."""
+    reason = f"{why(kind, hits, said)} {searched(query, said)}"
     closest = list(dict.fromkeys(f"{hit.chunk.title} ({hit.chunk.uri})" for hit in hits))[:CLOSEST]
-    return f"{told} {said.closest} {'; '.join(closest)}." if closest else told
+    return f"{reason} {said.closest} {'; '.join(closest)}." if closest else reason
 
 
-def why(hits: Sequence[Hit], said: Phrases, *, tried: bool) -> str:
+def why(kind: Abstention, hits: Sequence[Hit], said: Phrases) -> str:
     """Why there is no answer."""
-    if not hits:
-        return said.nothing
-    return said.unconfirmed if tried else said.missing
+    reasons = {"missing": said.missing, "unconfirmed": said.unconfirmed, "beside": said.beside}
+    return reasons.get(kind, said.missing) if hits else said.nothing
 
 
 def searched(query: str, said: Phrases) -> str:

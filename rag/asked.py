@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rag.budget.purse import Purse
 from rag.observe.record import Recorder
-from rag.types import Scope, Turn
+from rag.types import PUBLIC, Scope, Turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,3 +19,13 @@ class Asked:
     history: Sequence[Turn]
     scope: Scope
     purse: Purse | None = None
+
+    @property
+    def history_readers(self) -> tuple[tuple[str, ...], ...]:
+        """Who may read what was said before, each list of readers once.
+
+        Where nobody knows what an earlier answer rests on, it is for whoever asks now alone.
+        """
+        unknown: tuple[tuple[str, ...], ...] = ((),) if self.scope.readers != PUBLIC.readers else ()
+        known = (unknown if turn.readers is None else turn.readers for turn in self.history)
+        return tuple(dict.fromkeys(each for some in known for each in some))

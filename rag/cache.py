@@ -29,7 +29,7 @@ HIGHEST = 5
 LET_GO = 0.1
 
 # The settings that have no part in an answer; any other may have one.
-_BESIDE = {"root", "data_dir", "cache", "store", "trace", "langfuse", "limits", "ui", "budget", "ingest"}
+_BESIDE = {"root", "data_dir", "cache", "store", "trace", "langfuse", "limits", "local", "ui", "budget", "ingest"}
 
 Search = Callable[[str], Sequence[Hit]]
 

@@ -18,7 +18,7 @@ from rag.opinion import Judge, Opinions
 from rag.prompts import Prompt, load_prompt
 from rag.reply import Reply
 from rag.settings import Settings
-from rag.types import Attempt, Generation, Message, Passage, Turn, Verdict
+from rag.types import Abstention, Attempt, Generation, Message, Passage, Turn, Verdict
 from rag.verify import Checked, Thresholds, verify
 from rag.weigh import Weighed, Weigher
 from rag.wording import Terms
@@ -49,15 +49,16 @@ class Draft:
     `model` is who answered, as the server called it; empty where nobody had to be asked. The calls of a draft that was
     chosen from several are those of all, and `lost` the attempts of models that came to no call.
 
-    `is_withheld` tells that there is no answer to show: the passages don't hold one, the model declined, nothing of
-    what it wrote is supported, or what it cites doesn't answer the question.
+    `abstention` tells why there is no answer to show, if there is none. `is_settled` is false where that could not be
+    found out to the end.
     """
 
     checked: Checked
     model: str
     calls: tuple[Generation, ...]
     first_token_ms: float
-    is_withheld: bool
+    abstention: Abstention
+    is_settled: bool = True
     lost: tuple[Attempt, ...] = ()
     opinions: tuple[Generation, ...] = ()
 
@@ -102,14 +103,16 @@ class Drafter:
         yield Stage(name="verify")
         opinions = Opinions(self._judge, task.asked.question, task.asked.purse) if self._judge else None
         checked = self._check(task, read.text, opinions) if read.text is not None else NO_ANSWER
-        is_withheld = self._is_withheld(checked)
-        weighed = Weighed() if is_withheld else self._weigher.after(asking, task.passages, checked.rests_on)
+        withheld = self._withheld(checked)
+        weighed = Weighed() if withheld else self._weigher.after(asking, task.passages, checked.rests_on)
         return Draft(
             checked=checked,
             model=read.calls[-1].resolved_model if read.calls else "",
             calls=(*read.calls, *weighed.calls),
             first_token_ms=read.first_token_ms,
-            is_withheld=is_withheld or not weighed.is_enough,
+            abstention=withheld if weighed.is_enough else "beside",
+            is_settled=weighed.is_settled,
+            lost=weighed.lost,
             opinions=tuple(opinions.calls) if opinions else (),
         )
 
@@ -165,9 +168,13 @@ class Drafter:
             step.note({"opinions": opinions.facts} if opinions else {})
         return checked
 
-    def _is_withheld(self, checked: Checked) -> bool:
-        hopeless = all(claim.support in ("unsupported", "contradicted") for claim in checked.verdict.claims)
-        return not checked.text or (hopeless and self._verify_options.abstain_unsupported)
+    def _withheld(self, checked: Checked) -> Abstention:
+        """Whether the check leaves an answer to show."""
+        claims = checked.verdict.claims
+        hopeless = all(claim.support in ("unsupported", "contradicted") for claim in claims)
+        if checked.text and not (hopeless and self._verify_options.abstain_unsupported):
+            return ""
+        return "unconfirmed" if claims else "missing"
 
 
 def spoken(history: Sequence[Turn]) -> str:

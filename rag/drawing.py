@@ -135,6 +135,9 @@ def _draw_verdict(console: Console, answer: Answer) -> None:
     if answer.abstained and not claims:
         console.print("Abstained: no claim was made.")
         return
+    if answer.abstention == "beside":
+        console.print("Abstained: what the model answered stands in the documents, and is not what was asked.")
+        return
     if answer.verdict.supported:
         console.print(Text(f"✓ every claim is supported ({len(claims)} of {len(claims)})", style="green"))
         return

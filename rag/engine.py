@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from rag.abstention import abstention
+from rag import abstention
 from rag.asked import Asked
 from rag.budget.purse import Purses, facts_of
 from rag.cache import AnswerCache
@@ -159,7 +159,7 @@ class Engine:
         terms = self.searcher.index.lexical.terms
         draft = yield from self._strategy.draft(Task(asked=asked, passages=passages, terms=terms))
         answer = self._answered(asked, found, passages, draft)
-        if cache:
+        if cache and draft.is_settled:
             cache.keep(answer, asked.scope, found=found.plain)
         return answer
 
@@ -177,17 +177,15 @@ class Engine:
         return replace(given, trace_id=asked.recorder.trace_id, timings_ms=timings)
 
     def _answered(self, asked: Asked, found: Gathered, passages: tuple[Passage, ...], draft: Draft) -> Answer:
-        checked, abstained = draft.checked, draft.is_withheld
+        checked, kind = draft.checked, draft.abstention
         said = phrases(asked.question, otherwise=self.settings.retrieve.language)
         calls = (*draft.calls, *draft.opinions, *found.calls)
         return Answer(
             question=asked.question,
             query=found.query,
-            text=abstention(found.query, found.hits, said, tried=bool(checked.verdict.claims))
-            if abstained
-            else checked.text,
-            abstained=abstained,
-            citations=() if abstained else checked.citations,
+            text=abstention.told(kind, found.query, found.hits, said) if kind else checked.text,
+            abstention=kind,
+            citations=() if kind else checked.citations,
             verdict=checked.verdict,
             passages=passages,
             hits=found.hits,
@@ -196,6 +194,7 @@ class Engine:
             models=self._models(draft.model, {"rewrite": found.calls, "judge": draft.opinions}),
             trace_id=asked.recorder.trace_id,
             timings_ms={**asked.recorder.timings_ms(), "first_token": draft.first_token_ms},
+            history_readers=asked.history_readers,
         )
 
     def _cache(self) -> AnswerCache | None:
@@ -216,11 +215,11 @@ class Engine:
     def _facts(self, session_id: str, asked: Asked) -> dict[str, Any]:
         facts = {"config_hash": self.settings.config_hash(), "code_version": code_version()}
         facts["index"] = self.searcher.opened.name
-        # Where nobody knows what an earlier answer rests on, it is for whoever asks now alone.
-        unknown = [()] if asked.scope.readers != PUBLIC.readers else []
-        known = (unknown if turn.readers is None else turn.readers for turn in asked.history)
-        readers = list(dict.fromkeys(each for some in known for each in some))
-        optional = {"session_id": session_id, "user_id": asked.scope.user, "history_readers": readers}
+        optional = {
+            "session_id": session_id,
+            "user_id": asked.scope.user,
+            "history_readers": list(asked.history_readers),
+        }
         return {**facts, **{name: told for name, told in optional.items() if told}}
 
     def _keep(

@@ -15,13 +15,14 @@ import qdrant_edge as qdrant
 class Phrases:
     """What is said instead of an answer.
 
-    `nothing` is said where no document was found at all. `searched` goes before what was looked for, in quotation
-    marks, and `closest` before the titles of the closest documents.
+    `nothing` is said where no document was found at all, the next three for each kind of `Abstention`. `searched` has a
+    place for what was looked for, and `closest` goes before the titles of the closest documents.
     """
 
     nothing: str
     missing: str
     unconfirmed: str
+    beside: str
     searched: str
     closest: str
 
@@ -32,6 +33,7 @@ PHRASES: Mapping[str, Phrases] = {
         nothing="None of the documents that may be searched here holds anything near to this.",
         missing="The documents don't hold the answer.",
         unconfirmed="The documents don't confirm what the model answered.",
+        beside="What the documents say of this does not answer the question.",
         searched="Looked for: “{}”.",
         closest="Closest:",
     ),
@@ -39,6 +41,7 @@ PHRASES: Mapping[str, Phrases] = {
         nothing="Keines der Dokumente, die hier durchsucht werden dürfen, enthält etwas dazu.",
         missing="Die Antwort steht nicht in den Dokumenten.",
         unconfirmed="Die Dokumente bestätigen nicht, was das Modell geantwortet hat.",
+        beside="Was die Dokumente dazu sagen, beantwortet die Frage nicht.",
         searched="Gesucht wurde: „{}“.",
         closest="Am nächsten kommen:",
     ),
@@ -46,6 +49,7 @@ PHRASES: Mapping[str, Phrases] = {
         nothing="Aucun des documents accessibles ici ne contient rien d'approchant.",
         missing="Les documents ne contiennent pas la réponse.",
         unconfirmed="Les documents ne confirment pas la réponse du modèle.",
+        beside="Ce que les documents en disent ne répond pas à la question.",
         searched="Recherche : « {} ».",
         closest="Les plus proches :",
     ),
@@ -53,6 +57,7 @@ PHRASES: Mapping[str, Phrases] = {
         nothing="Ninguno de los documentos que se pueden consultar aquí contiene nada parecido.",
         missing="Los documentos no contienen la respuesta.",
         unconfirmed="Los documentos no confirman la respuesta del modelo.",
+        beside="Lo que dicen los documentos al respecto no responde a la pregunta.",
         searched="Se buscó: «{}».",
         closest="Los más cercanos:",
     ),

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from rag.budget.purse import Purse
-from rag.errors import ConfigError, ModelError
+from rag.errors import ConfigError, ModelError, StoreError
 from rag.fence import on_a_line, quoted
 from rag.llm import LLM, pinned
 from rag.llm.protocol import Sampling, complete
@@ -61,7 +61,7 @@ class Opinions:
         self._left -= 1
         try:
             return self._asked(claim, passage)
-        except ModelError as error:
+        except (ModelError, StoreError) as error:
             log.warning("claims are judged by the rules alone: %s", error)
             self._left = 0
             self.facts.append({"claim": claim, "failure": str(error)})

@@ -165,7 +165,7 @@ class Generate(Section):
         ge=0,
         le=1,
         description="then it is asked whether the sentences that its answer rests on hold it alone; below this chance"
-        " the answer is withheld; 0 does not ask",
+        " the answer is withheld; 0 does not ask, nor does answerable_at = 0",
     )
     strategy: Literal["first", "cascade", "vote"] = Field(
         "first",

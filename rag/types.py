@@ -11,6 +11,9 @@ Role = Literal["system", "user", "assistant"]
 StepKind = Literal["chain", "retriever", "embedding", "generation", "evaluator", "span"]
 Outcome = Literal["answered", "failed", "slow", "broken", "busy", "skipped"]
 Support = Literal["supported", "partly", "contradicted", "unsupported"]
+# Why there is no answer: the passages hold none, the check does not confirm it, or what it rests on says something else
+# than was asked. '' for an answer.
+Abstention = Literal["", "missing", "unconfirmed", "beside"]
 # What a document says of itself besides its text: `team = "people"`. Dates are ISO 8601 text, truths 'true' or 'false'.
 FieldValue = str | int | float | tuple[str, ...]
 # A place on a page as it is shown: left, bottom, right, top, in points from its lower left corner.
@@ -306,14 +309,15 @@ class Verdict:
 class Answer:
     """The result of one question. `models` maps a role to the model that really answered.
 
-    `query` is what was searched for: the question, or a follow-up made to stand alone.
+    `query` is what was searched for: the question, or a follow-up made to stand alone; of one that is given again, its
+    own words. `history_readers` are those who may read what was said before, where it was not for everyone.
     `cost` is that of all model calls, in the currency of the prices; None when that of one is unknown.
     `given_before` is the trace of an earlier answer that is given again; '' for a new one.
     """
 
     question: str
     text: str
-    abstained: bool
+    abstention: Abstention
     citations: tuple[Citation, ...]
     verdict: Verdict
     passages: tuple[Passage, ...]
@@ -325,15 +329,21 @@ class Answer:
     timings_ms: Mapping[str, float]
     given_before: str = ""
     query: str = ""
+    history_readers: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def abstained(self) -> bool:
+        """Whether the text tells why there is no answer."""
+        return bool(self.abstention)
 
     @property
     def readers(self) -> tuple[tuple[str, ...], ...]:
-        """Who may read what was found for it and what it rests on, each list of readers once.
+        """Who may read what was said before, what was found and what the answer rests on, each list of readers once.
 
         One that is given again rests on passages that need not be among the hits.
         """
         read = (*self.hits, *(passage.hit for passage in self.passages))
-        return tuple(dict.fromkeys(hit.chunk.readers for hit in read))
+        return tuple(dict.fromkeys((*self.history_readers, *(hit.chunk.readers for hit in read))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

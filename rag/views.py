@@ -17,6 +17,7 @@ def answer_view(answer: Answer) -> dict[str, Any]:
         "query": answer.query,
         "text": answer.text,
         "abstained": answer.abstained,
+        "abstention": answer.abstention,
         "citations": [asdict(citation) for citation in answer.citations],
         "verdict": {
             "supported": answer.verdict.supported,

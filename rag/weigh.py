@@ -9,12 +9,12 @@ from pathlib import Path
 
 from rag.asking import Asking
 from rag.context import shown
-from rag.errors import BudgetExceeded, ModelError
+from rag.errors import BudgetExceeded, ModelError, PlumbError
 from rag.llm.protocol import Sampling
 from rag.prompts import Prompt, load_prompt
 from rag.reply import YES_NO, answerable, yes_chance
 from rag.sections import Generate
-from rag.types import Generation, Passage
+from rag.types import Attempt, Generation, Passage
 
 # Enough for a number, a name or a condition; each more is a wait before the first word.
 PROPOSAL = Sampling(temperature=0, max_tokens=20)
@@ -25,11 +25,15 @@ log = logging.getLogger("plumbline")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weighed:
-    """How likely the passages hold the answer, 0 to 1, whether that is enough, and the calls it took to find out."""
+    """Whether it is likely enough that the passages hold the answer, and the calls it took to find out.
 
-    chance: float = 1.0
+    `is_settled` is false where the model failed, and `lost` are its attempts then.
+    """
+
     is_enough: bool = True
     calls: tuple[Generation, ...] = ()
+    is_settled: bool = True
+    lost: tuple[Attempt, ...] = ()
 
 
 class Weigher:
@@ -69,7 +73,7 @@ class Weigher:
         with asking.recorder.step("weigh", "evaluator") as step:
             chance = answerable(prior, proposed, confirmed)
             step.note({"chance": chance, "answerable_at": at})
-        return Weighed(chance=chance, is_enough=chance >= at, calls=(prior, proposed, confirmed))
+        return Weighed(is_enough=chance >= at, calls=(prior, proposed, confirmed))
 
     def after(self, asking: Asking, passages: Sequence[Passage], rests_on: Mapping[int, str]) -> Weighed:
         """Once it is written and checked: can the question be answered with the sentences that it rests on alone?
@@ -82,8 +86,12 @@ class Weigher:
         cited = [replace(each, text=rests_on[each.marker]) for each in passages if each.marker in rests_on]
         try:
             call = asking.call(self._alone, WORD, {"passages": "\n\n".join(shown(passage) for passage in cited)})
-        except ModelError as error:
-            log.info("whether the cited words hold the answer was not found out: %s", error)
-            return Weighed()
-        chance = yes_chance(call)
-        return Weighed(chance=chance, is_enough=chance >= self._options.alone_at, calls=(call,))
+        except PlumbError as error:
+            # Of the budget's file, too: the answer was read by then.
+            log.warning("whether the answer is one to the question was not found out: %s", error)
+            attempts = error.attempts if isinstance(error, ModelError) else ()
+            return Weighed(is_settled=False, lost=tuple(each for each in attempts if isinstance(each, Attempt)))
+        with asking.recorder.step("look", "evaluator") as step:
+            chance, at = yes_chance(call), self._options.alone_at
+            step.note({"chance": chance, "alone_at": at})
+        return Weighed(is_enough=chance >= at, calls=(call,))

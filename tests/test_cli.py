@@ -19,7 +19,8 @@ from command_line import ASKED, ESCAPE, Plumb, contents, failed, fine, parsed
 from rag.observe.spool import Spool
 
 ANSWER_KEYS = set(
-    "question query text abstained citations verdict usage cost models trace_id given_before timings_ms".split()
+    "question query text abstained abstention citations verdict usage cost models trace_id given_before "
+    "timings_ms".split()
 )
 SECRET = "hunter2-very-secret"
 

@@ -111,7 +111,7 @@ def _stage_html(name: str) -> str:
 def _draw_answer(engine: Engine, exchange: Exchange, answer: Answer) -> None:
     if answer.abstained:
         said = phrases(exchange.question, otherwise=engine.settings.retrieve.language)
-        st.info(why(answer.hits, said, tried=bool(answer.verdict.claims)), icon=":material/search_off:")
+        st.info(why(answer.abstention, answer.hits, said), icon=":material/search_off:")
         st.html(closest_html(answer, said))
     else:
         markers = {citation.marker for citation in answer.citations}

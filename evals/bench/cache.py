@@ -114,7 +114,7 @@ def _answer(question: str, hits: Sequence[Hit], *, trace_id: str) -> Answer:
     return Answer(
         question=question,
         text="So it is. [1]",
-        abstained=False,
+        abstention="",
         citations=(),
         verdict=SUPPORTED,
         passages=tuple(Passage(marker=1, text=hit.chunk.text, hit=hit) for hit in hits[:3]),

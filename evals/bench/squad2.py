@@ -1,6 +1,6 @@
 """Answers of the local model to questions of SQuAD 2.0 over all its paragraphs, half of which have no answer there.
 
-150 questions with an answer and 150 without are drawn with a fixed seed and asked through `Engine.ask` with the
+150 questions with an answer and 150 without are drawn with a fixed seed and asked through `Engine.stream` with the
 settings of a new project, once for each strategy. A model's call is made once (`replayed.py`): a run that was
 interrupted goes on, and strategies share their calls, in whose time each is counted. 80 other questions
 (`squad2-tuning`) are for looking at what goes wrong; changes are made with a look at these alone.
@@ -14,14 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from evals.bench import strategies
 from evals.bench.figures import Line, Measured, Note
 from evals.bench.kept import written
 from evals.bench.packs import found_pack, skipped
 from evals.bench.project import new_project
-from evals.bench.replayed import Replayed
+from evals.bench.replayed import Clock
 from evals.bench.squad import PACK, Asked, parts, read_squad, write_documents
 from evals.bench.squad_scores import exact_match, f1, stands_in
 from evals.bench.strategies import made, missing_models, skipped_without
@@ -105,7 +104,7 @@ def measure(*, limit: int | None = None, tuning: bool = False) -> Iterator[Line]
         for strategy, models in strategies.WAYS:
             name = f"{strategy} {' '.join(model.rpartition('-')[2] for model in models)}"
             outcomes[name] = []
-            for outcome in _outcomes(made(settings, strategy, models), asked):
+            for outcome in _outcomes(*made(settings, strategy, models), asked):
                 outcomes[name].append(outcome)
                 if len(outcomes[name]) % PROGRESS == 0:
                     yield Note(text=f"{name}: {len(outcomes[name])} of {len(asked)}; {_so_far(outcomes[name])}")
@@ -121,26 +120,25 @@ def measure_tuning(*, limit: int | None = None) -> Iterator[Line]:
     yield from measure(limit=limit, tuning=True)
 
 
-def _outcomes(asking: tuple[Engine, Sequence[Replayed]], asked: Sequence[Asked]) -> Iterator[Outcome]:
+def _outcomes(engine: Engine, clock: Clock, asked: Sequence[Asked]) -> Iterator[Outcome]:
     """What comes of each question."""
-    engine, models = asking
     with closing(engine.searcher.opened.store):
         for one in asked:
-            yield _outcome(engine, one, *_asked(engine, models, one.question))
+            yield _outcome(engine, one, *_asked(engine, clock, one.question))
 
 
-def _asked(engine: Engine, models: Sequence[Replayed], question: str) -> tuple[Answer, float]:
+def _asked(engine: Engine, clock: Clock, question: str) -> tuple[Answer, float]:
     """The answer, and when its first token came, in milliseconds: the time of calls that were made before counts."""
-    began, saved = time.perf_counter(), sum(model.saved_ms for model in models)
-    first_ms: float | None = None
+    clock.reset()
+    began, first_ms = time.perf_counter(), 0.0
     for event in engine.stream(question):
-        if isinstance(event, Delta | Answer) and first_ms is None:
-            spent_ms = (time.perf_counter() - began) * 1000
-            first_ms = spent_ms + sum(model.saved_ms for model in models) - saved
-        if isinstance(event, Restart):
-            first_ms = None
-        if isinstance(event, Answer):
-            return event, first_ms or 0.0
+        spent_ms = (time.perf_counter() - began) * 1000
+        if isinstance(event, Delta):
+            first_ms = first_ms or spent_ms + clock.at_first_token_ms
+        elif isinstance(event, Restart):
+            first_ms = 0.0
+        elif isinstance(event, Answer):
+            return event, first_ms or spent_ms + clock.at_end_ms
     raise ModelError("the engine ended without an answer")
 
 
@@ -155,18 +153,19 @@ def _outcome(engine: Engine, one: Asked, answer: Answer, first_token_ms: float) 
         found=any(hit.chunk.uri.endswith(one.document) for hit in answer.hits),
         read=any(stands_in(text, [sentence]) for text in read for sentence in one.sentences),
         in_reach=bool(one.answers) and any(stands_in(passage.text, one.answers) for passage in answer.passages),
-        chance=_noted(engine, answer, "weigh").get("chance"),
-        alone=_noted(engine, answer, "alone").get("chances", {}).get("Yes"),
+        chance=_chance(engine, answer, "weigh"),
+        alone=_chance(engine, answer, "look"),
         supported=None if answer.abstained else answer.verdict.supported_share,
         first_token_ms=first_token_ms,
         passages=tuple(passage.text for passage in answer.passages),
     )
 
 
-def _noted(engine: Engine, answer: Answer, name: str) -> Mapping[str, Any]:
-    """What a step of the answer's trace tells; nothing where there is none."""
+def _chance(engine: Engine, answer: Answer, name: str) -> float | None:
+    """What the one step of this name in the answer's trace tells; None where several models have one, or none has."""
     steps = engine.spool.trace(answer.trace_id).steps if engine.settings.trace.enabled else ()
-    return next((step.attributes for step in steps if step.name == name), {})
+    chances = [float(step.attributes["chance"]) for step in steps if step.name == name]
+    return chances[0] if len(chances) == 1 else None
 
 
 def _so_far(outcomes: Sequence[Outcome]) -> str:
@@ -177,10 +176,10 @@ def _so_far(outcomes: Sequence[Outcome]) -> str:
 
 def _table(outcomes: Mapping[str, Sequence[Outcome]]) -> Iterator[Line]:
     """The figures, a row each, the strategies side by side."""
-    yield Note(text=f"{'':44}{''.join(f'{name:>12}' for name in outcomes)}")
+    yield Note(text=f"{'':44}{''.join(f'{name:>18}' for name in outcomes)}")
     columns = [_figures(found) for found in outcomes.values()]
     for row in columns[0]:
-        yield Note(text=f"{row:44}{''.join(f'{_shown(column[row]):>12}' for column in columns)}")
+        yield Note(text=f"{row:44}{''.join(f'{_shown(column[row]):>18}' for column in columns)}")
 
 
 def _figures(outcomes: Sequence[Outcome]) -> dict[str, float | None]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from evals.bench.figures import Line, Note
 from evals.bench.project import HANDBOOK, REPOSITORY, new_project, require_examples
-from evals.bench.replayed import Replayed, replayed
+from evals.bench.replayed import Clock, replayed
 from evals.dataset import load_dataset, select
 from evals.records import Figure, Run
 from evals.run import evaluate
@@ -55,13 +55,13 @@ def skipped_without(models: Sequence[str]) -> Note:
     return Note(text=f"skipped, as model files are missing; fetch them: plumb models pull {' '.join(models)}")
 
 
-def made(settings: Settings, strategy: str, models: tuple[str, ...]) -> tuple[Engine, tuple[Replayed, ...]]:
-    """An engine with that strategy of those models over the settings' index, and the models."""
+def made(settings: Settings, strategy: str, models: tuple[str, ...]) -> tuple[Engine, Clock]:
+    """An engine with that strategy of those models over the settings' index, and the clock of its calls."""
     roles = settings.roles.model_copy(update={"answer": models})
     generate = settings.generate.model_copy(update={"strategy": strategy})
     chosen = settings.model_copy(update={"roles": roles, "generate": generate})
-    chain, replaying = replayed(chosen)
-    return Engine(searcher=Searcher.from_settings(chosen), answer=chain), replaying
+    chain, clock = replayed(chosen)
+    return Engine(searcher=Searcher.from_settings(chosen), answer=chain), clock
 
 
 def _asked(settings: Settings, strategy: str, models: tuple[str, ...], limit: int | None) -> Run:

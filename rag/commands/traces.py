@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # What a step is about, in one line; the rest is in --json.
 GIST = (
-    *("chance", "answerable_at", "output", "chances", "supported_share"),
+    *("chance", "answerable_at", "alone_at", "output", "chances", "supported_share"),
     *("query", "uri", "chunks", "usage", "cost", "resolved_model"),
 )
 

@@ -67,6 +67,7 @@ def of_answer(answer: Answer) -> Mapping[str, Any]:
     """What an answer came to."""
     return {
         "abstained": answer.abstained,
+        "abstention": answer.abstention,
         "citations": [asdict(citation) for citation in answer.citations],
         "supported_share": answer.verdict.supported_share,
         "verdict": asdict(answer.verdict),

@@ -24,12 +24,13 @@ class Entry:
     @property
     def lost(self) -> tuple[Attempt, ...]:
         """The attempts that came to no call."""
-        return tuple(each for each in self.error.attempts if isinstance(each, Attempt)) if self.error else ()
+        failed = tuple(each for each in self.error.attempts if isinstance(each, Attempt)) if self.error else ()
+        return (*failed, *(self.draft.lost if self.draft else ()))
 
     @property
     def is_answer(self) -> bool:
         """Whether there is something to show."""
-        return self.draft is not None and not self.draft.is_withheld
+        return self.draft is not None and not self.draft.abstention
 
     @property
     def claims(self) -> tuple[Claim, ...]:
@@ -53,6 +54,8 @@ class Entry:
             return self.error.seen
         if not self.claims:
             return f"{self.model} finds no answer in the passages"
+        if self.draft and self.draft.abstention == "beside":
+            return f"what {self.model} answers stands in the passages, and is not what was asked"
         supported = sum(claim.support == "supported" for claim in self.claims)
         return f"{supported} of {len(self.claims)} claims of {self.model} are supported"
 

@@ -100,7 +100,18 @@ def test_a_trace_tells_the_whole_story(filled: Path) -> None:
     assert (trace.name, trace.status, trace.input, trace.output) == ("ask", "ok", ASKED, answer.text)
     assert trace.attributes["config_hash"] == asked.settings.config_hash()
     steps = {step.name: step for step in trace.steps}
-    assert list(steps) == ["retrieve", "context", "prior", "propose", "confirm", "weigh", "generate", "verify", "alone"]
+    assert list(steps) == [
+        "retrieve",
+        "context",
+        "prior",
+        "propose",
+        "confirm",
+        "weigh",
+        "generate",
+        "verify",
+        "alone",
+        "look",
+    ]
     assert [read["marker"] for read in steps["context"].attributes["passages"]] == [p.marker for p in answer.passages]
     assert steps["confirm"].attributes["output"] == "Yes"
     assert [hit["chunk_id"] for hit in steps["retrieve"].attributes["hits"]] == [h.chunk.id for h in answer.hits]
@@ -154,6 +165,13 @@ def test_what_a_passage_contradicts_is_withheld_and_a_repaired_citation_is_in_th
     assert (claim.support, claim.cited) == ("contradicted", (1,))
     (noted,) = next(step for step in latest(asked).steps if step.name == "verify").attributes["claims"]
     assert (noted["support"], list(noted["cited"])) == ("contradicted", [1])
+
+
+def test_an_answer_is_for_those_who_may_read_what_was_said_before(filled: Path) -> None:
+    earlier = Turn(question="Who?", answer="The board.", readers=(("group:board",),))
+    *_, answer = engine(filled).stream(ASKED, history=[earlier])
+    assert isinstance(answer, Answer)
+    assert answer.readers == (("group:board",), ("everyone",))
 
 
 def test_a_model_that_fails_leaves_its_trace(filled: Path) -> None:

@@ -204,7 +204,7 @@ def test_the_oldest_go_when_there_are_too_many(answer: Answer, cache: AnswerCach
 def test_only_supported_answers_are_kept(answer: Answer, cache: AnswerCache) -> None:
     doubtful = replace(answer.verdict.claims[0], support="partly")
     for other in (
-        replace(answer, abstained=True),
+        replace(answer, abstention="missing"),
         replace(answer, verdict=replace(answer.verdict, claims=(*answer.verdict.claims, doubtful))),
     ):
         cache.keep(other, PUBLIC, found=answer.hits)
