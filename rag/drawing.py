@@ -136,7 +136,7 @@ def _draw_verdict(console: Console, answer: Answer) -> None:
         console.print("Abstained: no claim was made.")
         return
     if answer.abstention == "beside":
-        console.print("Abstained: what the model answered stands in the documents, and is not what was asked.")
+        console.print("Abstained: the model does not see the question answered by what its answer rests on.")
         return
     if answer.verdict.supported:
         console.print(Text(f"✓ every claim is supported ({len(claims)} of {len(claims)})", style="green"))

@@ -55,7 +55,7 @@ class Entry:
         if not self.claims:
             return f"{self.model} finds no answer in the passages"
         if self.draft and self.draft.abstention == "beside":
-            return f"what {self.model} answers stands in the passages, and is not what was asked"
+            return f"{self.model} does not see the question answered by what its answer rests on"
         supported = sum(claim.support == "supported" for claim in self.claims)
         return f"{supported} of {len(self.claims)} claims of {self.model} are supported"
 

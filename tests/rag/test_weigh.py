@@ -89,7 +89,7 @@ def test_cited_words_that_do_not_answer_the_question_are_no_answer(filled: Path)
     drawn = Console(file=io.StringIO(), width=200)
     draw_answer(drawn, answer)
     told = cast(io.StringIO, drawn.file).getvalue()
-    assert "is not what was asked" in told
+    assert "does not see the question answered" in told
     assert "every claim is supported" not in told
 
 
@@ -165,7 +165,7 @@ def test_a_cascade_goes_on_where_an_answer_is_not_one_to_the_question(filled: Pa
     engine = Engine.from_settings(settings.model_copy(update={"roles": roles, "generate": generate}))
     events = list(engine.stream(ASKED))
     (restart,) = (event for event in events if isinstance(event, Restart))
-    assert restart.reason == "what scripted:a.json answers stands in the passages, and is not what was asked"
+    assert restart.reason == "scripted:a.json does not see the question answered by what its answer rests on"
     answer = events[-1]
     assert isinstance(answer, Answer)
     assert (answer.abstained, answer.models["answer"]) == (False, "scripted:b.json")
