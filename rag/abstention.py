@@ -22,7 +22,7 @@ def told(kind: Abstention, query: str, hits: Sequence[Hit], said: Phrases) -> st
 def why(kind: Abstention, hits: Sequence[Hit], said: Phrases) -> str:
     """Why there is no answer."""
     reasons = {"missing": said.missing, "unconfirmed": said.unconfirmed, "beside": said.beside}
-    return reasons.get(kind, said.missing) if hits else said.nothing
+    return reasons[kind] if hits else said.nothing
 
 
 def searched(query: str, said: Phrases) -> str:

@@ -83,7 +83,7 @@ def test_cited_words_that_do_not_answer_the_question_are_no_answer(filled: Path)
     assert answer.citations == ()
     assert answer.verdict.supported
     assert answer.abstention == "beside"
-    assert answer.text.startswith("What the documents say of this does not answer the question. Looked for: ")
+    assert answer.text.startswith("What the documents say of this does not seem to answer the question. Looked for: ")
     assert [step.name for step in steps[-2:]] == ["alone", "look"]
     assert steps[-1].attributes == {"chance": 0.0, "alone_at": 0.6}
     drawn = Console(file=io.StringIO(), width=200)
