@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rag.claims import MARKER
-from rag.contrast import Contrast, contrast, denials, otherwise
+from rag.contrast import Contrast, contrast, otherwise
+from rag.denial import denials
 from rag.evidence import Evidence, Question, lent
 from rag.quotations import misquoted
 from rag.spelling import figures, missing, plain

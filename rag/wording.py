@@ -14,7 +14,7 @@ Sort = Literal["number", "name", "negation", "word"]
 
 # English, German, French and Spanish; in other languages a denial is not told from its opposite.
 _NEGATIONS = frozenset(
-    "not no never none nobody nothing neither nor cannot without "
+    "not no non never none nobody nothing neither nor cannot without "
     "nicht kein keine keinem keinen keiner keines nie niemals niemand nichts ohne "
     "pas jamais sans ni nunca sin ningún ninguna".split()
 )
