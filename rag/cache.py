@@ -58,9 +58,19 @@ class AnswerCache:
     """
 
     def __init__(
-        self, settings: Settings, index: Index, prompts: Sequence[Prompt], *, clock: Callable[[], float] = time.time
+        self,
+        settings: Settings,
+        index: Index,
+        prompts: Sequence[Prompt],
+        *,
+        is_rejected: Callable[[str], bool] = lambda _: False,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """`clock` tells Unix seconds. Nothing is opened yet."""
+        """`is_rejected` tells of the trace of an answer whether people don't want it again, `clock` Unix seconds.
+
+        Nothing is opened yet.
+        """
+        self._is_rejected = is_rejected
         self._options = settings.cache
         self.index = index
         self._clock = clock
@@ -102,10 +112,6 @@ class AnswerCache:
         except (StoreError, ModelError) as error:
             log.warning("an answer was not kept for the next who asks the same: %s", error)
 
-    def drop(self, trace_id: str) -> None:
-        """Forget the answer that was given in a trace."""
-        self._retire([_revision(trace_id)])
-
     def close(self) -> None:
         """Let other processes have the collection at once; the next call opens it again."""
         self._store.close()
@@ -120,13 +126,14 @@ class AnswerCache:
         return [chunks[one.id] for one in near if one.id in chunks]
 
     def _usable(self, stored: Chunk, scope: Scope) -> _Kept | None:
-        """What is stored, if it is young enough and its passages are unchanged."""
+        """What is stored, if it is young enough, nobody rejected it and its passages are unchanged."""
         try:
             kept = _ANSWER.validate_python(json.loads(stored.text))
         except (ValidationError, ValueError):
             return None
         is_young = self._clock() - kept.at < self._options.max_age_h * 3600
-        return kept if is_young and self._is_unchanged(kept, scope) else None
+        is_wanted = is_young and not self._is_rejected(kept.answer.trace_id)
+        return kept if is_wanted and self._is_unchanged(kept, scope) else None
 
     def _is_unchanged(self, kept: _Kept, scope: Scope) -> bool:
         passages = [passage.hit.chunk for passage in kept.answer.passages]

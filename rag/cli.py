@@ -19,6 +19,7 @@ from ingest.library_cli import app as library_app
 from rag.commands.ask import ask, chat, search
 from rag.commands.budget import budget
 from rag.commands.doctor import doctor
+from rag.commands.feedback import feedback
 from rag.commands.models import app as models_app
 from rag.commands.project import config_app, init
 from rag.commands.traces import traces
@@ -38,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (init, ingest, search, ask, chat, ui, tune, traces, budget, doctor):
+for command in (init, ingest, search, ask, chat, ui, tune, traces, feedback, budget, doctor):
     app.command()(command)
 app.add_typer(models_app, name="models")
 index_app.command()(compare)

@@ -6,7 +6,6 @@ The spans of a question are opened by `gather.py`, `draft.py`, `asking.py`, `wei
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -19,6 +18,7 @@ from rag.cache import AnswerCache
 from rag.draft import Draft, Drafter, Task
 from rag.errors import ModelError, StoreError
 from rag.events import Delta, Event, Progress, Stage
+from rag.feedback import rate
 from rag.gather import Gathered, Gatherer
 from rag.language import phrases
 from rag.llm import LLM, Warmable, make_chains
@@ -140,14 +140,13 @@ class Engine:
 
         return EngineQueryEngine(self, scope=scope)
 
-    def rate(self, trace_id: str, *, up: bool, comment: str = "") -> None:
-        """Keep a thumb up or down with its comment on an answer's trace; a later one replaces it.
+    def rate(self, feedback: Feedback, *, scope: Scope = PUBLIC) -> None:
+        """Keep what whoever has this scope says of an answer; it replaces what the same user said of it before.
 
-        What is rated down is not given again.
+        What is rated down is not given again. Raises InputError for what can't be said of this trace, as
+        `rag.feedback.rate()` does.
         """
-        self.spool.add_feedback(Feedback(trace_id=trace_id, up=up, comment=comment, created_at=time.time()))
-        if not up and (cache := self._cache()):
-            cache.drop(self.spool.trace(trace_id).attributes.get("given_before") or trace_id)
+        rate(self.spool, feedback, scope, max_chars=self.settings.limits.feedback_chars)
 
     def _run(self, asked: Asked) -> Generator[Progress, None, Answer]:
         yield Stage(name="retrieve")
@@ -205,7 +204,7 @@ class Engine:
         if held is None or held.index is not index:
             if held:
                 held.close()
-            held = self._held = AnswerCache(self.settings, index, self.prompts)
+            held = self._held = AnswerCache(self.settings, index, self.prompts, is_rejected=self.spool.is_rated_down)
         return held
 
     def _models(self, answered: str, others: Mapping[str, Sequence[Generation]]) -> dict[str, str]:

@@ -143,6 +143,7 @@ class Limits(Section):
 
     question_chars: int = Field(8_000, ge=1, description="longest question")
     history_turns: int = Field(6, ge=0, description="earlier turns of a conversation that are looked at")
+    feedback_chars: int = Field(4_000, ge=1, description="longest comment, and longest right answer, of a feedback")
 
 
 BUILT_IN_PROVIDERS: Mapping[str, Mapping[str, Any]] = {

@@ -14,6 +14,8 @@ Support = Literal["supported", "partly", "contradicted", "unsupported"]
 # Why there is no answer: the passages hold none, the check does not confirm it, or what it rests on says something else
 # than was asked. '' for an answer.
 Abstention = Literal["", "missing", "unconfirmed", "beside"]
+# What may be wrong with an answer.
+Reason = Literal["wrong", "not-in-sources", "outdated", "incomplete", "off-topic", "too-slow", "unsafe"]
 # What a document says of itself besides its text: `team = "people"`. Dates are ISO 8601 text, truths 'true' or 'false'.
 FieldValue = str | int | float | tuple[str, ...]
 # A place on a page as it is shown: left, bottom, right, top, in points from its lower left corner.
@@ -377,9 +379,22 @@ class Trace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feedback:
-    """A rating of one answer: thumb up (True) or down, and the words that came with it."""
+    """What one person says of an answer; `user` is empty for whoever gave no name.
+
+    `up` is the thumb, None where there is none or it was taken back; `correction` the answer that would have been
+    right; `citations` are thumbs by marker. `created_at` is when the person first said something, in Unix seconds.
+    """
 
     trace_id: str
-    up: bool
+    user: str = ""
+    up: bool | None = None
+    reasons: tuple[Reason, ...] = ()
     comment: str = ""
+    correction: str = ""
+    citations: Mapping[int, bool] = field(default_factory=dict)
     created_at: float = 0.0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is said, or all was taken back."""
+        return self.up is None and not (self.reasons or self.comment or self.correction or self.citations)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rag.errors import StoreError
@@ -38,33 +39,59 @@ def run_script(db: sqlite3.Connection, script: str, *, wait_s: float) -> None:
             return
 
 
-def connect(
-    path: Path | None, schema: str, *, version: int, wait_s: float, check_same_thread: bool = True
-) -> sqlite3.Connection:
-    """A connection to a file that `schema` makes, and marks with its version; without a path, to an empty one.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """What a file holds: `script` makes it, and marks it with `version`; `upgrades` lift one of an earlier version.
+
+    Every script is a transaction of its own; an upgrade marks the file with the version after its own.
+    """
+
+    script: str
+    version: int
+    upgrades: Mapping[int, str] = field(default_factory=dict)
+
+
+def connect(path: Path | None, schema: Schema, *, wait_s: float, check_same_thread: bool = True) -> sqlite3.Connection:
+    """A connection to a file of that schema, made or lifted to it where need be; without a path, to an empty one.
 
     Raises sqlite3.Error, and StoreError for a file of another version.
     """
     db = sqlite3.connect(path or ":memory:", timeout=wait_s, isolation_level=None, check_same_thread=check_same_thread)
     try:
-        _prepare(db, path, schema, version=version, wait_s=wait_s)
+        _prepare(db, path, schema, wait_s=wait_s)
     except BaseException:
         db.close()
         raise
     return db
 
 
-def _prepare(db: sqlite3.Connection, path: Path | None, schema: str, *, version: int, wait_s: float) -> None:
-    found = db.execute("PRAGMA user_version").fetchone()[0]
+def _prepare(db: sqlite3.Connection, path: Path | None, schema: Schema, *, wait_s: float) -> None:
+    found = _version(db)
     if found == 0:
-        run_script(db, schema, wait_s=wait_s)
-    elif found != version:
+        run_script(db, schema.script, wait_s=wait_s)
+    while (found := _version(db)) in schema.upgrades:
+        _upgrade(db, found, schema.upgrades[found])
+    if found != schema.version:
         raise StoreError(
             f"{path} has version {found}",
-            expected=f"version {version}",
+            expected=f"version {schema.version}",
             remedy="update Plumbline, or set data_dir to another folder",
         )
     db.execute("PRAGMA synchronous = NORMAL")
+
+
+def _version(db: sqlite3.Connection) -> int:
+    found: int = db.execute("PRAGMA user_version").fetchone()[0]
+    return found
+
+
+def _upgrade(db: sqlite3.Connection, found: int, script: str) -> None:
+    with db:
+        db.execute("BEGIN IMMEDIATE")
+        # Another process may have done it while this one waited.
+        if _version(db) == found:
+            for statement in script.split(";"):
+                db.execute(statement)
 
 
 @contextmanager

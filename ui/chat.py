@@ -121,7 +121,7 @@ def _draw_answer(engine: Engine, exchange: Exchange, answer: Answer) -> None:
             st.caption(GIVEN_BEFORE)
         draw_page_pictures(answer, engine.settings)
     if engine.settings.trace.enabled:
-        draw_rating(engine, answer.trace_id)
+        draw_rating(engine, answer)
     draw_details(answer, exchange.steps)
 
 

@@ -1,72 +1,150 @@
-"""Thumbs and a comment below an answer, kept on its trace."""
+"""What the visitor says of an answer: thumbs, what was wrong, a comment, the right answer, thumbs of the sources."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import streamlit as st
 
 from rag.engine import Engine
 from rag.errors import PlumbError
-from rag.types import Feedback
+from rag.feedback import REASONS
+from rag.types import Answer, Feedback
 from ui.markup import literal
+from ui.visitor import scope_of_visitor
 
-COMMENT_CHARS = 2_000
+LABELS = {
+    "wrong": "Wrong",
+    "not-in-sources": "Not in the sources",
+    "outdated": "Outdated",
+    "incomplete": "Incomplete",
+    "off-topic": "Not what I asked",
+    "too-slow": "Too slow",
+    "unsafe": "Unsafe",
+}
 
 
 @st.fragment
-def draw_rating(engine: Engine, trace_id: str) -> None:
-    """Thumbs that show the stored rating; a comment can follow. Both can be changed later."""
-    thumb, comment = f"thumb-{trace_id}", f"comment-{trace_id}"
-    saved = _saved(engine, trace_id)
-    if saved and thumb not in st.session_state:
-        st.session_state[thumb] = int(saved.up)
+def draw_rating(engine: Engine, answer: Answer) -> None:
+    """Thumbs that show what is stored; the rest follows once there is one. All of it can be changed or taken back."""
+    said = _said(engine, answer.trace_id)
+    _show_stored(said)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.feedback("thumbs", key=thumb, on_change=_rate, args=(engine, trace_id))
-        if saved:
-            st.caption("Saved, with your comment" if saved.comment else "Saved")
-    if saved:
-        _draw_comment(engine, saved, key=comment)
-    if problem := st.session_state.pop(f"problem-{trace_id}", ""):
+        st.feedback("thumbs", key=_key("thumb", said), on_change=_rate, args=(engine, answer.trace_id))
+        if not said.is_empty:
+            st.caption("Saved")
+            st.button(
+                "Take back", key=_key("back", said), type="tertiary", on_click=_take_back, args=(engine, said.trace_id)
+            )
+    if said.up is False:
+        st.pills(
+            "What was wrong?",
+            REASONS,
+            selection_mode="multi",
+            format_func=LABELS.__getitem__,
+            key=_key("reasons", said),
+            on_change=_say_reasons,
+            args=(engine, said.trace_id),
+        )
+    if not said.is_empty:
+        _draw_words(engine, said)
+        _draw_sources(engine, said, answer)
+    if problem := st.session_state.pop(_key("problem", said), ""):
         st.error(literal(problem))
 
 
-def _draw_comment(engine: Engine, saved: Feedback, *, key: str) -> None:
-    with st.form(f"form-{key}", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
-        st.text_input(
-            "Comment",
-            saved.comment,
-            key=key,
-            max_chars=COMMENT_CHARS,
-            placeholder="What was good?" if saved.up else "What was wrong?",
-            label_visibility="collapsed",
+def _draw_words(engine: Engine, said: Feedback) -> None:
+    longest = engine.settings.limits.feedback_chars
+    with st.form(_key("form", said), border=False):
+        placeholder = "What was good?" if said.up else "What was wrong?"
+        st.text_area(
+            "Comment", said.comment, key=_key("comment", said), max_chars=longest, placeholder=placeholder, height=68
         )
-        st.form_submit_button("Send", on_click=_comment, args=(engine, saved.trace_id))
+        if said.up is False:
+            st.text_area(
+                "The right answer", said.correction, key=_key("correction", said), max_chars=longest, height=68
+            )
+        st.form_submit_button("Send", on_click=_say_words, args=(engine, said.trace_id))
+
+
+def _draw_sources(engine: Engine, said: Feedback, answer: Answer) -> None:
+    if not answer.citations:
+        return
+    with st.expander("Rate the sources"):
+        for marker in dict.fromkeys(citation.marker for citation in answer.citations):
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.markdown(literal(f"[{marker}]"))
+                key = _key(f"source-{marker}", said)
+                if key not in st.session_state and marker in said.citations:
+                    st.session_state[key] = int(said.citations[marker])
+                st.feedback("thumbs", key=key, on_change=_rate_source, args=(engine, said.trace_id, marker))
+
+
+def _show_stored(said: Feedback) -> None:
+    """Set the widgets to what is stored, where the page does not know them yet."""
+    thumb, reasons = _key("thumb", said), _key("reasons", said)
+    if thumb not in st.session_state:
+        st.session_state[thumb] = None if said.up is None else int(said.up)
+    if reasons not in st.session_state:
+        st.session_state[reasons] = list(said.reasons)
 
 
 def _rate(engine: Engine, trace_id: str) -> None:
-    saved, chosen = _saved(engine, trace_id), st.session_state[f"thumb-{trace_id}"]
-    if chosen is not None:
-        _store(engine, trace_id, up=bool(chosen), comment=saved.comment if saved else "")
-    # A rating can be changed but not taken back: the thumb goes back to what is stored.
-    stored = _saved(engine, trace_id)
-    st.session_state[f"thumb-{trace_id}"] = int(stored.up) if stored else None
+    said = _said(engine, trace_id)
+    chosen = st.session_state[_key("thumb", said)]
+    # Reasons are of a thumb down.
+    up = None if chosen is None else bool(chosen)
+    _store(engine, replace(said, up=up, reasons=said.reasons if up is False else ()))
 
 
-def _comment(engine: Engine, trace_id: str) -> None:
-    saved = _saved(engine, trace_id)
-    if saved:
-        _store(engine, trace_id, up=saved.up, comment=st.session_state[f"comment-{trace_id}"].strip())
+def _say_reasons(engine: Engine, trace_id: str) -> None:
+    said = _said(engine, trace_id)
+    _store(engine, replace(said, reasons=tuple(st.session_state[_key("reasons", said)])))
 
 
-def _store(engine: Engine, trace_id: str, *, up: bool, comment: str) -> None:
+def _say_words(engine: Engine, trace_id: str) -> None:
+    said = _said(engine, trace_id)
+    comment, correction = (
+        str(st.session_state.get(_key(name, said), held)).strip()
+        for name, held in (("comment", said.comment), ("correction", said.correction))
+    )
+    _store(engine, replace(said, comment=comment, correction=correction))
+
+
+def _rate_source(engine: Engine, trace_id: str, marker: int) -> None:
+    said = _said(engine, trace_id)
+    chosen = st.session_state[_key(f"source-{marker}", said)]
+    others = {other: up for other, up in said.citations.items() if other != marker}
+    _store(engine, replace(said, citations=others if chosen is None else {**others, marker: bool(chosen)}))
+
+
+def _take_back(engine: Engine, trace_id: str) -> None:
+    _store(engine, Feedback(trace_id=trace_id))
+    for name in [name for name in st.session_state if str(name).endswith(f"-{trace_id}")]:
+        if str(name).startswith(("thumb-", "reasons-", "comment-", "correction-", "source-")):
+            del st.session_state[name]
+
+
+def _store(engine: Engine, said: Feedback) -> None:
     try:
-        engine.rate(trace_id, up=up, comment=comment)
+        engine.rate(said, scope=scope_of_visitor(engine.settings))
     except PlumbError as error:
-        st.session_state[f"problem-{trace_id}"] = str(error)
+        st.session_state[_key("problem", said)] = str(error)
+    # The thumb goes back to what is stored.
+    stored = _said(engine, said.trace_id)
+    st.session_state[_key("thumb", said)] = None if stored.up is None else int(stored.up)
 
 
-def _saved(engine: Engine, trace_id: str) -> Feedback | None:
+def _said(engine: Engine, trace_id: str) -> Feedback:
+    """What this visitor says so far."""
+    user = scope_of_visitor(engine.settings).user
+    nothing = Feedback(trace_id=trace_id, user=user)
     try:
-        return engine.spool.feedback(trace_id)
+        return next((said for said in engine.spool.feedback(trace_id) if said.user == user), nothing)
     except PlumbError as error:
-        st.session_state[f"problem-{trace_id}"] = str(error)
-        return None
+        st.session_state[_key("problem", nothing)] = str(error)
+        return nothing
+
+
+def _key(name: str, said: Feedback) -> str:
+    return f"{name}-{said.trace_id}"

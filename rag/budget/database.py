@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rag.wal import connect, translated
+from rag.wal import Schema, connect, translated
 
 VERSION = 1
 BUSY_S = 5.0
 # `cost` and `least_cost` are NULL where a price is unknown, `unpriced` counts such calls. A row of `held` is a call
 # under way: what it adds to the sums at present, and what stays of it when nobody tells its end until `expires_at`.
-SCHEMA = f"""
+_SCRIPT = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS days (
     day TEXT PRIMARY KEY, tokens INTEGER NOT NULL, cost INTEGER NOT NULL, unpriced INTEGER NOT NULL
@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS held (
 PRAGMA user_version = {VERSION};
 COMMIT;
 """
+SCHEMA = Schema(script=_SCRIPT, version=VERSION)
 
 
 class BudgetFile:
@@ -75,7 +76,7 @@ def _identity(path: Path) -> tuple[int, ...]:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    db = connect(path, SCHEMA, version=VERSION, wait_s=BUSY_S, check_same_thread=False)
+    db = connect(path, SCHEMA, wait_s=BUSY_S, check_same_thread=False)
     # Moving the log into the file waits for the disk: 8 ms, once in some hundred calls.
     db.execute("PRAGMA wal_autocheckpoint = 4000")
     return db

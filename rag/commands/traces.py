@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rag.commands.feedback import told
 from rag.terminal import clean, complain, console, print_json
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _list(spool: Spool, *, limit: int, as_json: bool) -> None:
 def _show(trace: Trace, spool: Spool, *, as_json: bool) -> None:
     feedback = spool.feedback(trace.id)
     if as_json:
-        print_json({**asdict(trace), "feedback": asdict(feedback) if feedback else None})
+        print_json({**asdict(trace), "feedback": [asdict(said) for said in feedback]})
         return
     from rich.text import Text
 
@@ -84,8 +85,8 @@ def _show(trace: Trace, spool: Spool, *, as_json: bool) -> None:
     screen.print(f"[bold]{trace.name}[/bold] {trace.id}  {_when(trace.started_at)}  {status}")
     screen.print(Text(clean(f"in:  {trace.input}")))
     screen.print(Text(clean(f"out: {trace.output}")))
-    if feedback:
-        screen.print(Text(clean(f"rated {'up' if feedback.up else 'down'} {feedback.comment}")))
+    for said in feedback:
+        screen.print(Text(clean(f"feedback of {told(said)}")))
     for step in trace.steps:
         took = f"{(step.ended_at - step.started_at) * 1000:,.0f} ms"
         error = f"  {step.error}" if step.error else ""
@@ -121,7 +122,7 @@ def _gist(attributes: object) -> str:
     facts = attributes if isinstance(attributes, dict) else {}
     shown = {key: facts[key] for key in GIST if facts.get(key)}
     hits = [f"{len(facts['hits'])} hits"] if "hits" in facts else []
-    asked = [told] if (told := asked_view(facts)) else []
+    asked = [models] if (models := asked_view(facts)) else []
     return "  ".join(asked + hits + [f"{key}={value}" for key, value in shown.items()])[:160]
 
 

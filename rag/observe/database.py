@@ -14,11 +14,18 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from rag.wal import connect, translated
+from rag.wal import Schema, connect, translated
 
-VERSION = 1
+VERSION = 2
 BUSY_S = 5.0
-SCHEMA = f"""
+_FEEDBACK = """
+CREATE TABLE IF NOT EXISTS feedback (
+    trace_id TEXT NOT NULL, user TEXT NOT NULL, up INTEGER, reasons TEXT NOT NULL, comment TEXT NOT NULL,
+    correction TEXT NOT NULL, citations TEXT NOT NULL, created_at REAL NOT NULL, PRIMARY KEY (trace_id, user)
+);
+CREATE TABLE IF NOT EXISTS sent_scores (trace_id TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (trace_id, id));
+"""
+_SCRIPT = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS traces (
     id TEXT PRIMARY KEY, name TEXT NOT NULL, started_at REAL NOT NULL, duration_ms REAL NOT NULL,
@@ -26,9 +33,7 @@ CREATE TABLE IF NOT EXISTS traces (
     supported_share REAL, body TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS traces_by_time ON traces (started_at);
-CREATE TABLE IF NOT EXISTS feedback (
-    trace_id TEXT PRIMARY KEY, up INTEGER NOT NULL, comment TEXT NOT NULL, created_at REAL NOT NULL
-);
+{_FEEDBACK}
 CREATE TABLE IF NOT EXISTS outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, trace_id TEXT NOT NULL, state TEXT NOT NULL,
     revision INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '', tried_at REAL NOT NULL DEFAULT 0,
@@ -38,6 +43,16 @@ CREATE INDEX IF NOT EXISTS outbox_by_state ON outbox (state, id);
 PRAGMA user_version = {VERSION};
 COMMIT;
 """
+# Until then there was one thumb and one comment for each trace.
+_FROM_1 = f"""
+ALTER TABLE feedback RENAME TO feedback_1;
+{_FEEDBACK}
+INSERT INTO feedback SELECT trace_id, '', up, '[]', comment, '', '{{}}', created_at FROM feedback_1;
+INSERT INTO sent_scores SELECT trace_id, 'user-feedback-' || trace_id FROM feedback_1;
+DROP TABLE feedback_1;
+PRAGMA user_version = 2
+"""  # noqa: S608 - nothing from outside
+SCHEMA = Schema(script=_SCRIPT, version=VERSION, upgrades={1: _FROM_1})
 EXPECTED = "a usable file of traces"
 
 
@@ -81,4 +96,4 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _open(path: Path | None) -> sqlite3.Connection:
-    return connect(path, SCHEMA, version=VERSION, wait_s=BUSY_S)
+    return connect(path, SCHEMA, wait_s=BUSY_S)

@@ -1,4 +1,4 @@
-"""Delivery to a Langfuse server: a trace as OpenTelemetry spans, a rating as a score.
+"""Delivery to a Langfuse server: a trace as OpenTelemetry spans, feedback as scores.
 
 Spans are posted here with httpx, not with OpenTelemetry's exporter: that one retries on its own while we wait, takes
 a redirect or any page with status 200 for success, and keeps the status code to itself; the spool needs it, to tell
@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, cast
 
 import httpx
 from google.protobuf.message import DecodeError
 from langfuse.api import LangfuseAPI
-from langfuse.api.commons import ScoreDataType
 from langfuse.api.core import ApiError
 from langfuse.api.scores import CreateScoreBatchResults, CreateScoreRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
@@ -29,10 +28,10 @@ from rag.observe.account import Account
 from rag.observe.restricted import visible
 from rag.observe.spans import export_request
 from rag.settings import redact_url
-from rag.types import PUBLIC, Feedback, Trace
+from rag.types import PUBLIC, Trace
 
 TRACES_PATH = "/api/public/otel/v1/traces"
-SCORE_NAME = "user-feedback"
+NOT_FOUND = 404
 MAX_REPLY_BYTES = 100_000
 MAX_DETAIL_CHARS = 200
 PROTOBUF = "application/x-protobuf"
@@ -91,30 +90,26 @@ class Langfuse:
             raise self._refused(reply.status_code, reply.text)
         self._check_taken(reply)
 
-    def send_feedback(self, feedback: Feedback, *, timeout_s: float | None = None) -> None:
-        """Deliver a rating as a boolean score; a later rating of the same trace replaces the first."""
-        score = CreateScoreRequest(
-            id=f"{SCORE_NAME}-{feedback.trace_id}",
-            trace_id=feedback.trace_id,
-            name=SCORE_NAME,
-            value=1.0 if feedback.up else 0.0,
-            data_type=ScoreDataType.BOOLEAN,
-            comment=feedback.comment or None,
-            # Langfuse replaces a score that comes again with the same id and the same time.
-            timestamp=datetime.fromtimestamp(feedback.created_at, UTC),
-        )
-        options: Any = {"max_retries": 0, "timeout_in_seconds": self._timeout(timeout_s)}
-        try:
-            reply = self._api().scores.create(request=[score], request_options=options)
-        except ApiError as error:
-            raise self._refused(error.status_code or 0, error.body) from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self._unreachable(error) from None
-        except ValueError:  # a reply that is not what the client expects, pydantic's errors included
-            raise self._not_langfuse() from None
+    def may_read(self, trace: Trace) -> bool:
+        """Whether the server gets the texts of this trace: of what everyone may read, unless the settings say more."""
+        return self._account.restricted == "full" or visible(trace, PUBLIC) is trace
+
+    def send_scores(self, requests: Sequence[CreateScoreRequest], *, timeout_s: float | None = None) -> None:
+        """Deliver scores of one trace; one that comes again with the same id replaces the first."""
+        with self._translated():
+            reply = self._api().scores.create(request=[*requests], request_options=self._options(timeout_s))
         if isinstance(reply, CreateScoreBatchResults) and reply.rejected:
             detail = "; ".join(str(problem.message) for problem in reply.errors)
             raise DeliveryError(f"Langfuse rejected the rating{self._detail(detail)}", permanent=True)
+
+    def forget_score(self, score_id: str, *, timeout_s: float | None = None) -> None:
+        """Have the server forget a score; one that it does not have counts as forgotten."""
+        with self._translated():
+            try:
+                self._api().scores.delete(score_id, request_options=self._options(timeout_s))
+            except ApiError as error:
+                if error.status_code != NOT_FOUND:
+                    raise
 
     def project(self) -> str:
         """The name of the project the keys belong to: a call that writes nothing."""
@@ -138,6 +133,21 @@ class Langfuse:
             httpx_client=self._http,
             x_langfuse_public_key=account.public_key,
         )
+
+    def _options(self, timeout_s: float | None) -> Any:
+        return {"max_retries": 0, "timeout_in_seconds": self._timeout(timeout_s)}
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn what Langfuse's own client raises into DeliveryError."""
+        try:
+            yield
+        except ApiError as error:
+            raise self._refused(error.status_code or 0, error.body) from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._unreachable(error) from None
+        except ValueError:  # a reply that is not what the client expects, pydantic's errors included
+            raise self._not_langfuse() from None
 
     def _timeout(self, timeout_s: float | None) -> float:
         return min(self._account.timeout_s, timeout_s) if timeout_s is not None else self._account.timeout_s

@@ -22,6 +22,7 @@ from rag.errors import DeliveryError, InputError, StoreError
 from rag.observe.account import Account, account
 from rag.observe.spool import PendingItem, Spool
 from rag.settings import Settings
+from rag.types import Trace
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -147,12 +148,28 @@ def _deliver(spool: Spool, langfuse: Langfuse, item: PendingItem, until: float) 
 
 def _send(spool: Spool, langfuse: Langfuse, item: PendingItem, *, timeout_s: float) -> None:
     try:
+        trace = spool.trace(item.trace_id)
         if item.kind == "trace":
-            langfuse.send_trace(spool.trace(item.trace_id), timeout_s=timeout_s)
-        elif feedback := spool.feedback(item.trace_id):
-            langfuse.send_feedback(feedback, timeout_s=timeout_s)
+            langfuse.send_trace(trace, timeout_s=timeout_s)
+        else:
+            _send_scores(spool, langfuse, trace, timeout_s=timeout_s)
     except InputError as error:
         raise DeliveryError(str(error), permanent=True) from error
+
+
+def _send_scores(spool: Spool, langfuse: Langfuse, trace: Trace, *, timeout_s: float) -> None:
+    """Send what everyone says of a trace now, and have the server forget what was taken back."""
+    from rag.observe.scores import scores
+
+    requests = scores(spool.feedback(trace.id), has_texts=langfuse.may_read(trace))
+    # Noted first: what was sent and not noted could never be taken back.
+    stale = spool.note_scores(trace.id, [str(request.id) for request in requests])
+    if requests:
+        langfuse.send_scores(requests, timeout_s=timeout_s)
+    for score_id in stale:
+        langfuse.forget_score(score_id, timeout_s=timeout_s)
+    if stale:
+        spool.forget_scores(trace.id, stale)
 
 
 def _idle(spool: Spool, reason: str) -> Shipped:

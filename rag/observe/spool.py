@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from rag.errors import InputError, StoreError
+from rag.observe import ratings
 from rag.observe.account import account
 from rag.observe.codec import decode, encode
 from rag.observe.database import Kept, reading, writing
@@ -37,21 +38,18 @@ INSERT OR REPLACE INTO traces
     (id, name, started_at, duration_ms, status, question, answer, abstained, supported_share, body)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-_PUT_FEEDBACK = """
-INSERT INTO feedback (trace_id, up, comment, created_at) VALUES (?, ?, ?, ?)
-ON CONFLICT (trace_id) DO UPDATE SET up = excluded.up, comment = excluded.comment
-"""
 _ENQUEUE = """
 INSERT INTO outbox (kind, trace_id, state) VALUES (?, ?, ?)
 ON CONFLICT (kind, trace_id) DO UPDATE SET state = excluded.state, reason = '', revision = revision + 1
 """
 _LIST = """
 SELECT t.id, t.name, t.started_at, t.duration_ms, t.status, t.question, t.answer, t.abstained, t.supported_share,
-       f.up, f.comment, o.state
+       (SELECT min(up) FROM feedback f WHERE f.trace_id = t.id) AS up,
+       (SELECT comment FROM feedback f WHERE f.trace_id = t.id AND comment != '' ORDER BY created_at DESC LIMIT 1),
+       o.state
 FROM traces t
 LEFT JOIN outbox o ON o.kind = 'trace' AND o.trace_id = t.id
-LEFT JOIN feedback f ON f.trace_id = t.id
-WHERE (:name IS NULL OR t.name = :name) AND (:rated IS NULL OR (f.up IS NOT NULL) = :rated)
+WHERE (:name IS NULL OR t.name = :name) AND (:rated IS NULL OR (up IS NOT NULL) = :rated)
 ORDER BY t.started_at DESC, t.rowid DESC
 LIMIT :limit
 """
@@ -59,7 +57,9 @@ LIMIT :limit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceRow:
-    """A trace in a list. `answer` is its first line; `rating` is None when nobody rated it.
+    """A trace in a list. `answer` is its first line.
+
+    `rating` is None when nobody rated it, and False if one of several people rated it down; `comment` the last one.
 
     `delivery` is 'local' for a trace that was recorded while no Langfuse was configured: it is never sent.
     """
@@ -121,15 +121,20 @@ class Spool:
             self._kept.refresh()
 
     def add_feedback(self, feedback: Feedback) -> None:
-        """Keep a rating and queue it; a later one replaces it but keeps `created_at`, by which Langfuse knows it.
+        """Keep what a person says of a trace, and queue it: it replaces what the same person said, all of it.
 
-        Raises InputError when there is no such trace. A rating without a time gets the present one.
+        Raises InputError when there is no such trace. What comes without a time gets the present one.
         """
         state = self._trace_state(feedback.trace_id)
-        created_at = feedback.created_at or time.time()
+        said = replace(
+            feedback,
+            comment=_clean(feedback.comment),
+            correction=_clean(feedback.correction),
+            created_at=feedback.created_at or time.time(),
+        )
         with writing(self.path) as db:
-            db.execute(_PUT_FEEDBACK, (feedback.trace_id, feedback.up, _clean(feedback.comment), created_at))
-            # A rating goes nowhere when its trace stays here or was refused.
+            ratings.put(db, said)
+            # It goes nowhere when its trace stays here or was refused.
             queued = state if state in ("local", "failed") else "pending"
             db.execute(_ENQUEUE, ("score", feedback.trace_id, queued))
 
@@ -155,13 +160,25 @@ class Spool:
             found = db.execute(_LIST, {"limit": limit, "name": name, "rated": rated}).fetchall()
         return [_trace_row(row) for row in found]
 
-    def feedback(self, trace_id: str) -> Feedback | None:
-        """The rating of the trace with this id, if it has one."""
-        found = self._select("SELECT up, comment, created_at FROM feedback WHERE trace_id = ?", trace_id)
-        if not found:
-            return None
-        up, comment, created_at = found[0]
-        return Feedback(trace_id=trace_id, up=bool(up), comment=comment, created_at=created_at)
+    def feedback(self, trace_id: str) -> list[Feedback]:
+        """What everyone says of the trace with this id; what was taken back is left out."""
+        with reading(self.path) as db:
+            return [said for said in ratings.of_trace(db, trace_id) if not said.is_empty]
+
+    def is_rated_down(self, trace_id: str) -> bool:
+        """Whether somebody rated the answer of this trace down, there or where it was given again."""
+        with reading(self.path) as db:
+            return ratings.is_rated_down(db, trace_id)
+
+    def note_scores(self, trace_id: str, ids: Sequence[str]) -> list[str]:
+        """Note the ids of a trace's scores before they are sent; returns those that the server has to forget."""
+        with writing(self.path) as db:
+            return ratings.note_sent(db, trace_id, ids)
+
+    def forget_scores(self, trace_id: str, ids: Sequence[str]) -> None:
+        """Note that the server no longer has these scores."""
+        with writing(self.path) as db:
+            ratings.forget_sent(db, trace_id, ids)
 
     def pending(self, *, limit: int) -> list[PendingItem]:
         """What is to be delivered, oldest first, a trace before its rating."""

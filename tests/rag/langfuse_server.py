@@ -38,13 +38,18 @@ class Observed:
 
 @dataclass
 class FakeLangfuse:
-    """What arrived so far, and how to answer next: a status, or a way to misbehave."""
+    """What arrived so far, and how to answer next: a status, or a way to misbehave.
+
+    `scores` are all that came, `kept_scores` those that a server would show, by id; `deleted` the ids to be forgotten.
+    """
 
     url: str = ""
     behaviour: Behaviour | int = "ok"
     refuse_trace: str = ""
     spans: list[Observed] = field(default_factory=list)
     scores: list[dict[str, Any]] = field(default_factory=list)
+    kept_scores: dict[str, dict[str, Any]] = field(default_factory=dict)
+    deleted: list[str] = field(default_factory=list)
     requests: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
 
@@ -74,8 +79,11 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *args: Any) -> None:
         pass
 
+    def do_DELETE(self) -> None:
+        self.do_POST()
+
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
+        body = self.rfile.read(int(self.headers["content-length"] or 0))
         self.server.fake.requests.append((self.path, dict(self.headers.items())))
         try:
             self._answer(body)
@@ -109,7 +117,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(302, b"", "text/plain", location="/elsewhere")
 
     def _take(self, body: bytes) -> None:
-        if self.path == "/api/public/scores":
+        if self.command == "DELETE":
+            self._forget(self.path.removeprefix("/api/public/scores/"))
+        elif self.path == "/api/public/scores":
             self._take_scores(json.loads(body))
         elif self.path == "/api/public/otel/v1/traces":
             self._take_spans(list(_observed(body)))
@@ -135,7 +145,16 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply(207, {"accepted": 0, "rejected": 1, "errors": [{"message": "no such score"}]})
         else:
             self.server.fake.scores.extend(scores)
+            self.server.fake.kept_scores.update({score["id"]: score for score in scores})
             self._reply(202, {"message": "Accepted"})
+
+    def _forget(self, score_id: str) -> None:
+        fake = self.server.fake
+        fake.deleted.append(score_id)
+        if fake.kept_scores.pop(score_id, None) is None:
+            self._reply(404, {"message": "no such score"})
+        else:
+            self._send(202, b"", "application/json")
 
     def _reply(self, status: int, content: dict[str, Any]) -> None:
         self._send(status, json.dumps(content).encode(), "application/json; charset=utf-8")

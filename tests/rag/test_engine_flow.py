@@ -18,7 +18,7 @@ from rag.llm.protocol import Piece, Restart, Sampling
 from rag.llm.scripted import ScriptedLLM
 from rag.roles import CandidateSettings
 from rag.settings import Settings, load_settings
-from rag.types import Answer, Message, Trace, Turn
+from rag.types import Answer, Feedback, Message, Trace, Turn
 
 ASKED = "How many working days of annual leave do full-time employees have?"
 
@@ -334,16 +334,15 @@ def test_a_disk_that_refuses_the_trace_costs_no_answer(filled: Path, caplog: pyt
     assert "the trace of this answer was not kept" in record.getMessage()
 
 
-def test_a_rating_lands_on_its_answer(filled: Path) -> None:
+def test_what_is_said_lands_on_its_answer(filled: Path) -> None:
     asked = engine(filled)
     answer = asked.ask(ASKED)
-    asked.rate(answer.trace_id, up=False, comment="too short")
-    asked.rate(answer.trace_id, up=True, comment="fine now")
-    feedback = asked.spool.feedback(answer.trace_id)
-    assert feedback
-    assert (feedback.up, feedback.comment) == (True, "fine now")
+    asked.rate(Feedback(trace_id=answer.trace_id, up=False, comment="too short"))
+    asked.rate(Feedback(trace_id=answer.trace_id, up=True, comment="fine now"))
+    (said,) = asked.spool.feedback(answer.trace_id)
+    assert (said.up, said.comment) == (True, "fine now")
     with pytest.raises(InputError, match="no trace"):
-        asked.rate("f" * 32, up=True)
+        asked.rate(Feedback(trace_id="f" * 32, up=True))
 
 
 def test_own_prompts_are_used_and_recorded(filled: Path) -> None:

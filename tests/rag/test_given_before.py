@@ -18,7 +18,7 @@ from rag.index import open_index
 from rag.scope import condition
 from rag.settings import Settings, load_settings
 from rag.store.edge import EdgeStore
-from rag.types import PUBLIC, Answer, Scope, Turn, Usage
+from rag.types import PUBLIC, Answer, Feedback, Scope, Turn, Usage
 
 ASKED = "How many working days of annual leave do full-time employees have?"
 SAME = "could you tell me how many working days of annual leave do full-time employees have"
@@ -162,13 +162,13 @@ def test_other_words_around_a_question_find_the_answer_among_many_documents(engi
 
 def test_what_is_rated_down_is_not_given_again(engine: Engine) -> None:
     engine.ask(ASKED)
-    engine.rate(engine.ask(ASKED).trace_id, up=True)
+    engine.rate(Feedback(trace_id=engine.ask(ASKED).trace_id, up=True))
     again = engine.ask(ASKED)
     assert again.given_before
-    engine.rate(again.trace_id, up=False)
+    engine.rate(Feedback(trace_id=again.trace_id, up=False))
     new = engine.ask(ASKED)
     assert new.given_before == ""
-    engine.rate(new.trace_id, up=False)
+    engine.rate(Feedback(trace_id=new.trace_id, up=False))
     assert engine.ask(ASKED).given_before == ""
 
 

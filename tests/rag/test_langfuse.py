@@ -16,6 +16,7 @@ from observed import STARTED_AT, TRACE_ID, ask_trace
 from rag.errors import DeliveryError
 from rag.observe.account import Account
 from rag.observe.langfuse import Langfuse
+from rag.observe.scores import scores
 from rag.types import Feedback, Step, Trace
 
 
@@ -161,20 +162,53 @@ def test_the_request_is_langfuses_way_in(fake: FakeLangfuse) -> None:
     assert headers["content-type"] == "application/x-protobuf"
 
 
-def test_a_rating_is_a_boolean_score_that_a_later_one_replaces(fake: FakeLangfuse) -> None:
+def sent(fake: FakeLangfuse, *said: Feedback, has_texts: bool = True) -> list[dict[str, Any]]:
     with reach(fake) as langfuse:
-        langfuse.send_feedback(Feedback(trace_id=TRACE_ID, up=True, created_at=STARTED_AT))
-        langfuse.send_feedback(Feedback(trace_id=TRACE_ID, up=False, comment="wrong page", created_at=STARTED_AT))
-    first, second = fake.scores
+        for one in said:
+            langfuse.send_scores(scores([one], has_texts=has_texts))
+    return fake.scores
+
+
+def test_a_thumb_is_a_boolean_score_that_a_later_one_replaces(fake: FakeLangfuse) -> None:
+    up = Feedback(trace_id=TRACE_ID, up=True, created_at=STARTED_AT)
+    first, second = sent(fake, up, replace(up, up=False, comment="wrong page"))
     assert (first["traceId"], first["name"], first["dataType"]) == (TRACE_ID, "user-feedback", "BOOLEAN")
     assert (first["value"], second["value"], second["comment"]) == (1.0, 0.0, "wrong page")
     assert (first["id"], first["timestamp"]) == (second["id"], second["timestamp"])
 
 
+def test_each_thing_said_is_a_score_of_its_own_type(fake: FakeLangfuse) -> None:
+    said = Feedback(
+        trace_id=TRACE_ID, reasons=("wrong", "outdated"), comment="no", correction="30 days.", citations={2: False}
+    )
+    found = [(one["name"], one["dataType"], one["value"]) for one in sent(fake, said)]
+    assert found == [
+        ("user-feedback-comment", "TEXT", "no"),
+        ("user-feedback-reason", "CATEGORICAL", "wrong"),
+        ("user-feedback-reason", "CATEGORICAL", "outdated"),
+        ("citation-2", "BOOLEAN", 0.0),
+        ("output", "CORRECTION", "30 days."),
+    ]
+    assert len({one["id"] for one in fake.scores}) == len(found)
+
+
+def test_two_people_have_scores_of_their_own(fake: FakeLangfuse) -> None:
+    said = Feedback(trace_id=TRACE_ID, user="ada", up=True)
+    first, second = sent(fake, said, replace(said, user="bob"))
+    assert first["id"] != second["id"]
+    assert first["metadata"] == {"user": "ada"}
+
+
+def test_texts_of_what_not_everyone_may_read_stay(fake: FakeLangfuse) -> None:
+    said = Feedback(trace_id=TRACE_ID, up=False, comment="it is 30", correction="30 days")
+    (only,) = sent(fake, said, replace(said, up=None), has_texts=False)
+    assert (only["name"], only.get("comment")) == ("user-feedback", None)
+
+
 def failure(fake: FakeLangfuse, *, kind: str = "trace", timeout_s: float = 5) -> DeliveryError:
-    rating = Feedback(trace_id=TRACE_ID, up=True, created_at=1)
+    rating = scores([Feedback(trace_id=TRACE_ID, up=True, created_at=1)], has_texts=True)
     with reach(fake, timeout_s=timeout_s) as langfuse:
-        calls = {"trace": lambda: langfuse.send_trace(ask_trace()), "score": lambda: langfuse.send_feedback(rating)}
+        calls = {"trace": lambda: langfuse.send_trace(ask_trace()), "score": lambda: langfuse.send_scores(rating)}
         with pytest.raises(DeliveryError) as raised:
             calls[kind]()
     shown = f"{raised.value} {raised.value!r}"

@@ -42,7 +42,7 @@ def test_reading_makes_no_file(spool: Spool) -> None:
     assert spool.traces() == []
     assert spool.pending(limit=5) == []
     assert spool.waiting() == OutboxStatus()
-    assert spool.feedback(TRACE_ID) is None
+    assert spool.feedback(TRACE_ID) == []
     assert spool.retry_failed() == 0
     with pytest.raises(InputError, match="no trace"):
         spool.trace("abc")
@@ -109,15 +109,14 @@ def test_a_later_rating_replaces_but_keeps_its_time(spool: Spool) -> None:
     spool.add_trace(ask_trace())
     spool.add_feedback(Feedback(trace_id=TRACE_ID, up=True, created_at=100))
     spool.add_feedback(Feedback(trace_id=TRACE_ID, up=False, comment="no \ud800", created_at=200))
-    assert spool.feedback(TRACE_ID) == Feedback(trace_id=TRACE_ID, up=False, comment="no ?", created_at=100)
+    assert spool.feedback(TRACE_ID) == [Feedback(trace_id=TRACE_ID, up=False, comment="no ?", created_at=100)]
     assert [item.kind for item in spool.pending(limit=9)] == ["trace", "score"]
 
 
 def test_a_rating_without_a_time_gets_one(spool: Spool) -> None:
     spool.add_trace(ask_trace())
     spool.add_feedback(Feedback(trace_id=TRACE_ID, up=True))
-    rating = spool.feedback(TRACE_ID)
-    assert rating
+    (rating,) = spool.feedback(TRACE_ID)
     assert rating.created_at > 1_700_000_000
 
 

@@ -147,14 +147,18 @@ def test_a_question_is_answered_rated_and_commented(chromium: Browser, quoting: 
         page.locator("a.plumb-chip").click()
         expect(page.locator(".plumb-source:target")).to_have_count(1)
         page.get_by_test_id("stFeedback").locator("button").nth(1).click()
+        page.get_by_role("button", name="Outdated").click()
         page.get_by_placeholder("What was wrong?").fill("out of date")
+        page.get_by_label("The right answer").fill("31 working days.")
         page.get_by_role("button", name="Send", exact=True).click()
-        expect(page.get_by_text("Saved, with your comment")).to_be_visible()
+        expect(page.get_by_text("Saved")).to_be_visible()
         ask(page, "Who won the football championship?")
         expect(page.get_by_text("The documents don't hold the answer")).to_be_visible()
-        expect(page.get_by_text("Saved, with your comment")).to_be_visible()
+        expect(page.get_by_label("The right answer")).to_have_value("31 working days.")
     rated = quoting.spool.traces(name="ask", rated=True)
     assert [(row.question, row.rating, row.comment) for row in rated] == [(QUESTION, False, "out of date")]
+    (said,) = quoting.spool.feedback(rated[0].id)
+    assert (said.reasons, said.correction) == (("outdated",), "31 working days.")
 
 
 def test_a_cited_passage_is_shown_on_its_page(chromium: Browser, tmp_path: Path) -> None:

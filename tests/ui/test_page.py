@@ -29,6 +29,10 @@ def ask(page: AppTest, question: str) -> AppTest:
     return page
 
 
+def press(page: AppTest, label: str) -> AppTest:
+    return next(button for button in page.button if button.label == label).click().run()
+
+
 def traces() -> list[TraceRow]:
     return open_spool(load_settings()).traces(name="ask")
 
@@ -229,7 +233,7 @@ def test_a_follow_up_is_asked_with_its_history_until_a_new_conversation(make_pro
     spool = open_spool(load_settings())
     follow_up = spool.trace(traces()[0].id)
     assert QUESTION in str(follow_up.steps[0].attributes["query"])
-    next(button for button in page.button if button.label == "New conversation").click().run()
+    press(page, "New conversation")
     assert not page.chat_message
     ask(page, QUESTION)
     anew, first = (spool.trace(traces()[number].id) for number in (0, 2))
@@ -237,23 +241,26 @@ def test_a_follow_up_is_asked_with_its_history_until_a_new_conversation(make_pro
     assert first.attributes["session_id"] == follow_up.attributes["session_id"] != anew.attributes["session_id"]
 
 
-def test_a_rating_is_stored_shown_and_can_be_changed_but_not_withdrawn(make_project: MakeProject) -> None:
+def test_what_is_said_is_stored_shown_and_can_be_changed_and_taken_back(make_project: MakeProject) -> None:
     make_project()
     page = ask(open_page(), QUESTION)
     spool, trace_id = open_spool(load_settings()), traces()[0].id
     page.feedback[0].set_value(0).run()
-    page.text_input[0].set_value("  outdated  ")
-    next(button for button in page.button if button.label == "Send").click().run()
-    stored = spool.feedback(trace_id)
-    assert stored
-    assert (stored.up, stored.comment) == (False, "outdated")
-    assert "Saved, with your comment" in [caption.value for caption in page.caption]
+    page.button_group[0].set_value(["outdated", "incomplete"]).run()
+    page.text_area[0].set_value("  see chapter 3  ")
+    page.text_area[1].set_value("31 days.")
+    press(page, "Send")
+    page.feedback[1].set_value(0).run()
+    (said,) = spool.feedback(trace_id)
+    assert (said.up, said.reasons, said.comment) == (False, ("outdated", "incomplete"), "see chapter 3")
+    assert (said.correction, said.citations) == ("31 days.", {1: False})
     page.feedback[0].set_value(1).run()
-    page.feedback[0].set_value(None).run()
-    stored = spool.feedback(trace_id)
-    assert stored
-    assert (stored.up, stored.comment) == (True, "outdated")
+    (said,) = spool.feedback(trace_id)
+    assert (said.up, said.reasons, said.comment) == (True, (), "see chapter 3")
     assert ask(page, "And what else?").feedback[0].value == 1
+    press(page, "Take back")
+    assert spool.feedback(trace_id) == []
+    assert page.feedback[0].value is None
 
 
 def test_a_rating_that_can_not_be_stored_says_so(make_project: MakeProject) -> None:
