@@ -32,7 +32,6 @@ from ingest.writer import Writer
 from rag.embed import Matrix
 from rag.errors import PlumbError, StoreError
 from rag.index import Index, open_index
-from rag.observe.codec import without_content
 from rag.observe.record import Recorder
 from rag.observe.spool import open_spool
 from rag.settings import Settings, redact_url
@@ -305,7 +304,7 @@ def _keep(
     facts = {"config_hash": settings.config_hash(), "code_version": code_version(), "index": tally.index}
     trace = recorder.finish(status=status, output=error or tally.output(), attributes=facts)
     try:
-        open_spool(settings).add_trace(trace if settings.trace.content == "full" else without_content(trace))
+        open_spool(settings).add_trace(trace)
     except StoreError as failure:
         # Where the disk refuses the index too, the run's own error says so.
         log.log(logging.DEBUG if error else logging.WARNING, "the trace of this run was not kept: %s", failure)

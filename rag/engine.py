@@ -23,7 +23,6 @@ from rag.gather import Gathered, Gatherer
 from rag.language import phrases
 from rag.llm import LLM, Warmable, make_chains
 from rag.llm.price import total
-from rag.observe.codec import without_content
 from rag.observe.facts import of_answer, of_hit
 from rag.observe.record import Recorder
 from rag.observe.spool import open_spool
@@ -234,7 +233,7 @@ class Engine:
             return
         trace = recorder.finish(status=status, output=output, attributes=attributes)
         try:
-            self.spool.add_trace(trace if self.settings.trace.content == "full" else without_content(trace))
+            self.spool.add_trace(trace)
         except StoreError as error:
             # Where the question failed too, its own error is what counts.
             level = logging.WARNING if status == "ok" else logging.DEBUG

@@ -123,7 +123,14 @@ class TraceSettings(Section):
     """The local record of every question and ingest run."""
 
     enabled: bool = Field(True, description="keep traces in <data_dir>/traces.db")
-    content: Literal["full", "none"] = Field("full", description="'none' keeps times and counts, no texts")
+    content: Literal["full", "masked", "none"] = Field(
+        "full",
+        description="'masked' takes mail addresses, phone and card numbers, keys and own patterns out of all texts,"
+        " 'none' keeps times and counts, no texts",
+    )
+    patterns: dict[str, str] = Field(
+        default_factory=dict, description="own regular expressions for 'masked': what BADGE finds becomes [BADGE]"
+    )
 
 
 class LangfuseSettings(Section):

@@ -32,9 +32,9 @@ def test_what_is_said_adds_up_and_is_taken_back(plumb: Plumb, asked: str) -> Non
 @pytest.mark.parametrize(
     ("options", "code", "told"),
     [
-        (["--reason", "ugly"], 1, "expected one of wrong, not-in-sources"),
+        (["--reason", "ugly"], 2, "expected one of wrong, not-in-sources"),
         (["--citation", "1"], 2, "as 2:down"),
-        (["--citation", "7:up"], 1, "no citation 7; expected one of 1"),
+        (["--citation", "7:up"], 2, "no citation 7; expected one of 1"),
     ],
 )
 def test_what_can_not_be_said_is_one_line(plumb: Plumb, asked: str, options: list[str], code: int, told: str) -> None:

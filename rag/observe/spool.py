@@ -17,6 +17,7 @@ from rag.errors import InputError, StoreError
 from rag.observe import ratings
 from rag.observe.account import account
 from rag.observe.codec import decode, encode
+from rag.observe.content import Content, content
 from rag.observe.database import Kept, reading, writing
 from rag.settings import Settings
 from rag.types import Feedback, Trace
@@ -32,6 +33,7 @@ __all__ = [
 
 Delivery = Literal["pending", "delivered", "failed", "local"]
 LINE_CHARS = 300
+FULL = Content()
 
 _PUT_TRACE = """
 INSERT OR REPLACE INTO traces
@@ -100,21 +102,25 @@ class OutboxStatus:
 
 def open_spool(settings: Settings) -> Spool:
     """The spool in the data folder; what is recorded without a Langfuse account stays local for good."""
-    return Spool(settings.data_path / "traces.db", deliver=account(settings) is not None)
+    return Spool(settings.data_path / "traces.db", deliver=account(settings) is not None, content=content(settings))
 
 
 class Spool:
     """The traces in one file. It appears with the first write; every method raises StoreError for a bad disk."""
 
-    def __init__(self, path: Path, *, deliver: bool = True) -> None:
-        """Use the file at `path`; with `deliver` false, new traces are never queued for delivery."""
+    def __init__(self, path: Path, *, deliver: bool = True, content: Content = FULL) -> None:
+        """Use the file at `path`; with `deliver` false, new traces are never queued for delivery.
+
+        `content` is what is kept of traces and feedback: nothing else touches the disk.
+        """
         self.path = path
+        self._content = content
         self._deliver = deliver
         self._kept = Kept(path)
 
     def add_trace(self, trace: Trace) -> None:
         """Keep a trace and queue it for delivery; one with the same id is replaced."""
-        row = _row_of(trace)
+        row = _row_of(self._content.of_trace(trace))
         with writing(self.path) as db:
             db.execute(_PUT_TRACE, row)
             db.execute(_ENQUEUE, ("trace", trace.id, "pending" if self._deliver else "local"))
@@ -126,6 +132,7 @@ class Spool:
         Raises InputError when there is no such trace. What comes without a time gets the present one.
         """
         state = self._trace_state(feedback.trace_id)
+        feedback = self._content.of_feedback(feedback)
         said = replace(
             feedback,
             comment=_clean(feedback.comment),

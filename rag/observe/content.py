@@ -1,0 +1,39 @@
+"""How much of what was said a trace keeps: all, all but what names a person, or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rag.observe.codec import without_content
+from rag.observe.mask import Mask, masked, masked_feedback, patterns
+from rag.settings import Settings
+from rag.types import Feedback, Trace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What is kept of traces and feedback; `mask` is used by 'masked' alone."""
+
+    policy: Literal["full", "masked", "none"] = "full"
+    mask: Mask = str
+
+    def of_trace(self, trace: Trace) -> Trace:
+        """The trace as it is kept."""
+        match self.policy:
+            case "full":
+                return trace
+            case "masked":
+                return masked(trace, self.mask)
+            case "none":
+                return without_content(trace)
+
+    def of_feedback(self, said: Feedback) -> Feedback:
+        """The feedback as it is kept: people write it to be read, so it is masked at most."""
+        return masked_feedback(said, self.mask) if self.policy == "masked" else said
+
+
+def content(settings: Settings) -> Content:
+    """What the settings keep. Raises ConfigError for a pattern that is no regular expression."""
+    policy = settings.trace.content
+    return Content(policy=policy, mask=patterns(settings.trace.patterns) if policy == "masked" else str)
