@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from command_line import ASKED, ESCAPE, Plumb, contents, failed, fine, parsed
 
+from rag.observe.filter import Filter
 from rag.observe.spool import Spool
 
 ANSWER_KEYS = set(
@@ -389,7 +390,7 @@ def test_an_interrupted_eval_run_keeps_what_was_asked(plumb: Plumb, filled: Path
     (filled / "questions.jsonl").write_text("".join(json.dumps(case) + "\n" for case in cases))
     process = started(filled, "eval", "run", "questions.jsonl", env={"PLUMB_ROLES__ANSWER": "scripted:script.json"})
     spool = Spool(filled / ".plumb" / "traces.db")
-    while not spool.traces(name="ask") and process.poll() is None:
+    while not spool.traces(Filter(name="ask")) and process.poll() is None:
         time.sleep(0.05)
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)

@@ -33,7 +33,7 @@ def test_what_is_said_adds_up_and_is_taken_back(plumb: Plumb, asked: str) -> Non
     ("options", "code", "told"),
     [
         (["--reason", "ugly"], 2, "expected one of wrong, not-in-sources"),
-        (["--citation", "1"], 2, "as 2:down"),
+        (["--citation", "1"], 2, "write it as 2:up or 2:down"),
         (["--citation", "7:up"], 2, "no citation 7; expected one of 1"),
     ],
 )

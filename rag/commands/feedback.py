@@ -78,7 +78,11 @@ def _thumb(told: str) -> tuple[int, bool]:
 
     marker, _, thumb = told.partition(":")
     if not marker.isdecimal() or thumb not in THUMBS.values():
-        raise ConfigError(f"--citation is '{told[:40]}'", expected="the number of a citation and a thumb, as 2:down")
+        raise ConfigError(
+            f"--citation is '{told[:40]}'",
+            expected="the number of a citation and a thumb",
+            remedy="write it as 2:up or 2:down",
+        )
     return int(marker), thumb == "up"
 
 

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from rag.commands.feedback import told
+from rag.commands.moments import moment, one_of, when
 from rag.terminal import clean, complain, console, print_json
 
 if TYPE_CHECKING:
+    from rag.observe.filter import Filter
+    from rag.observe.rows import TraceRow
     from rag.observe.spool import Spool
     from rag.settings import Settings
     from rag.types import Trace
 
-# What a step is about, in one line; the rest is in --json.
-GIST = (
-    *("chance", "answerable_at", "alone_at", "output", "chances", "supported_share"),
-    *("query", "uri", "chunks", "usage", "cost", "resolved_model"),
-)
+# How often new traces are looked for.
+FOLLOW_S = 1.0
 
 
-def traces(
+def traces(  # noqa: PLR0913, PLR0917
     what: Annotated[
         str,
         typer.Argument(
@@ -31,18 +32,50 @@ def traces(
         ),
     ] = "",
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many to list.")] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    rated: Annotated[str, typer.Option(metavar="up|down|any|none", help="Rated so.")] = "",
+    unsupported: Annotated[bool, typer.Option("--unsupported", help="Answers with claims without support.")] = False,
+    abstained: Annotated[bool, typer.Option("--abstained", help="Questions without an answer.")] = False,
+    status: Annotated[str, typer.Option(metavar="ok|failed|abandoned", help="That ended so.")] = "",
+    slower_than: Annotated[Optional[float], typer.Option(metavar="SECONDS", help="That took longer.")] = None,  # noqa: UP045
+    dearer_than: Annotated[Optional[float], typer.Option(metavar="COST", help="That cost more.")] = None,  # noqa: UP045
+    model: Annotated[str, typer.Option(metavar="NAME", help="Of a model so called, or in part.")] = "",
+    prompt: Annotated[str, typer.Option(metavar="ID[@VERSION]", help="With this prompt.")] = "",
+    index: Annotated[str, typer.Option(metavar="VERSION", help="Of this version of the index.")] = "",
+    user: Annotated[Optional[str], typer.Option(metavar="NAME", help="Of this user; '' for no name.")] = None,  # noqa: UP045
+    since: Annotated[str, typer.Option(metavar="2h|3d|DATE", help="From then on.")] = "",
+    until: Annotated[str, typer.Option(metavar="2h|3d|DATE", help="Until then.")] = "",
+    text: Annotated[str, typer.Option(metavar="WORDS", help="With these words in question or answer.")] = "",
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with new ones, until Ctrl-C.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; with --follow, an object a line.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
     """List the latest traces, show one, or deliver them to Langfuse."""
+    from rag.observe.filter import RATED, STATUS, Filter
     from rag.observe.spool import open_spool
     from rag.settings import load_settings
 
+    wanted = Filter(
+        rated=one_of(rated, RATED, option="--rated"),
+        unsupported=unsupported,
+        abstained=abstained,
+        status=one_of(status, STATUS, option="--status"),
+        slower_than_s=slower_than,
+        dearer_than=dearer_than,
+        model=model,
+        prompt=prompt,
+        index_version=index,
+        user=user,
+        since=moment(since, option="--since"),
+        until=moment(until, option="--until"),
+        text=text,
+    )
     settings = load_settings()
     spool = open_spool(settings)
     match what:
+        case "" if follow:
+            _follow(spool, wanted, limit=limit, as_json=as_json)
         case "":
-            _list(spool, limit=limit, as_json=as_json)
+            _list(spool.traces(wanted, limit=limit), as_json=as_json)
         case "status":
             _status(spool, as_json=as_json)
         case "ship":
@@ -54,8 +87,7 @@ def traces(
             _show(spool.trace(what), spool, as_json=as_json)
 
 
-def _list(spool: Spool, *, limit: int, as_json: bool) -> None:
-    rows = spool.traces(limit=limit)
+def _list(rows: Sequence[TraceRow], *, as_json: bool) -> None:
     if as_json:
         print_json([asdict(row) for row in rows])
         return
@@ -64,13 +96,33 @@ def _list(spool: Spool, *, limit: int, as_json: bool) -> None:
 
     table = Table("Trace", "When", "Took", "Status", "Rated", "What", box=None, pad_edge=False)
     for row in rows:
-        rated = {None: "", True: "up", False: "down"}[row.rating]
-        status = "abstained" if row.abstained else row.status
-        took = f"{row.duration_ms / 1000:.1f} s"
-        table.add_row(
-            row.id[:8], _when(row.started_at), took, status, rated, Text(clean(f"{row.name}: {row.question}"))
-        )
-    console().print(table if rows else "No traces yet.")
+        table.add_row(*_cells(row)[:-1], Text(_cells(row)[-1]))
+    console().print(table if rows else "No traces so far, or none like this.")
+
+
+def _cells(row: TraceRow) -> tuple[str, ...]:
+    rated = {None: "", True: "up", False: "down"}[row.rating]
+    took = f"{row.duration_ms / 1000:.1f} s"
+    return row.id[:8], when(row.started_at), took, _status_of(row), rated, clean(f"{row.name}: {row.question}")
+
+
+def _status_of(row: TraceRow) -> str:
+    if row.abstained:
+        return "abstained"
+    is_doubtful = row.supported_share is not None and row.supported_share < 1
+    return f"{row.supported_share:.0%} supported" if is_doubtful else row.status
+
+
+def _follow(spool: Spool, wanted: Filter, *, limit: int, as_json: bool) -> None:
+    """The latest traces, oldest first, then each new one as it comes."""
+    seen: set[str] = set()
+    while True:
+        rows = [row for row in reversed(spool.traces(wanted, limit=limit)) if row.id not in seen]
+        for row in rows:
+            line = json.dumps(asdict(row), ensure_ascii=False) if as_json else "  ".join(_cells(row))
+            console().print(clean(line), markup=False, soft_wrap=True)
+        seen.update(row.id for row in rows)
+        time.sleep(FOLLOW_S)
 
 
 def _show(trace: Trace, spool: Spool, *, as_json: bool) -> None:
@@ -78,19 +130,9 @@ def _show(trace: Trace, spool: Spool, *, as_json: bool) -> None:
     if as_json:
         print_json({**asdict(trace), "feedback": [asdict(said) for said in feedback]})
         return
-    from rich.text import Text
+    from rag.commands.trace_tree import tree
 
-    screen = console()
-    status = "abstained" if trace.attributes.get("abstained") else trace.status
-    screen.print(f"[bold]{trace.name}[/bold] {trace.id}  {_when(trace.started_at)}  {status}")
-    screen.print(Text(clean(f"in:  {trace.input}")))
-    screen.print(Text(clean(f"out: {trace.output}")))
-    for said in feedback:
-        screen.print(Text(clean(f"feedback of {told(said)}")))
-    for step in trace.steps:
-        took = f"{(step.ended_at - step.started_at) * 1000:,.0f} ms"
-        error = f"  {step.error}" if step.error else ""
-        screen.print(Text(clean(f"  {step.name:<10} {step.kind:<11} {took:>10}{error}  {_gist(step.attributes)}")))
+    console().print(tree(trace, feedback), soft_wrap=True)
 
 
 def _status(spool: Spool, *, as_json: bool) -> None:
@@ -114,17 +156,3 @@ def _ship(spool: Spool, settings: Settings, *, quiet: bool, as_json: bool) -> No
     if shipped.reason and not quiet:
         complain(shipped.reason)
         raise typer.Exit(1)
-
-
-def _gist(attributes: object) -> str:
-    from rag.views import asked_view
-
-    facts = attributes if isinstance(attributes, dict) else {}
-    shown = {key: facts[key] for key in GIST if facts.get(key)}
-    hits = [f"{len(facts['hits'])} hits"] if "hits" in facts else []
-    asked = [models] if (models := asked_view(facts)) else []
-    return "  ".join(asked + hits + [f"{key}={value}" for key, value in shown.items()])[:160]
-
-
-def _when(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")

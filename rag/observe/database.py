@@ -25,12 +25,17 @@ CREATE TABLE IF NOT EXISTS feedback (
 );
 CREATE TABLE IF NOT EXISTS sent_scores (trace_id TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (trace_id, id));
 """
+# What a trace is found by, besides; of a file of the first version what its traces tell.
+_FACTS = """
+    cost REAL, models TEXT NOT NULL DEFAULT '', prompts TEXT NOT NULL DEFAULT '',
+    index_version TEXT NOT NULL DEFAULT '', user TEXT NOT NULL DEFAULT '', session TEXT NOT NULL DEFAULT ''
+"""
 _SCRIPT = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS traces (
     id TEXT PRIMARY KEY, name TEXT NOT NULL, started_at REAL NOT NULL, duration_ms REAL NOT NULL,
     status TEXT NOT NULL, question TEXT NOT NULL, answer TEXT NOT NULL, abstained INTEGER NOT NULL,
-    supported_share REAL, body TEXT NOT NULL
+    supported_share REAL, body TEXT NOT NULL, {_FACTS}
 );
 CREATE INDEX IF NOT EXISTS traces_by_time ON traces (started_at);
 {_FEEDBACK}
@@ -44,12 +49,18 @@ PRAGMA user_version = {VERSION};
 COMMIT;
 """
 # Until then there was one thumb and one comment for each trace.
+_ADDED = ";\n".join(f"ALTER TABLE traces ADD COLUMN {fact}" for fact in _FACTS.split(",")) + ";"
 _FROM_1 = f"""
 ALTER TABLE feedback RENAME TO feedback_1;
 {_FEEDBACK}
 INSERT INTO feedback SELECT trace_id, '', up, '[]', comment, '', '{{}}', created_at FROM feedback_1;
 INSERT INTO sent_scores SELECT trace_id, 'user-feedback-' || trace_id FROM feedback_1;
 DROP TABLE feedback_1;
+{_ADDED}
+UPDATE traces SET cost = json_extract(body, '$.attributes.cost'),
+    index_version = coalesce(json_extract(body, '$.attributes.index'), ''),
+    user = coalesce(json_extract(body, '$.attributes.user_id'), ''),
+    session = coalesce(json_extract(body, '$.attributes.session_id'), '');
 PRAGMA user_version = 2
 """  # noqa: S608 - nothing from outside
 SCHEMA = Schema(script=_SCRIPT, version=VERSION, upgrades={1: _FROM_1})

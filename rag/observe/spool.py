@@ -8,22 +8,23 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from rag.errors import InputError, StoreError
+from rag.errors import InputError
 from rag.observe import ratings
 from rag.observe.account import account
-from rag.observe.codec import decode, encode
+from rag.observe.codec import decode
 from rag.observe.content import Content, content
 from rag.observe.database import Kept, reading, writing
+from rag.observe.filter import Filter
+from rag.observe.rows import LIST, PUT, Delivery, TraceRow, clean, columns, listed
 from rag.settings import Settings
 from rag.types import Feedback, Trace
 
 __all__ = [
-    "Delivery",
     "OutboxStatus",
     "PendingItem",
     "Spool",
@@ -31,53 +32,13 @@ __all__ = [
     "open_spool",
 ]
 
-Delivery = Literal["pending", "delivered", "failed", "local"]
-LINE_CHARS = 300
+EVERYTHING = Filter()
 FULL = Content()
 
-_PUT_TRACE = """
-INSERT OR REPLACE INTO traces
-    (id, name, started_at, duration_ms, status, question, answer, abstained, supported_share, body)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
 _ENQUEUE = """
 INSERT INTO outbox (kind, trace_id, state) VALUES (?, ?, ?)
 ON CONFLICT (kind, trace_id) DO UPDATE SET state = excluded.state, reason = '', revision = revision + 1
 """
-_LIST = """
-SELECT t.id, t.name, t.started_at, t.duration_ms, t.status, t.question, t.answer, t.abstained, t.supported_share,
-       (SELECT min(up) FROM feedback f WHERE f.trace_id = t.id) AS up,
-       (SELECT comment FROM feedback f WHERE f.trace_id = t.id AND comment != '' ORDER BY created_at DESC LIMIT 1),
-       o.state
-FROM traces t
-LEFT JOIN outbox o ON o.kind = 'trace' AND o.trace_id = t.id
-WHERE (:name IS NULL OR t.name = :name) AND (:rated IS NULL OR (up IS NOT NULL) = :rated)
-ORDER BY t.started_at DESC, t.rowid DESC
-LIMIT :limit
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TraceRow:
-    """A trace in a list. `answer` is its first line.
-
-    `rating` is None when nobody rated it, and False if one of several people rated it down; `comment` the last one.
-
-    `delivery` is 'local' for a trace that was recorded while no Langfuse was configured: it is never sent.
-    """
-
-    id: str
-    name: str
-    started_at: float
-    duration_ms: float
-    status: str
-    question: str
-    answer: str
-    abstained: bool
-    supported_share: float | None
-    rating: bool | None
-    comment: str
-    delivery: Delivery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,9 +81,9 @@ class Spool:
 
     def add_trace(self, trace: Trace) -> None:
         """Keep a trace and queue it for delivery; one with the same id is replaced."""
-        row = _row_of(self._content.of_trace(trace))
+        row = columns(self._content.of_trace(trace))
         with writing(self.path) as db:
-            db.execute(_PUT_TRACE, row)
+            db.execute(PUT, row)
             db.execute(_ENQUEUE, ("trace", trace.id, "pending" if self._deliver else "local"))
             self._kept.refresh()
 
@@ -135,8 +96,8 @@ class Spool:
         feedback = self._content.of_feedback(feedback)
         said = replace(
             feedback,
-            comment=_clean(feedback.comment),
-            correction=_clean(feedback.correction),
+            comment=clean(feedback.comment),
+            correction=clean(feedback.correction),
             created_at=feedback.created_at or time.time(),
         )
         with writing(self.path) as db:
@@ -161,11 +122,11 @@ class Spool:
             raise InputError(f"more than one trace begins with '{wanted}'", remedy="give more digits of the id")
         return _decoded(*found[0])
 
-    def traces(self, *, limit: int = 20, name: str | None = None, rated: bool | None = None) -> list[TraceRow]:
-        """The newest traces first: all, those of one name, those with a rating or those without."""
+    def traces(self, wanted: Filter = EVERYTHING, *, limit: int = 20) -> list[TraceRow]:
+        """The newest of the wanted traces first."""
         with reading(self.path) as db:
-            found = db.execute(_LIST, {"limit": limit, "name": name, "rated": rated}).fetchall()
-        return [_trace_row(row) for row in found]
+            found = db.execute(LIST, {**wanted.values, "limit": limit}).fetchall()
+        return [listed(row) for row in found]
 
     def feedback(self, trace_id: str) -> list[Feedback]:
         """What everyone says of the trace with this id; what was taken back is left out."""
@@ -239,66 +200,7 @@ class Spool:
 def _mark(db: sqlite3.Connection, item: PendingItem, *, state: Delivery, reason: str) -> None:
     db.execute(
         "UPDATE outbox SET state = ?, reason = ?, tried_at = ? WHERE id = ? AND revision = ?",
-        (state, _clean(reason), time.time(), item.id, item.revision),
-    )
-
-
-def _row_of(trace: Trace) -> tuple[Any, ...]:
-    try:
-        body = encode(trace)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise StoreError(f"trace {trace.id} is not JSON: {error}", expected="facts that JSON can hold") from error
-    return (
-        trace.id,
-        trace.name,
-        trace.started_at,
-        round((trace.ended_at - trace.started_at) * 1000, 1),
-        trace.status,
-        _text(trace.input),
-        _first_line(_text(trace.output)),
-        bool(trace.attributes.get("abstained")),
-        _supported_share(trace.attributes),
-        body,
-    )
-
-
-def _supported_share(attributes: Mapping[str, Any]) -> float | None:
-    share = attributes.get("supported_share")
-    return float(share) if isinstance(share, int | float) else None
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, Mapping):
-        value = value.get("text", "")
-    if isinstance(value, list | tuple):
-        value = ", ".join(str(item) for item in value)
-    return _clean(value) if isinstance(value, str) else ""
-
-
-def _first_line(text: str) -> str:
-    return text.strip().partition("\n")[0][:LINE_CHARS]
-
-
-def _clean(text: str) -> str:
-    # Half a surrogate pair is legal in a str and in JSON, but not in UTF-8.
-    return text.encode("utf-8", "replace").decode()
-
-
-def _trace_row(row: tuple[Any, ...]) -> TraceRow:
-    identity, name, started_at, duration_ms, status, question, answer, abstained, share, up, comment, state = row
-    return TraceRow(
-        id=identity,
-        name=name,
-        started_at=started_at,
-        duration_ms=duration_ms,
-        status=status,
-        question=question,
-        answer=answer,
-        abstained=bool(abstained),
-        supported_share=share,
-        rating=None if up is None else bool(up),
-        comment=comment or "",
-        delivery=state,
+        (state, clean(reason), time.time(), item.id, item.revision),
     )
 
 

@@ -16,6 +16,7 @@ from observed import STARTED_AT, TRACE_ID, ask_trace
 
 from rag.errors import InputError, PlumbError, StoreError
 from rag.observe.codec import decode, encode, without_content
+from rag.observe.filter import Filter
 from rag.observe.spool import OutboxStatus, Spool, open_spool
 from rag.settings import Settings
 from rag.types import Citation, Feedback, Trace
@@ -90,9 +91,9 @@ def test_the_list_is_newest_first_and_filtered(spool: Spool) -> None:
     spool.add_feedback(Feedback(trace_id=f"{2:032x}", up=False, comment="wrong", created_at=5))
     assert [int(row.id, 16) for row in spool.traces()] == [3, 2, 1]
     assert [int(row.id, 16) for row in spool.traces(limit=1)] == [3]
-    assert [row.name for row in spool.traces(name="search")] == ["search"]
-    assert [int(row.id, 16) for row in spool.traces(rated=True)] == [2]
-    assert [int(row.id, 16) for row in spool.traces(rated=False)] == [3, 1]
+    assert [row.name for row in spool.traces(Filter(name="search"))] == ["search"]
+    assert [int(row.id, 16) for row in spool.traces(Filter(rated="any"))] == [2]
+    assert [int(row.id, 16) for row in spool.traces(Filter(rated="none"))] == [3, 1]
 
 
 def test_a_row_tells_what_a_list_needs(spool: Spool) -> None:

@@ -21,6 +21,7 @@ from pages import fill, write_project
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from reportlab.pdfgen import canvas
 
+from rag.observe.filter import Filter
 from rag.observe.spool import Spool, open_spool
 from rag.settings import load_settings
 
@@ -155,7 +156,7 @@ def test_a_question_is_answered_rated_and_commented(chromium: Browser, quoting: 
         ask(page, "Who won the football championship?")
         expect(page.get_by_text("The documents don't hold the answer")).to_be_visible()
         expect(page.get_by_label("The right answer")).to_have_value("31 working days.")
-    rated = quoting.spool.traces(name="ask", rated=True)
+    rated = quoting.spool.traces(Filter(name="ask", rated="any"))
     assert [(row.question, row.rating, row.comment) for row in rated] == [(QUESTION, False, "out of date")]
     (said,) = quoting.spool.feedback(rated[0].id)
     assert (said.reasons, said.correction) == (("outdated",), "31 working days.")
@@ -188,7 +189,7 @@ def test_details_tell_the_steps_and_the_trace(chromium: Browser, quoting: Served
         ask(page, QUESTION)
         page.get_by_text("Details", exact=True).click()
         expect(page.locator(".plumb-steps")).to_contain_text("retrieve")
-        expect(page.get_by_test_id("stCode")).to_contain_text(quoting.spool.traces(name="ask")[0].id)
+        expect(page.get_by_test_id("stCode")).to_contain_text(quoting.spool.traces(Filter(name="ask"))[0].id)
 
 
 def test_nothing_that_a_model_or_server_says_is_fetched(chromium: Browser, scripted: Served) -> None:
@@ -210,7 +211,7 @@ def test_an_answer_can_be_stopped_and_the_next_one_comes(chromium: Browser, scri
         ask(page, "slow: how much annual leave?")
         expect(stop).to_be_visible()
         expect(page.get_by_text("Every claim is supported by the documents")).to_be_visible()
-    assert [row.status for row in scripted.spool.traces(name="ask", limit=2)] == ["ok", "abandoned"]
+    assert [row.status for row in scripted.spool.traces(Filter(name="ask"), limit=2)] == ["ok", "abandoned"]
 
 
 @pytest.mark.model
@@ -244,4 +245,6 @@ def test_a_visitor_finds_what_the_proxy_says_is_theirs(chromium: Browser, tmp_pa
                 expect(page.get_by_text(sentence)).to_be_visible()
                 expect(page.locator(".plumb-side")).to_contain_text("ada, group legal")
                 assert ("30 working days" in page.content()) is ("people" in groups)
-        assert {served.spool.trace(row.id).attributes["user_id"] for row in served.spool.traces(name="ask")} == {"ada"}
+        assert {
+            served.spool.trace(row.id).attributes["user_id"] for row in served.spool.traces(Filter(name="ask"))
+        } == {"ada"}

@@ -13,6 +13,7 @@ from pages import APP, MakeProject, open_page
 from streamlit.testing.v1 import AppTest
 
 from rag.engine import Engine
+from rag.observe.filter import Filter
 from rag.observe.spool import TraceRow, open_spool
 from rag.settings import load_settings
 
@@ -34,7 +35,7 @@ def press(page: AppTest, label: str) -> AppTest:
 
 
 def traces() -> list[TraceRow]:
-    return open_spool(load_settings()).traces(name="ask")
+    return open_spool(load_settings()).traces(Filter(name="ask"))
 
 
 def test_an_answer_shows_its_sources_its_check_and_how_it_came_about(make_project: MakeProject) -> None:

@@ -1,0 +1,68 @@
+"""Which traces are wanted: the conditions of a list, as SQL over the columns that a trace is kept with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+Rated = Literal["", "up", "down", "any", "none"]
+Status = Literal["", "ok", "failed", "abandoned"]
+RATED: tuple[Rated, ...] = get_args(Rated)
+STATUS: tuple[Status, ...] = get_args(Status)
+
+# A condition that is None, '' or False holds for all.
+WHERE = """
+    (:name = '' OR t.name = :name)
+AND (:rated = '' OR CASE :rated WHEN 'up' THEN up = 1 WHEN 'down' THEN up = 0 WHEN 'any' THEN up IS NOT NULL
+     ELSE up IS NULL END)
+AND (:status = '' OR t.status = :status)
+AND (NOT :abstained OR t.abstained = 1)
+AND (NOT :unsupported OR (t.supported_share < 1 AND t.abstained = 0))
+AND (:slower_than_s IS NULL OR t.duration_ms > :slower_than_s * 1000)
+AND (:dearer_than IS NULL OR t.cost > :dearer_than)
+AND (:model = '' OR instr(lower(t.models), lower(:model)) > 0)
+AND (:prompt = '' OR instr(' ' || t.prompts || ' ', :prompt) > 0)
+AND (:index_version = '' OR t.index_version = :index_version)
+AND (:user IS NULL OR t.user = :user)
+AND (:since IS NULL OR t.started_at >= :since)
+AND (:until IS NULL OR t.started_at < :until)
+AND (:text = '' OR instr(lower(t.question), lower(:text)) > 0 OR instr(lower(t.answer), lower(:text)) > 0
+     OR instr(lower(json_extract(t.body, '$.output')), lower(:text)) > 0)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Conditions that all hold; one that is not given holds for every trace.
+
+    `rated` 'down' is rated down by somebody, 'any' rated at all. `unsupported` are answers of which not every claim is
+    supported. `model` is a part of a model's name, `prompt` an id, or id and version: 'answer@2'. Costs are in the
+    currency of the prices, `since` and `until` Unix seconds, `user` '' whoever gave no name.
+    """
+
+    name: str = ""
+    rated: Rated = ""
+    status: Status = ""
+    abstained: bool = False
+    unsupported: bool = False
+    slower_than_s: float | None = None
+    dearer_than: float | None = None
+    model: str = ""
+    prompt: str = ""
+    index_version: str = ""
+    user: str | None = None
+    since: float | None = None
+    until: float | None = None
+    text: str = ""
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """What `WHERE` is filled with; texts that SQLite can't hold find nothing."""
+        given = asdict(self)
+        clean = {
+            name: value.encode("utf-8", "replace").decode() for name, value in given.items() if isinstance(value, str)
+        }
+        # A prompt's id alone is meant with any version.
+        prompt = clean["prompt"]
+        return {**given, **clean, "prompt": f" {prompt}{'' if '@' not in prompt else ' '}" if prompt else ""}
