@@ -257,4 +257,10 @@ class Ui(Section):
     title: str = Field("Plumbline", description="title of the page")
     user_header: str = Field("", description="header in which a proxy that you trust names the visitor")
     groups_header: str = Field("", description="header in which it names the visitor's groups, separated by commas")
+    reviewers: tuple[str, ...] = Field(
+        (),
+        description="who sees the pages of traces and health where visitors have names: 'everyone', 'user:NAME',"
+        " 'group:NAME'; without names all who reach the page do",
+    )
+    cases: str = Field("cases.jsonl", description="file to which the page adds eval cases, from the config's folder")
     examples: list[str] = Field(default_factory=list, description="questions offered as buttons on an empty page")

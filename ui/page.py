@@ -1,11 +1,13 @@
-"""The whole page: its frame, the side bar, the conversation and the line to ask in."""
+"""The whole page: its frame, its pages, the side bar, the conversation and the line to ask in."""
 
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from rag.engine import Engine
 from rag.errors import PlumbError
@@ -13,13 +15,18 @@ from rag.observe.ship import start_background
 from rag.settings import Settings, load_settings
 from ui.chat import UNEXPECTED, draw_exchange
 from ui.conversation import begin_anew, exchanges, put, settle
+from ui.health_page import draw_health
 from ui.markup import literal, text_html
+from ui.reviewing import may_review
+from ui.traces_page import draw_traces
 from ui.visitor import scope_of_visitor
 
 STYLE = Path(__file__).with_name("page.css")
 # A file: Streamlit fetches named icons and emojis of a page from other servers.
 ICON = Path(__file__).with_name("icon.svg")
 QUESTION = "question"
+# The chat is the first page: its address has no path.
+CENTERED = ("", "chat")
 
 log = logging.getLogger("plumbline")
 
@@ -54,11 +61,27 @@ def _count() -> int:
 
 
 def _draw() -> None:
-    st.set_page_config(page_title="Plumbline", page_icon=ICON, layout="centered")
-    st.html(STYLE)
+    st.set_page_config(page_title="Plumbline", page_icon=ICON)
     settings = _settings()
     st.set_page_config(page_title=settings.ui.title)
     engine = _engine()
+    chosen = st.navigation(_pages(engine), position="sidebar" if may_review(settings) else "hidden")
+    st.set_page_config(layout="centered" if chosen.url_path in CENTERED else "wide")
+    st.html(STYLE)
+    chosen.run()
+
+
+def _pages(engine: Engine) -> list[StreamlitPage]:
+    """The pages that this visitor sees."""
+    chat = st.Page(partial(_draw_chat, engine), title="Chat", icon=":material/chat:", url_path="chat", default=True)
+    if not may_review(engine.settings):
+        return [chat]
+    traces = st.Page(partial(draw_traces, engine), title="Traces", icon=":material/search:", url_path="traces")
+    looks = st.Page(partial(draw_health, engine), title="Health", icon=":material/monitoring:", url_path="health")
+    return [chat, traces, looks]
+
+
+def _draw_chat(engine: Engine) -> None:
     settle()
     _draw_side(engine)
     st.chat_input(
@@ -71,7 +94,7 @@ def _draw() -> None:
     welcome = st.empty()
     if not exchanges():
         with welcome.container():
-            _draw_welcome(settings)
+            _draw_welcome(engine.settings)
     for exchange in exchanges():
         draw_exchange(engine, exchange)
 

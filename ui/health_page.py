@@ -1,0 +1,96 @@
+"""The page of health: how answering went by day, model and prompt, and what the documents don't hold."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import streamlit as st
+
+from rag.engine import Engine
+from rag.observe.filter import Filter
+from rag.observe.health import Health, by_day, by_model, by_prompt, health
+from rag.observe.rows import TraceRow
+from rag.topics import topics
+from ui.markup import literal
+from ui.reviewing import may_review, refused, shown_rows
+from ui.visitor import scope_of_visitor
+
+DAYS = (1, 7, 30, 90)
+# More are not looked at: the page says so.
+MOST = 5_000
+MOST_TOPICS = 20
+MOST_UNANSWERED = 500
+SHARES = {"abstained": "Abstained", "unsupported": "Not supported", "rated_down": "Rated down"}
+
+
+def draw_health(engine: Engine) -> None:
+    """The whole page."""
+    st.title("Health")
+    if not may_review(engine.settings):
+        refused()
+        return
+    days = st.segmented_control("Days", DAYS, default=7, key="health-days") or 7
+    since = time.time() - days * 86_400
+    rows = engine.spool.traces(Filter(name="ask", since=since), limit=MOST)
+    if not rows:
+        st.info("Nothing was asked in these days.", icon=":material/info:")
+        return
+    if len(rows) == MOST:
+        st.caption(f"Only the latest {MOST:,} answers are looked at.")
+    _draw_whole(health("all", rows))
+    _draw_charts(by_day(rows))
+    _draw_table("By model", by_model(rows))
+    _draw_table("By prompt", by_prompt(rows))
+    _draw_gaps(engine, [row for row in rows if row.abstained][:MOST_UNANSWERED])
+
+
+def _draw_whole(found: Health) -> None:
+    with st.container(horizontal=True):
+        st.metric("Asked", f"{found.asked:,}")
+        st.metric("Failed", f"{found.failed:,}")
+        st.metric("p50", _seconds(found.p50_s))
+        st.metric("p95", _seconds(found.p95_s))
+        for name, label in SHARES.items():
+            st.metric(label, _percent(getattr(found, name)))
+        st.metric(
+            "Cost", f"{found.cost:.3g}", help=f"{found.unpriced} answers of unknown cost" if found.unpriced else None
+        )
+
+
+def _draw_charts(days: Sequence[Health]) -> None:
+    told = [{"Day": one.group, "Asked": one.asked, "Failed": one.failed} for one in days]
+    st.bar_chart(told, x="Day", y=["Asked", "Failed"], stack=False)
+    times = [{"Day": one.group, "p50, s": one.p50_s, "p95, s": one.p95_s} for one in days]
+    st.line_chart(times, x="Day", y=["p50, s", "p95, s"])
+    shares = [{"Day": one.group, **{label: getattr(one, name) for name, label in SHARES.items()}} for one in days]
+    st.line_chart(shares, x="Day", y=list(SHARES.values()))
+
+
+def _draw_table(title: str, groups: Sequence[Health]) -> None:
+    if groups:
+        st.subheader(title)
+        st.dataframe([asdict(one) for one in groups], hide_index=True)
+
+
+def _draw_gaps(engine: Engine, unanswered: Sequence[TraceRow]) -> None:
+    """Questions without an answer, by topic: what the documents lack."""
+    st.subheader("Not answered, by topic")
+    shown = shown_rows(engine.spool, unanswered, scope_of_visitor(engine.settings))
+    asked = [str(row["Asked"]) for row in shown if row["Asked"]]
+    if not asked:
+        st.caption("Every question was answered.")
+        return
+    for topic in topics(asked, embed=engine.searcher.index.embedder.embed)[:MOST_TOPICS]:
+        with st.expander(literal(f"{len(topic.places)} × {asked[topic.places[0]]}")):
+            for question in dict.fromkeys(asked[place] for place in topic.places):
+                st.text(question)
+
+
+def _seconds(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f} s"
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0%}"

@@ -1,0 +1,133 @@
+"""The page of traces: a list with filters, one trace in full, two side by side, and cases made of them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import datetime
+
+import streamlit as st
+
+from rag.casebook import NewCase, add_case, sources_of
+from rag.engine import Engine
+from rag.errors import PlumbError
+from rag.observe.filter import Filter
+from rag.observe.rows import TraceRow
+from rag.types import Feedback, Trace
+from ui.markup import literal
+from ui.reviewing import may_review, refused, shown_rows, shown_trace
+from ui.trace_view import draw_trace
+from ui.visitor import scope_of_visitor
+
+KINDS = {
+    "All": Filter(name="ask"),
+    "Rated down": Filter(name="ask", rated="down"),
+    "Rated up": Filter(name="ask", rated="up"),
+    "Not supported": Filter(name="ask", unsupported=True),
+    "Abstained": Filter(name="ask", abstained=True),
+    "Failed": Filter(name="ask", status="failed"),
+    "Stopped": Filter(name="ask", status="abandoned"),
+    "Ingest": Filter(name="ingest"),
+}
+AGES_S = {"Any time": None, "Last hour": 3600.0, "Last day": 86_400.0, "Last week": 604_800.0}
+MOST = 200
+
+
+def draw_traces(engine: Engine) -> None:
+    """The whole page."""
+    st.title("Traces")
+    if not may_review(engine.settings):
+        refused()
+        return
+    rows = engine.spool.traces(_wanted(), limit=MOST)
+    if not rows:
+        st.info("No traces so far, or none like this.", icon=":material/info:")
+        return
+    chosen = _chosen(engine, rows)
+    for column, row in zip(st.columns(max(len(chosen), 1)), chosen, strict=False):
+        with column:
+            _draw_one(engine, row)
+
+
+def _wanted() -> Filter:
+    """What the filters above the list say."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        kind = st.selectbox("Show", list(KINDS), key="traces-kind")
+        age = st.selectbox("Since", list(AGES_S), key="traces-age")
+        slower = st.number_input("Slower than, s", min_value=0.0, value=0.0, step=1.0, key="traces-slower")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        text = st.text_input("Words", key="traces-text")
+        model = st.text_input("Model", key="traces-model")
+        prompt = st.text_input("Prompt", key="traces-prompt", placeholder="answer@2")
+    since = AGES_S[age]
+    return replace(
+        KINDS[kind],
+        text=text.strip(),
+        model=model.strip(),
+        prompt=prompt.strip(),
+        slower_than_s=slower or None,
+        since=time.time() - since if since else None,
+    )
+
+
+def _chosen(engine: Engine, rows: list[TraceRow]) -> list[TraceRow]:
+    """The list; one or two of its rows can be chosen."""
+    shown = shown_rows(engine.spool, rows, scope_of_visitor(engine.settings))
+    for row in shown:
+        row["When"] = datetime.fromtimestamp(float(str(row["When"]))).astimezone()
+    picked = st.dataframe(
+        shown,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="multi-row",
+        key="traces-list",
+        column_config={
+            "When": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss"),
+            "Supported": st.column_config.NumberColumn(format="percent"),
+            "Asked": st.column_config.TextColumn(width="large"),
+        },
+    )
+    places = picked["selection"]["rows"][:2]
+    if not places:
+        st.caption(f"{len(rows)} traces. Choose one to see it, or two to see them side by side.")
+    return [rows[place] for place in places if place < len(rows)]
+
+
+def _draw_one(engine: Engine, row: TraceRow) -> None:
+    scope = scope_of_visitor(engine.settings)
+    trace = shown_trace(engine.spool, row.id, scope)
+    is_hidden = bool(trace.attributes.get("withheld"))
+    feedback = [] if is_hidden else engine.spool.feedback(row.id)
+    draw_trace(trace, feedback, engine.settings)
+    if trace.name == "ask" and not is_hidden:
+        _draw_case(engine, trace, feedback)
+
+
+def _draw_case(engine: Engine, trace: Trace, feedback: list[Feedback]) -> None:
+    """A form that makes the trace an eval case."""
+    found = sources_of(trace)
+    cited = [citation["uri"] for citation in trace.attributes.get("citations", ())]
+    with st.form(f"case-{trace.id}"), st.container():
+        st.markdown("**Make an eval case of it**")
+        right = next((said.correction for said in feedback if said.correction), "")
+        facts = st.text_area("What a right answer must say, a line each", right, key=f"facts-{trace.id}", height=100)
+        sources = st.multiselect(
+            "The documents that hold it", found, [uri for uri in found if uri in cited], key=f"sources-{trace.id}"
+        )
+        st.caption("Both empty: the right reaction is to decline.")
+        if st.form_submit_button("Make the case"):
+            reasons = tuple(dict.fromkeys(reason for said in feedback for reason in said.reasons))
+            _make(engine, trace, facts, tuple(sources), reasons)
+
+
+def _make(engine: Engine, trace: Trace, facts: str, sources: tuple[str, ...], tags: tuple[str, ...]) -> None:
+    path = engine.settings.root / engine.settings.ui.cases
+    wanted = tuple(line.strip() for line in facts.splitlines() if line.strip())
+    try:
+        add_case(
+            path, NewCase(trace_id=trace.id, question=str(trace.input or ""), facts=wanted, sources=sources, tags=tags)
+        )
+    except PlumbError as error:
+        st.error(literal(str(error)))
+    else:
+        st.success(literal(f"Added to {engine.settings.ui.cases}: plumb eval run {engine.settings.ui.cases}"))
