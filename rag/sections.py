@@ -249,6 +249,46 @@ class Ingest(Section):
         return value
 
 
+class Tracing(Section):
+    """The local record of every question and ingest run."""
+
+    enabled: bool = Field(True, description="keep traces in <data_dir>/traces.db")
+    content: Literal["full", "masked", "none"] = Field(
+        "full",
+        description="'masked' takes mail addresses, phone and card numbers, keys and own patterns out of all texts,"
+        " 'none' keeps times and counts, no texts",
+    )
+    keep_days: float = Field(0, ge=0, description="older traces go, with what was said of them; 0 keeps them for ever")
+    max_mb: int = Field(
+        5_000, ge=0, description="of a larger file the oldest traces go, rated ones last; 0 is no bound"
+    )
+    sample: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="share of the ordinary answers that is kept and delivered; failed, stopped, declined, doubtful,"
+        " slow, expensive and rated ones always are",
+    )
+    unsampled_hours: float = Field(48.0, gt=0, description="the others can be rated for so long, and then go")
+    slow_s: float = Field(30.0, gt=0, description="an answer that took longer is always kept")
+    expensive: float = Field(0, ge=0, description="an answer that cost more is always kept; 0: cost does not matter")
+    patterns: dict[str, str] = Field(
+        default_factory=dict, description="own regular expressions for 'masked': what BADGE finds becomes [BADGE]"
+    )
+
+
+class Delivery(Section):
+    """Delivery of traces to a Langfuse server; off while the keys' variables are empty."""
+
+    host: str = Field("https://cloud.langfuse.com", description="address of the server")
+    public_key_env: str = Field("LANGFUSE_PUBLIC_KEY", description="variable with the public key")
+    secret_key_env: str = Field("LANGFUSE_SECRET_KEY", description="variable with the secret key")
+    timeout_s: float = Field(5.0, gt=0, description="longest wait for one delivery")
+    restricted: Literal["none", "full"] = Field(
+        "none", description="'none': no texts of a trace with passages that not everyone may read"
+    )
+
+
 class Ui(Section):
     """The chat page."""
 

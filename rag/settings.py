@@ -23,7 +23,7 @@ from pydantic_settings.exceptions import SettingsError
 from rag.budget.bounds import Budget
 from rag.errors import ConfigError
 from rag.roles import USUAL_LIMITS, CandidateSettings, Roles
-from rag.sections import Cache, Folder, Generate, Ingest, Retrieve, Section, Server, Ui
+from rag.sections import Cache, Delivery, Folder, Generate, Ingest, Retrieve, Section, Server, Tracing, Ui
 
 CONFIG_NAME = "plumbline.toml"
 ENV_PREFIX = "PLUMB_"
@@ -119,32 +119,6 @@ class Verify(Section):
     opinions: int = Field(3, ge=1, description="most claims of an answer that it is asked about")
 
 
-class TraceSettings(Section):
-    """The local record of every question and ingest run."""
-
-    enabled: bool = Field(True, description="keep traces in <data_dir>/traces.db")
-    content: Literal["full", "masked", "none"] = Field(
-        "full",
-        description="'masked' takes mail addresses, phone and card numbers, keys and own patterns out of all texts,"
-        " 'none' keeps times and counts, no texts",
-    )
-    patterns: dict[str, str] = Field(
-        default_factory=dict, description="own regular expressions for 'masked': what BADGE finds becomes [BADGE]"
-    )
-
-
-class LangfuseSettings(Section):
-    """Delivery of traces to a Langfuse server; off while the keys' variables are empty."""
-
-    host: str = Field("https://cloud.langfuse.com", description="address of the server")
-    public_key_env: str = Field("LANGFUSE_PUBLIC_KEY", description="variable with the public key")
-    secret_key_env: str = Field("LANGFUSE_SECRET_KEY", description="variable with the secret key")
-    timeout_s: float = Field(5.0, gt=0, description="longest wait for one delivery")
-    restricted: Literal["none", "full"] = Field(
-        "none", description="'none': no texts of a trace with passages that not everyone may read"
-    )
-
-
 class Limits(Section):
     """Bounds on what comes from outside."""
 
@@ -194,8 +168,8 @@ class Settings(BaseSettings):
     generate: Generate = Generate()
     verify: Verify = Verify()
     cache: Cache = Cache()
-    trace: TraceSettings = TraceSettings()
-    langfuse: LangfuseSettings = LangfuseSettings()
+    trace: Tracing = Tracing()
+    langfuse: Delivery = Delivery()
     limits: Limits = Limits()
     ui: Ui = Ui()
     budget: Budget = Budget()

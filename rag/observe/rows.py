@@ -11,7 +11,7 @@ from rag.observe.codec import encode
 from rag.observe.filter import WHERE
 from rag.types import Trace
 
-Delivery = Literal["pending", "delivered", "failed", "local"]
+Delivery = Literal["pending", "delivered", "failed", "local", "held"]
 LINE_CHARS = 300
 
 PUT = """
@@ -42,7 +42,8 @@ class TraceRow:
     `models` are those that answered, `prompts` id and version of those they were given ('answer@2'). `cost` is None
     where it is unknown, and where no model was asked.
 
-    `delivery` is 'local' for a trace that was recorded while no Langfuse was configured: it is never sent.
+    `delivery` is 'local' for a trace that was recorded while no Langfuse was configured: it is never sent. One that is
+    'held' was left out by `trace.sample`, and goes soon unless somebody rates it.
     """
 
     id: str

@@ -20,6 +20,7 @@ from rag.observe.codec import decode
 from rag.observe.content import Content, content
 from rag.observe.database import Kept, reading, writing
 from rag.observe.filter import Filter
+from rag.observe.retention import Retention, prune, retention
 from rag.observe.rows import LIST, PUT, Delivery, TraceRow, clean, columns, listed
 from rag.settings import Settings
 from rag.types import Feedback, Trace
@@ -33,6 +34,8 @@ __all__ = [
 ]
 
 EVERYTHING = Filter()
+FOR_EVER = Retention()
+PRUNE_EVERY_S = 3600.0
 FULL = Content()
 
 _ENQUEUE = """
@@ -63,29 +66,47 @@ class OutboxStatus:
 
 def open_spool(settings: Settings) -> Spool:
     """The spool in the data folder; what is recorded without a Langfuse account stays local for good."""
-    return Spool(settings.data_path / "traces.db", deliver=account(settings) is not None, content=content(settings))
+    return Spool(
+        settings.data_path / "traces.db",
+        deliver=account(settings) is not None,
+        content=content(settings),
+        retention=retention(settings),
+    )
 
 
 class Spool:
     """The traces in one file. It appears with the first write; every method raises StoreError for a bad disk."""
 
-    def __init__(self, path: Path, *, deliver: bool = True, content: Content = FULL) -> None:
+    def __init__(
+        self, path: Path, *, deliver: bool = True, content: Content = FULL, retention: Retention = FOR_EVER
+    ) -> None:
         """Use the file at `path`; with `deliver` false, new traces are never queued for delivery.
 
         `content` is what is kept of traces and feedback: nothing else touches the disk.
         """
         self.path = path
         self._content = content
+        self._retention = retention
+        self._prune_at = time.monotonic() + PRUNE_EVERY_S
         self._deliver = deliver
         self._kept = Kept(path)
 
     def add_trace(self, trace: Trace) -> None:
         """Keep a trace and queue it for delivery; one with the same id is replaced."""
         row = columns(self._content.of_trace(trace))
+        kept: Delivery = "pending" if self._deliver else "local"
         with writing(self.path) as db:
             db.execute(PUT, row)
-            db.execute(_ENQUEUE, ("trace", trace.id, "pending" if self._deliver else "local"))
+            db.execute(_ENQUEUE, ("trace", trace.id, kept if self._retention.is_sampled(trace) else "held"))
             self._kept.refresh()
+        if time.monotonic() > self._prune_at:
+            self.prune()
+
+    def prune(self) -> int:
+        """Let go of some of what the settings don't keep; returns how many traces."""
+        self._prune_at = time.monotonic() + PRUNE_EVERY_S
+        with writing(self.path) as db:
+            return prune(db, self._retention)
 
     def add_feedback(self, feedback: Feedback) -> None:
         """Keep what a person says of a trace, and queue it: it replaces what the same person said, all of it.
@@ -102,6 +123,10 @@ class Spool:
         )
         with writing(self.path) as db:
             ratings.put(db, said)
+            if state == "held":
+                # What somebody rates is kept, and delivered first.
+                state = "pending" if self._deliver else "local"
+                db.execute(_ENQUEUE, ("trace", feedback.trace_id, state))
             # It goes nowhere when its trace stays here or was refused.
             queued = state if state in ("local", "failed") else "pending"
             db.execute(_ENQUEUE, ("score", feedback.trace_id, queued))

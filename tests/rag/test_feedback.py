@@ -18,7 +18,8 @@ from rag.observe.codec import encode
 from rag.observe.filter import Filter
 from rag.observe.ship import ship
 from rag.observe.spool import Spool, open_spool
-from rag.settings import LangfuseSettings, Settings
+from rag.sections import Delivery
+from rag.settings import Settings
 from rag.types import PUBLIC, Feedback, Scope, Step
 
 ADA = Scope(user="ada", groups=("people",))
@@ -107,7 +108,7 @@ def fake() -> Iterator[FakeLangfuse]:
 def settings(fake: FakeLangfuse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", PUBLIC_KEY)
     monkeypatch.setenv("LANGFUSE_SECRET_KEY", SECRET_KEY)
-    return Settings(root=tmp_path / "delivered", langfuse=LangfuseSettings(host=fake.url, timeout_s=0.5))
+    return Settings(root=tmp_path / "delivered", langfuse=Delivery(host=fake.url, timeout_s=0.5))
 
 
 def names(fake: FakeLangfuse) -> list[str]:

@@ -1,0 +1,108 @@
+"""Which traces are kept, how long, and how much of the disk they may take."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from dataclasses import dataclass
+
+from rag.settings import Settings
+from rag.types import Trace
+
+DAY_S = 86_400.0
+# Of a file that is too large so much goes, lest every new trace has to make room.
+SHARE_LET_GO = 0.1
+# At once, so that nobody waits long for it: it goes on with the next.
+AT_ONCE = 500
+# What waits to be delivered stays, whatever its age. Rated ones go last: they are what the rest was kept for.
+_OLD = """
+SELECT t.id FROM traces t LEFT JOIN outbox o ON o.kind = 'trace' AND o.trace_id = t.id
+WHERE t.started_at < :before AND coalesce(o.state, '') != 'pending'
+AND (NOT :only_held OR (o.state = 'held' AND NOT EXISTS (SELECT 1 FROM feedback f WHERE f.trace_id = t.id)))
+LIMIT :most
+"""
+_OLDEST = """
+SELECT t.id FROM traces t LEFT JOIN outbox o ON o.kind = 'trace' AND o.trace_id = t.id
+WHERE coalesce(o.state, '') != 'pending'
+ORDER BY EXISTS (SELECT 1 FROM feedback f WHERE f.trace_id = t.id), t.started_at
+LIMIT :most
+"""
+_COUNT = "SELECT count(*) FROM traces"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long traces are kept: `keep_days` 0 is for ever. Those left out by `sample` stay for `unsampled_hours`.
+
+    `sample` is the share of ordinary answers that are kept and delivered; failed, stopped, declined and doubtful ones,
+    slower ones than `slow_s`, dearer ones than `expensive` and rated ones always are.
+    """
+
+    keep_days: float = 0
+    max_mb: int = 0
+    sample: float = 1.0
+    unsampled_hours: float = 48.0
+    slow_s: float = 30.0
+    expensive: float = 0
+
+    def is_sampled(self, trace: Trace) -> bool:
+        """Whether a trace is kept for its own sake; the same answer for the same trace everywhere."""
+        return self._is_of_interest(trace) or int(trace.id[:8], 16) < self.sample * 0x1_0000_0000
+
+    def _is_of_interest(self, trace: Trace) -> bool:
+        facts, cost = trace.attributes, trace.attributes.get("cost")
+        share = facts.get("supported_share")
+        return (
+            trace.name != "ask"
+            or trace.status != "ok"
+            or bool(facts.get("abstained"))
+            or (isinstance(share, int | float) and share < 1)
+            or trace.ended_at - trace.started_at > self.slow_s
+            or (self.expensive > 0 and isinstance(cost, int | float) and cost > self.expensive)
+        )
+
+
+def retention(settings: Settings) -> Retention:
+    """What the settings say."""
+    chosen = settings.trace
+    return Retention(
+        keep_days=chosen.keep_days,
+        max_mb=chosen.max_mb,
+        sample=chosen.sample,
+        unsampled_hours=chosen.unsampled_hours,
+        slow_s=chosen.slow_s,
+        expensive=chosen.expensive,
+    )
+
+
+def prune(db: sqlite3.Connection, rules: Retention) -> int:
+    """Let go of what is too old, was held for a rating that did not come, or is too much; returns how many traces."""
+    now = time.time()
+    gone = _old(db, before=now - rules.unsampled_hours * 3600, only_held=True)
+    if rules.keep_days:
+        gone += _old(db, before=now - rules.keep_days * DAY_S, only_held=False)
+    if rules.max_mb and _bytes(db) > rules.max_mb * 1_000_000:
+        most = max(1, min(AT_ONCE, int(db.execute(_COUNT).fetchone()[0] * SHARE_LET_GO)))
+        gone += [found for (found,) in db.execute(_OLDEST, {"most": most})]
+    return _forget(db, list(dict.fromkeys(gone)))
+
+
+def _old(db: sqlite3.Connection, *, before: float, only_held: bool) -> list[str]:
+    values = {"before": before, "only_held": only_held, "most": AT_ONCE}
+    return [found for (found,) in db.execute(_OLD, values)]
+
+
+def _bytes(db: sqlite3.Connection) -> int:
+    """What the file holds; pages that are free again are used before it grows."""
+    size, pages, free = (
+        db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_size", "page_count", "freelist_count")
+    )
+    return int(size * (pages - free))
+
+
+def _forget(db: sqlite3.Connection, ids: list[str]) -> int:
+    wanted = [(one,) for one in ids]
+    db.executemany("DELETE FROM traces WHERE id = ?", wanted)
+    for table in ("feedback", "outbox", "sent_scores"):
+        db.executemany(f"DELETE FROM {table} WHERE trace_id = ?", wanted)  # noqa: S608 - names of ours
+    return len(ids)
