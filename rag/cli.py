@@ -23,6 +23,7 @@ from rag.commands.feedback import feedback
 from rag.commands.models import app as models_app
 from rag.commands.project import config_app, init
 from rag.commands.traces import traces
+from rag.commands.triage import triage
 from rag.errors import PlumbError
 from rag.terminal import complain, forgive_encodings, show_warnings
 from rag.version import code_version
@@ -39,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (init, ingest, search, ask, chat, ui, tune, traces, feedback, budget, doctor):
+for command in (init, ingest, search, ask, chat, ui, tune, traces, feedback, triage, budget, doctor):
     app.command()(command)
 app.add_typer(models_app, name="models")
 index_app.command()(compare)

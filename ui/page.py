@@ -19,6 +19,7 @@ from ui.health_page import draw_health
 from ui.markup import literal, text_html
 from ui.reviewing import may_review
 from ui.traces_page import draw_traces
+from ui.triage_page import draw_triage
 from ui.visitor import scope_of_visitor
 
 STYLE = Path(__file__).with_name("page.css")
@@ -78,7 +79,8 @@ def _pages(engine: Engine) -> list[StreamlitPage]:
         return [chat]
     traces = st.Page(partial(draw_traces, engine), title="Traces", icon=":material/search:", url_path="traces")
     looks = st.Page(partial(draw_health, engine), title="Health", icon=":material/monitoring:", url_path="health")
-    return [chat, traces, looks]
+    bad = st.Page(partial(draw_triage, engine), title="Triage", icon=":material/inbox:", url_path="triage")
+    return [chat, traces, bad, looks]
 
 
 def _draw_chat(engine: Engine) -> None:

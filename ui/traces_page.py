@@ -127,6 +127,7 @@ def _make(engine: Engine, trace: Trace, facts: str, sources: tuple[str, ...], ta
         add_case(
             path, NewCase(trace_id=trace.id, question=str(trace.input or ""), facts=wanted, sources=sources, tags=tags)
         )
+        engine.spool.decide([trace.id], "case")
     except PlumbError as error:
         st.error(literal(str(error)))
     else:

@@ -23,7 +23,7 @@ from rag.observe.filter import Filter
 from rag.observe.retention import Retention, prune, retention
 from rag.observe.rows import LIST, PUT, Delivery, TraceRow, clean, columns, listed
 from rag.settings import Settings
-from rag.types import Feedback, Trace
+from rag.types import Decision, Feedback, Trace
 
 __all__ = [
     "OutboxStatus",
@@ -162,6 +162,17 @@ class Spool:
         """Whether somebody rated the answer of this trace down, there or where it was given again."""
         with reading(self.path) as db:
             return ratings.is_rated_down(db, trace_id)
+
+    def decided(self) -> dict[str, Decision]:
+        """What was decided on traces that somebody looked at, by id."""
+        return dict(self._select("SELECT trace_id, state FROM triage"))
+
+    def decide(self, trace_ids: Sequence[str], decision: Decision) -> None:
+        """Note what was decided on these traces; 'new' takes a decision back."""
+        with writing(self.path) as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO triage VALUES (?, ?, ?)", [(one, decision, time.time()) for one in trace_ids]
+            )
 
     def note_scores(self, trace_id: str, ids: Sequence[str]) -> list[str]:
         """Note the ids of a trace's scores before they are sent; returns those that the server has to forget."""

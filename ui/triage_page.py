@@ -1,0 +1,67 @@
+"""The page of triage: bad answers, the most frequent kind first, and what is decided on each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from rag.commands.triage import queue
+from rag.engine import Engine
+from rag.errors import PlumbError
+from rag.triage import DECISIONS, Complaint
+from rag.types import Decision
+from ui.markup import literal, text_html
+from ui.rating import LABELS
+from ui.reviewing import may_review, refused, shown_trace
+from ui.visitor import scope_of_visitor
+
+WORDS: dict[Decision, str] = {"new": "New", "case": "Case made", "fixed": "Fixed", "wontfix": "Won't fix"}
+KINDS = {**LABELS, "rated down": "Rated down, no reason given", "unsupported": "Not supported, not rated"}
+
+
+def draw_triage(engine: Engine) -> None:
+    """The whole page."""
+    st.title("Triage")
+    if not may_review(engine.settings):
+        refused()
+        return
+    chosen = st.pills("State", DECISIONS, default="new", format_func=WORDS.__getitem__, key="triage-state")
+    found = [one for one in queue(engine.spool, engine.settings, since=None) if not chosen or one.state == chosen]
+    if not found:
+        st.info("Nothing here.", icon=":material/check:")
+    for kind in dict.fromkeys(one.kind for one in found):
+        own = [one for one in found if one.kind == kind]
+        st.subheader(literal(f"{KINDS.get(kind, kind)} ({sum(len(one.traces) for one in own)})"))
+        _draw_kind(engine, own)
+
+
+def _draw_kind(engine: Engine, found: Sequence[Complaint]) -> None:
+    scope = scope_of_visitor(engine.settings)
+    for one in found:
+        if shown_trace(engine.spool, one.traces[0], scope).attributes.get("withheld"):
+            continue
+        times = f"{len(one.traces)} × " if len(one.traces) > 1 else ""
+        with st.expander(literal(f"{times}{one.question}")):
+            for comment in dict.fromkeys(one.comments):
+                st.html(f'<p class="plumb-doubt">{text_html(comment)}</p>')
+            if one.correction:
+                st.html(f'<p class="plumb-quiet">Right would be: {text_html(one.correction)}</p>')
+            st.code("  ".join(trace_id[:8] for trace_id in one.traces), language=None)
+            st.segmented_control(
+                "Decide",
+                DECISIONS,
+                default=one.state,
+                format_func=WORDS.__getitem__,
+                key=f"decide-{one.kind}-{one.traces[0]}",
+                on_change=_decide,
+                args=(engine, one),
+            )
+
+
+def _decide(engine: Engine, one: Complaint) -> None:
+    decision = st.session_state[f"decide-{one.kind}-{one.traces[0]}"]
+    try:
+        engine.spool.decide(one.traces, decision or "new")
+    except PlumbError as error:
+        st.error(literal(str(error)))
