@@ -1,0 +1,110 @@
+"""The pages for reviewing: who sees them, what they show, and a case made of an answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pages import MakeProject
+from streamlit.testing.v1 import AppTest
+
+from evals.dataset import load_dataset
+from rag.engine import Engine
+from rag.settings import load_settings
+from rag.types import Feedback, Scope
+
+ASKED = "How many working days of annual leave do full-time employees have?"
+PAGE = """
+from rag.engine import Engine
+from rag.settings import load_settings
+from ui.{page}_page import draw_{page}
+
+draw_{page}(Engine.from_settings(load_settings()))
+"""
+
+
+def opened(page: str) -> AppTest:
+    run = AppTest.from_string(PAGE.format(page=page), default_timeout=30).run()
+    assert not run.exception
+    return run
+
+
+def html(page: AppTest) -> str:
+    return "\n".join(str(element.proto.body) for element in page.get("html"))
+
+
+@pytest.fixture
+def asked(make_project: MakeProject) -> Engine:
+    """A question that was answered and rated down, and one without an answer."""
+    make_project()
+    engine = Engine.from_settings(load_settings())
+    answer = engine.ask(ASKED)
+    said = Feedback(
+        trace_id=answer.trace_id, up=False, reasons=("outdated",), comment="<b>old</b>", correction="31 days"
+    )
+    engine.rate(said)
+    engine.ask("Who painted the moon?")
+    return engine
+
+
+def test_the_list_is_filtered_and_names_what_is_there(asked: Engine) -> None:
+    page = opened("traces")
+    table = page.dataframe[0].value
+    assert list(table["Status"]) == ["abstained", "ok"]
+    assert list(table["Rated"]) == ["", "down"]
+    page.selectbox[0].set_value("Rated down").run()
+    assert list(page.dataframe[0].value["Asked"]) == [ASKED]
+    page.text_input[0].set_value("nothing like this").run()
+    assert "No traces" in page.info[0].value
+
+
+def test_a_trace_in_full_becomes_a_case(asked: Engine) -> None:
+    page = opened("traces")
+    page.session_state["traces-list"] = {"selection": {"rows": [1], "columns": [], "cells": []}}
+    page.run()
+    shown = html(page)
+    for part in (ASKED, "retrieve", "dense", "30 working days", "Outdated".lower(), "&lt;b&gt;old"):
+        assert part in shown
+    assert "<b>old" not in shown
+    assert page.text_area[0].value == "31 days"
+    page.text_area[0].set_value("31\n working days")
+    page.button[0].click().run()
+    assert "Added to cases" in page.success[0].value
+    (case,) = load_dataset(asked.settings.root / "cases.jsonl").cases
+    assert (case.question, case.facts, case.sources) == (ASKED, (("31",), ("working days",)), ("docs/leave.txt",))
+    assert list(asked.spool.decided().values()) == ["case"]
+
+
+def test_bad_answers_are_decided_on(asked: Engine) -> None:
+    page = opened("triage")
+    assert "Outdated" in page.subheader[0].value
+    assert "&lt;b&gt;old" in html(page)
+    page.button_group[1].set_value("fixed").run()
+    assert list(asked.spool.decided().values()) == ["fixed"]
+    assert "Nothing here" in opened("triage").info[0].value
+
+
+def test_health_counts_and_names_the_gaps(asked: Engine) -> None:
+    page = opened("health")
+    told = {metric.label: metric.value for metric in page.metric}
+    assert (told["Asked"], told["Failed"], told["Abstained"], told["Rated down"]) == ("2", "0", "50%", "50%")
+    assert "painted the moon" in page.expander[0].label
+
+
+@pytest.mark.parametrize("page", ["traces", "triage", "health"])
+def test_visitors_with_names_need_to_be_reviewers(make_project: MakeProject, page: str) -> None:
+    make_project(config='[ui]\nuser_header = "x-user"\n')
+    assert "ui.reviewers" in opened(page).info[0].value
+
+
+def test_what_is_not_theirs_to_read_is_hidden(make_project: MakeProject) -> None:
+    folder: Path = make_project(config='[ingest]\nreaders = ["group:people"]\n')
+    engine = Engine.from_settings(load_settings())
+    engine.ask(ASKED, scope=Scope(groups=("people",)))
+    page = opened("traces")
+    assert list(page.dataframe[0].value["Asked"]) == ["(not yours to read)"]
+    assert folder.exists()
+    page.session_state["traces-list"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    page.run()
+    assert "30 working days" not in html(page)
+    assert "not yours to read" in page.info[0].value
