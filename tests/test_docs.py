@@ -113,10 +113,11 @@ def outcomes(clone: Path) -> Mapping[str, subprocess.CompletedProcess[str]]:
 
 
 def outcome(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run one `plumb` command; ID stands for the newest trace."""
+    """Run one `plumb` command; ID stands for the trace of the newest answer."""
     words = shlex.split(plain(command))[1:]
     if "ID" in words:
-        newest = json.loads(call(["-m", "rag.cli", "traces", "--json", "--limit", "1"], folder).stdout)[0]["id"]
+        rows = json.loads(call(["-m", "rag.cli", "traces", "--json", "--limit", "1000"], folder).stdout)
+        newest = next(row["id"] for row in rows if row["name"] == "ask" and not row["abstained"])
         words = [newest[:6] if word == "ID" else word for word in words]
     return call(["-m", "rag.cli", *words], folder, typed=TYPED if words == ["chat"] else "")
 
