@@ -19,6 +19,12 @@ class Asked:
     history: Sequence[Turn]
     scope: Scope
     purse: Purse | None = None
+    session_id: str = ""
+
+    @property
+    def session(self) -> str:
+        """What this question has in common with those of the same conversation, else with those of the same person."""
+        return self.session_id or self.scope.user or self.recorder.trace_id
 
     @property
     def history_readers(self) -> tuple[tuple[str, ...], ...]:

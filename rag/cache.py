@@ -73,6 +73,7 @@ class AnswerCache:
         self._is_rejected = is_rejected
         self._options = settings.cache
         self.index = index
+        self.prompts = tuple(prompts)
         self._clock = clock
         self._made_with = _made_with(settings, index, prompts)
         embedder = index.embedder

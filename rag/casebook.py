@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rag.durable import replace_text
 from rag.errors import InputError, StoreError
 from rag.types import Trace
 
@@ -55,7 +56,7 @@ def add_case(path: Path, case: NewCase) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock", timeout=LOCK_S):
-            _write(path, [*_others(path, case), case.line])
+            replace_text(path, "".join(f"{line}\n" for line in [*_others(path, case), case.line]))
     except (OSError, Timeout) as error:
         raise StoreError(f"{path}: {error}", expected="a file of cases", remedy="see ui.cases") from error
 
@@ -65,13 +66,6 @@ def _others(path: Path, case: NewCase) -> Sequence[str]:
     mine = json.dumps(json.loads(case.line)["id"])
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return [line for line in lines if line.strip() and f'"id": {mine}' not in line]
-
-
-def _write(path: Path, lines: Sequence[str]) -> None:
-    """Take the place of the file in one step: a crash leaves the old one."""
-    draft = path.with_name(f"{path.name}.new")
-    draft.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    draft.replace(path)
 
 
 def sources_of(trace: Trace) -> list[str]:

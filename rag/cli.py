@@ -22,6 +22,7 @@ from rag.commands.doctor import doctor
 from rag.commands.feedback import feedback
 from rag.commands.models import app as models_app
 from rag.commands.project import config_app, init
+from rag.commands.prompts import app as prompts_app
 from rag.commands.traces import traces
 from rag.commands.triage import triage
 from rag.errors import PlumbError
@@ -43,6 +44,7 @@ app = typer.Typer(
 for command in (init, ingest, search, ask, chat, ui, tune, traces, feedback, triage, budget, doctor):
     app.command()(command)
 app.add_typer(models_app, name="models")
+app.add_typer(prompts_app, name="prompts")
 index_app.command()(compare)
 app.add_typer(library_app, name="library")
 app.add_typer(index_app, name="index")

@@ -15,7 +15,8 @@ from rag.llm import LLM, Restart
 from rag.llm.protocol import Sampling
 from rag.observe.facts import failure_noted, of_call
 from rag.opinion import Judge, Opinions
-from rag.prompts import Prompt, load_prompt
+from rag.prompts import Prompt
+from rag.prompts.choice import AnswerPrompts
 from rag.reply import Reply
 from rag.settings import Settings
 from rag.types import Abstention, Attempt, Generation, Message, Passage, Turn, Verdict
@@ -80,7 +81,7 @@ class Drafter:
         own = settings.generate.prompts_dir
         folder = settings.root / own if own else None
         self._generate_options, self._verify_options = settings.generate, settings.verify
-        self._answer_prompt = load_prompt(settings.generate.prompt, own=folder)
+        self._answer_prompts = AnswerPrompts(settings)
         self._weigher = Weigher(settings.generate, own=folder)
         self._judge = Judge(settings, judge) if settings.verify.second_opinion else None
 
@@ -88,18 +89,18 @@ class Drafter:
     def prompts(self) -> tuple[Prompt, ...]:
         """The prompts in use: answer, those that weigh whether there is one, and the second opinion's."""
         judging = (self._judge.prompt,) if self._judge else ()
-        return self._answer_prompt, *self._weigher.prompts, *judging
+        return *self._answer_prompts.prompts, *self._weigher.prompts, *judging
 
     @property
     def prefix(self) -> list[Message]:
         """The messages that every answer begins with."""
-        return [message for message in self._answer_prompt.messages if message.role == "system"]
+        return [message for message in self._answer_prompts.prompts[0].messages if message.role == "system"]
 
     def draft(self, task: Task, llm: LLM) -> Generator[Progress, None, Draft]:
         """Let one model answer: pieces while it writes, then its checked draft. Raises ModelError."""
         yield Stage(name="generate")
         asking = Asking(recorder=task.asked.recorder, llm=llm, values=task.values)
-        read = yield from self._read(asking)
+        read = yield from self._read(asking, task.asked.session)
         yield Stage(name="verify")
         opinions = Opinions(self._judge, task.asked.question, task.asked.purse) if self._judge else None
         checked = self._check(task, read.text, opinions) if read.text is not None else NO_ANSWER
@@ -116,7 +117,7 @@ class Drafter:
             opinions=tuple(opinions.calls) if opinions else (),
         )
 
-    def _read(self, asking: Asking) -> Generator[Progress, None, _Reading]:
+    def _read(self, asking: Asking, session: str) -> Generator[Progress, None, _Reading]:
         """Weigh whether the passages hold the answer, where that is wanted; unless they don't, let the model write."""
         recorder = asking.recorder
         if not asking.values["passages"]:
@@ -124,16 +125,16 @@ class Drafter:
         weighed = self._weigher.before(asking)
         if not weighed.is_enough:
             return _Reading(text=None, calls=weighed.calls, first_token_ms=recorder.elapsed_ms())
-        reply = yield from self._generate(asking)
+        reply = yield from self._generate(asking, self._answer_prompts.of(session))
         return _Reading(
             text=None if reply.declined else reply.call.text,
             calls=(*weighed.calls, reply.call),
             first_token_ms=reply.first_token_ms or recorder.elapsed_ms(),
         )
 
-    def _generate(self, asking: Asking) -> Generator[Progress, None, Reply]:
+    def _generate(self, asking: Asking, prompt: Prompt) -> Generator[Progress, None, Reply]:
         """Let the answer model write."""
-        options, prompt, recorder = self._generate_options, self._answer_prompt, asking.recorder
+        options, recorder = self._generate_options, asking.recorder
         sampling = Sampling(temperature=options.temperature, max_tokens=options.max_tokens)
         messages = prompt.render(asking.values)
         with recorder.step("generate", "generation") as step:

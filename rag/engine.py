@@ -106,8 +106,10 @@ class Engine:
         checked = check_question(question, max_chars=self.settings.limits.question_chars)
         turns = tuple(history)[-self.settings.limits.history_turns :] if self.settings.limits.history_turns else ()
         recorder, purse = Recorder("ask", question=checked), self._purses.purse(scope.user)
-        asked = Asked(recorder=recorder, question=checked, history=turns, scope=scope, purse=purse)
-        facts = self._facts(session_id, asked)
+        asked = Asked(
+            recorder=recorder, question=checked, history=turns, scope=scope, purse=purse, session_id=session_id
+        )
+        facts = self._facts(asked)
         try:
             answer = yield from self._run(asked)
         except (GeneratorExit, KeyboardInterrupt):
@@ -199,22 +201,22 @@ class Engine:
         """The answers that were given from the version that is live, where they are kept."""
         if not self.settings.cache.enabled:
             return None
-        index, held = self.searcher.opened, self._held
-        if held is None or held.index is not index:
+        index, held, prompts = self.searcher.opened, self._held, self.prompts
+        if held is None or held.index is not index or held.prompts != prompts:
             if held:
                 held.close()
-            held = self._held = AnswerCache(self.settings, index, self.prompts, is_rejected=self.spool.is_rated_down)
+            held = self._held = AnswerCache(self.settings, index, prompts, is_rejected=self.spool.is_rated_down)
         return held
 
     def _models(self, answered: str, others: Mapping[str, Sequence[Generation]]) -> dict[str, str]:
         asked = {role: made[-1].resolved_model for role, made in others.items() if made}
         return {**({"answer": answered} if answered else {}), "embed": self.searcher.index.embedder.name, **asked}
 
-    def _facts(self, session_id: str, asked: Asked) -> dict[str, Any]:
+    def _facts(self, asked: Asked) -> dict[str, Any]:
         facts = {"config_hash": self.settings.config_hash(), "code_version": code_version()}
         facts["index"] = self.searcher.opened.name
         optional = {
-            "session_id": session_id,
+            "session_id": asked.session_id,
             "user_id": asked.scope.user,
             "history_readers": list(asked.history_readers),
         }

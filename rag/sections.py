@@ -175,6 +175,10 @@ class Generate(Section):
     accept_at: float = Field(
         1.0, ge=0, le=1, description="a cascade takes an answer with this share of supported claims"
     )
+    trial_prompt: str = Field("", description="another answer prompt, which takes a share of the questions")
+    trial_share: float = Field(
+        0, ge=0, le=1, description="its share, by session: a conversation stays with the prompt that it began with"
+    )
     prompts_dir: Folder = Field(None, description="folder with own prompt files that replace the shipped ones")
 
 
@@ -284,6 +288,7 @@ class Delivery(Section):
     public_key_env: str = Field("LANGFUSE_PUBLIC_KEY", description="variable with the public key")
     secret_key_env: str = Field("LANGFUSE_SECRET_KEY", description="variable with the secret key")
     timeout_s: float = Field(5.0, gt=0, description="longest wait for one delivery")
+    prompt_refresh_s: float = Field(60.0, gt=0, description="how often prompts that are kept there are looked for")
     restricted: Literal["none", "full"] = Field(
         "none", description="'none': no texts of a trace with passages that not everyone may read"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -27,6 +28,11 @@ class Prompt:
     version: str
     sha: str
     messages: tuple[Message, ...]
+
+    @property
+    def placeholders(self) -> set[str]:
+        """The names that are to be filled."""
+        return {name for message in self.messages for name in Template(message.content).get_identifiers()}
 
     def render(self, values: Mapping[str, str]) -> tuple[Message, ...]:
         """The messages with the placeholders filled; text inside values is never filled again, nor a control token.
@@ -67,6 +73,25 @@ def load_prompt(prompt_id: str, *, own: Path | None = None) -> Prompt:
         ) from None
 
 
+def read_prompt(file: Path) -> Prompt | None:
+    """The prompt in a file; None where there is no file, or none that is a prompt."""
+    try:
+        return _parse(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def prompt_text(prompt: Prompt) -> str:
+    """The prompt as its file has it."""
+    head = f'+++\nid = "{prompt.id}"\nversion = {json.dumps(prompt.version)}\n+++\n'
+    return head + "\n".join(f"# {message.role}\n{message.content}\n" for message in prompt.messages)
+
+
+def sha_of(text: str) -> str:
+    """What tells one text of a prompt from another."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
 def _parse(text: str) -> Prompt:
     found = PATTERN.match(text)
     if not found:
@@ -79,7 +104,7 @@ def _parse(text: str) -> Prompt:
     return Prompt(
         id=head["id"],
         version=str(head["version"]),
-        sha=hashlib.sha256(text.encode()).hexdigest()[:12],
+        sha=sha_of(text),
         messages=tuple(
             Message(role=role, content=body.strip()) for role, body in zip(roles, pieces[1::2], strict=True)
         ),

@@ -1,0 +1,135 @@
+"""A prompt that is kept in Langfuse: the last good one at once, a newer one as soon as it is there.
+
+A question never waits for the server: what answers is what is in memory, refreshed in the background. A process begins
+with the copy that the last one left on disk, or with the file of the same name.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rag.durable import replace_text
+from rag.errors import ConfigError, PlumbError
+from rag.prompts import Prompt, load_prompt, prompt_text, read_prompt
+
+MANAGED = "langfuse:"
+_NAME = re.compile(r"langfuse:(?P<name>[\w./-]+?)(?:@(?P<label>[\w.-]+))?")
+PRODUCTION = "production"
+# What an answer prompt is filled with, and what it can't do without.
+KNOWN = {"passages", "history", "question", "language"}
+NEEDED = {"passages", "question"}
+
+log = logging.getLogger("plumbline")
+
+Fetch = Callable[[str, str], Prompt | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Managed:
+    """The name of a prompt in Langfuse, and the label that points to the version that answers."""
+
+    name: str
+    label: str
+
+    @property
+    def file_name(self) -> str:
+        """What its copy is called."""
+        return re.sub(r"[^\w.-]+", "-", f"{self.name}@{self.label}") + ".md"
+
+
+def managed(told: str) -> Managed | None:
+    """What 'langfuse:answer@production' names; None for a prompt of a file. Raises ConfigError."""
+    if not told.startswith(MANAGED):
+        return None
+    found = _NAME.fullmatch(told)
+    if not found:
+        raise ConfigError(
+            f"the prompt '{told[:60]}' can't be read", expected="langfuse:NAME@LABEL", remedy="see docs/prompts.md"
+        )
+    return Managed(name=found["name"], label=found["label"] or PRODUCTION)
+
+
+class ManagedPrompt:
+    """One prompt of the server. Safe to share between threads."""
+
+    def __init__(self, wanted: Managed, *, copies: Path, own: Path | None, fetch: Fetch | None) -> None:
+        """Begin with the copy in the folder `copies`, else with the file; `fetch` asks the server, if there is one.
+
+        Raises ConfigError where there is neither, nor a server to ask.
+        """
+        self._wanted = wanted
+        self._file = copies / wanted.file_name
+        self._fetch = fetch
+        self._refused: Prompt | None = None
+        copy = read_prompt(self._file)
+        self._current = copy or _from_file_or_server(wanted, own, fetch)
+
+    @property
+    def current(self) -> Prompt:
+        """The prompt to answer with."""
+        return self._current
+
+    def refresh(self) -> None:
+        """Ask the server once; what it has answers from now on. What fails leaves everything as it is."""
+        if self._fetch is None:
+            return
+        try:
+            found = self._fetch(self._wanted.name, self._wanted.label)
+        except PlumbError as error:
+            log.debug("the prompt %s was not refreshed: %s", self._wanted.name, error)
+            return
+        if found and found not in (self._current, self._refused):
+            self._take(found)
+
+    def _take(self, found: Prompt) -> None:
+        """Answer with it from now on, unless it can't be filled: that is said once."""
+        if not NEEDED <= found.placeholders <= KNOWN:
+            self._refused = found
+            told = (", ".join(sorted(names)) for names in (found.placeholders, NEEDED, KNOWN))
+            log.warning(
+                "version %s of the prompt %s is not used: it has the placeholders %s; expected %s, of %s",
+                found.version,
+                found.id,
+                *told,
+            )
+            return
+        self._current = found
+        self._keep(found)
+
+    def keep_fresh(self, *, every_s: float) -> None:
+        """Refresh at once and then again and again, in a thread that ends with the process."""
+        if self._fetch is not None:
+            threading.Thread(target=self._refresh_forever, args=(every_s,), name="plumb-prompts", daemon=True).start()
+
+    def _refresh_forever(self, every_s: float) -> None:
+        rest = threading.Event()
+        while True:
+            self.refresh()
+            rest.wait(every_s)
+
+    def _keep(self, found: Prompt) -> None:
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            replace_text(self._file, prompt_text(found))
+        except OSError as error:
+            log.warning("the prompt %s was not kept for the next start: %s", found.id, error)
+
+
+def _from_file_or_server(wanted: Managed, own: Path | None, fetch: Fetch | None) -> Prompt:
+    """The file of the same name; where there is none, the process waits for the server this once."""
+    try:
+        return load_prompt(wanted.name, own=own)
+    except ConfigError:
+        found = fetch(wanted.name, wanted.label) if fetch else None
+        if found is None:
+            raise ConfigError(
+                f"no prompt '{wanted.name}' with the label '{wanted.label}'",
+                expected="one on the Langfuse server, a copy of it, or a file of this name",
+                remedy="push one with 'plumb prompts push', or set the keys of Langfuse",
+            ) from None
+        return found

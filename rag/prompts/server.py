@@ -1,0 +1,137 @@
+"""Prompts on a Langfuse server: read, written, labelled. There a placeholder is {{name}}, here $name.
+
+Import this file where it is used: it brings in the langfuse package, which takes a second.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, Self
+
+from langfuse.api.core import ApiError
+from langfuse.api.prompts import ChatMessage, CreateChatPromptRequest
+
+from rag.errors import InputError
+from rag.observe.account import Account
+from rag.observe.connection import Connection
+from rag.prompts import Prompt, prompt_text, sha_of
+from rag.types import Message, Role
+
+NOT_FOUND = 404
+PAGE = 100
+_ROLES: tuple[Role, ...] = ("system", "user", "assistant")
+_THERE = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
+_HERE = re.compile(r"\$\$|\$\{([A-Za-z_]\w*)\}|\$([A-Za-z_]\w*)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A prompt on the server, with the versions and labels it has; what a label points to is asked of `get()`."""
+
+    name: str
+    versions: tuple[int, ...]
+    labels: tuple[str, ...]
+
+
+class PromptServer:
+    """The prompts of a project; use it as a context manager. Failures are DeliveryErrors."""
+
+    def __init__(self, account: Account) -> None:
+        """Prepare, without connecting."""
+        self._server = Connection(account)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        self._server.http.close()
+
+    def get(
+        self, name: str, *, label: str = "", version: int | None = None, timeout_s: float | None = None
+    ) -> Prompt | None:
+        """The prompt that a label points to, or of a version; None where there is none.
+
+        Raises InputError for one that can't be used here: not a chat, or with roles that no chat has.
+        """
+        with self._server.translated():
+            try:
+                found = self._server.api().prompts.get(
+                    name, label=label or None, version=version, request_options=self._server.options(timeout_s)
+                )
+            except ApiError as error:
+                if error.status_code == NOT_FOUND:
+                    return None
+                raise
+        return _prompt(found)
+
+    def listed(self) -> list[Listed]:
+        """All prompts by name."""
+        with self._server.translated():
+            found = self._server.api().prompts.list(limit=PAGE, request_options=self._server.options(None))
+        made = [
+            Listed(name=one.name, versions=tuple(sorted(one.versions)), labels=tuple(one.labels)) for one in found.data
+        ]
+        return sorted(made, key=lambda one: one.name)
+
+    def create(self, prompt: Prompt, *, labels: Sequence[str] = ()) -> int:
+        """Write a new version; returns its number."""
+        messages = [ChatMessage(role=one.role, content=_to_there(one.content)) for one in prompt.messages]
+        request = CreateChatPromptRequest(
+            type="chat", name=prompt.id, prompt=messages, labels=list(labels), commit_message=f"file {prompt.sha}"
+        )
+        with self._server.translated():
+            made = self._server.api().prompts.create(request=request, request_options=self._server.options(None))
+        return int(made.version)
+
+    def label(self, name: str, version: int, label: str) -> None:
+        """Have a label point to this version, and no longer to another."""
+        with self._server.translated():
+            found = self._server.api().prompts.get(name, version=version, request_options=self._server.options(None))
+            labels = [*dict.fromkeys([*found.labels, label])]
+            self._server.api().prompt_version.update(
+                name,
+                version,
+                new_labels=[one for one in labels if one != "latest"],
+                request_options=self._server.options(None),
+            )
+
+
+def _prompt(found: Any) -> Prompt:
+    told = found.prompt if isinstance(found.prompt, list) else [None]
+    made = Prompt(
+        id=found.name, version=str(found.version), sha="", messages=tuple(_message(found.name, one) for one in told)
+    )
+    # As its copy on disk has it: the same prompt, whether it comes from there or from the server.
+    return replace(made, sha=sha_of(prompt_text(made)))
+
+
+def _message(name: str, told: Any) -> Message:
+    role, content = getattr(told, "role", None), getattr(told, "content", None)
+    for known in _ROLES:
+        if known == role and isinstance(content, str):
+            return Message(role=known, content=_to_here(content).strip())
+    raise InputError(
+        f"the prompt '{name}' on the server can't be used",
+        expected="a chat of system, user and assistant messages",
+        remedy="mend it there; 'plumb prompts push' writes one",
+    )
+
+
+def as_given_back(prompt: Prompt) -> tuple[Message, ...]:
+    """The messages as the server gives them back once they were pushed: $name is ${name} then."""
+    return tuple(Message(role=one.role, content=_to_here(_to_there(one.content)).strip()) for one in prompt.messages)
+
+
+def _to_there(text: str) -> str:
+    return _HERE.sub(lambda found: f"{{{{{found[1] or found[2]}}}}}" if found[0] != "$$" else "$", text)
+
+
+def _to_here(text: str) -> str:
+    return _THERE.sub(r"${\1}", text.replace("$", "$$"))
