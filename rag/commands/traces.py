@@ -28,7 +28,8 @@ def traces(  # noqa: PLR0913, PLR0917
     what: Annotated[
         str,
         typer.Argument(
-            metavar="[ID|status|ship|retry]", help="A trace (a few digits are enough), or the delivery to Langfuse."
+            metavar="[ID|status|ship|retry|pull]",
+            help="A trace (a few digits are enough), the delivery to Langfuse, or feedback given there.",
         ),
     ] = "",
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many to list.")] = 20,
@@ -80,6 +81,10 @@ def traces(  # noqa: PLR0913, PLR0917
             _status(spool, as_json=as_json)
         case "ship":
             _ship(spool, settings, quiet=quiet, as_json=as_json)
+        case "pull":
+            from rag.observe.ship import pull
+
+            console().print(f"{pull(spool, settings)} answers with new feedback")
         case "retry":
             spool.retry_failed()
             _ship(spool, settings, quiet=quiet, as_json=as_json)

@@ -20,7 +20,8 @@ from rag.errors import DeliveryError
 from rag.observe.account import Account
 from rag.settings import redact_url
 
-MAX_REPLY_BYTES = 100_000
+# A page of a hundred scores with long comments is the longest that is asked for.
+MAX_REPLY_BYTES = 2_000_000
 MAX_DETAIL_CHARS = 200
 # Statuses that say nothing about the item: wrong keys, host or path, or a server that is busy. They hold for all items.
 NOT_THE_ITEM = frozenset((401, 402, 403, 404, 405, 407, 408, 425, 429))

@@ -10,9 +10,10 @@ Import this file where it is used: it brings in the langfuse package, which take
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 from google.protobuf.message import DecodeError
@@ -29,6 +30,7 @@ from rag.types import PUBLIC, Trace
 
 TRACES_PATH = "/api/public/otel/v1/traces"
 NOT_FOUND = 404
+PAGE, MOST_PAGES = 100, 100
 MAX_REPLY_BYTES = 100_000
 MAX_DETAIL_CHARS = 200
 PROTOBUF = "application/x-protobuf"
@@ -93,6 +95,23 @@ class Langfuse:
             except ApiError as error:
                 if error.status_code != NOT_FOUND:
                     raise
+
+    def annotations(self, *, since: float) -> Iterator[Any]:
+        """The scores that people made in Langfuse itself from that Unix time on."""
+        cursor: str | None = None
+        for _ in range(MOST_PAGES):
+            with self._server.translated():
+                page = self._server.api().scores.get_many(
+                    source="ANNOTATION",
+                    fields="details,subject,annotation",
+                    from_timestamp=datetime.fromtimestamp(since, UTC),
+                    limit=PAGE,
+                    cursor=cursor,
+                    request_options=self._server.options(None),
+                )
+            yield from page.data
+            if not (cursor := page.meta.cursor):
+                return
 
     def project(self) -> str:
         """The name of the project the keys belong to: a call that writes nothing."""

@@ -18,6 +18,8 @@ from rag.types import Feedback
 
 Kind = Literal["BOOLEAN", "CATEGORICAL", "TEXT", "CORRECTION"]
 THUMB, REASON, COMMENT, CITATION = "user-feedback", "user-feedback-reason", "user-feedback-comment", "citation"
+# Whoever annotates in Langfuse itself is called so here, with the id that Langfuse knows them by.
+ANNOTATOR = "langfuse:"
 # The name under which Langfuse shows a correction beside the trace's output.
 CORRECTION = "output"
 # Longer texts of this type are refused.
@@ -37,7 +39,8 @@ class _Score:
 
 def scores(said: Sequence[Feedback], *, has_texts: bool) -> list[CreateScoreRequest]:
     """The scores of what everyone says of a trace, each with an id that stays; without texts if these are not to go."""
-    return [_request(one, score, has_texts=has_texts) for one in said for score in _scores(one, has_texts=has_texts)]
+    ours = (one for one in said if not one.user.startswith(ANNOTATOR))
+    return [_request(one, score, has_texts=has_texts) for one in ours for score in _scores(one, has_texts=has_texts)]
 
 
 def _scores(said: Feedback, *, has_texts: bool) -> Iterator[_Score]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 REST_S = 3.0
 LONGEST_REST_S = 300.0
+PULL_EVERY_S = 300.0
 
 log = logging.getLogger("plumbline")
 
@@ -176,11 +177,37 @@ def _idle(spool: Spool, reason: str) -> Shipped:
     return Shipped(delivered=0, failed=0, waiting=spool.waiting().pending, reason=reason)
 
 
+def pull(spool: Spool, settings: Settings) -> int:
+    """Read back what people annotated in Langfuse; returns how many answers it changed, 0 without both keys.
+
+    Raises DeliveryError and StoreError.
+    """
+    target = account(settings)
+    if target is None:
+        return 0
+    from rag.observe.langfuse import Langfuse
+    from rag.observe.readback import read_back
+
+    with Langfuse(target) as langfuse:
+        return read_back(spool, langfuse)
+
+
 def _keep_shipping(spool: Spool, settings: Settings) -> None:
-    rest_s = REST_S
+    rest_s, pull_at = REST_S, 0.0
     while True:
         time.sleep(rest_s)
-        rest_s = REST_S if _shipped_all(spool, settings) else min(rest_s * 2, LONGEST_REST_S)
+        is_done = _shipped_all(spool, settings)
+        rest_s = REST_S if is_done else min(rest_s * 2, LONGEST_REST_S)
+        if is_done and time.monotonic() > pull_at:
+            pull_at = time.monotonic() + PULL_EVERY_S
+            _pulled(spool, settings)
+
+
+def _pulled(spool: Spool, settings: Settings) -> None:
+    try:
+        pull(spool, settings)
+    except Exception as error:  # noqa: BLE001 (whatever happens: try again later, disturb nobody)
+        log.debug("annotations in Langfuse were not read: %s", error)
 
 
 def _shipped_all(spool: Spool, settings: Settings) -> bool:

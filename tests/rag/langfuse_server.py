@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Literal
+from urllib.parse import parse_qs, urlsplit
 
 from loopback import Server, served
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -40,7 +41,8 @@ class Observed:
 class FakeLangfuse:
     """What arrived so far, and how to answer next: a status, or a way to misbehave.
 
-    `scores` are all that came, `kept_scores` those that a server would show, by id; `deleted` the ids to be forgotten.
+    `scores` are all that came, `kept_scores` those that a server would show, by id; `deleted` the ids to be forgotten,
+    `annotations` what people made there, given in pages of one.
     """
 
     url: str = ""
@@ -50,6 +52,7 @@ class FakeLangfuse:
     scores: list[dict[str, Any]] = field(default_factory=list)
     kept_scores: dict[str, dict[str, Any]] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
+    annotations: list[dict[str, Any]] = field(default_factory=list)
     requests: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
 
@@ -78,6 +81,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *args: Any) -> None:
         pass
+
+    def do_GET(self) -> None:
+        fake, query = self.server.fake, parse_qs(urlsplit(self.path).query)
+        fake.requests.append((self.path, dict(self.headers.items())))
+        at = int(query.get("cursor", ["0"])[0])
+        more = {"cursor": str(at + 1)} if at + 1 < len(fake.annotations) else {}
+        self._reply(200, {"data": fake.annotations[at : at + 1], "meta": {"limit": 1, **more}})
 
     def do_DELETE(self) -> None:
         self.do_POST()
@@ -110,7 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
             case "drip":
                 self._drip()
             case "huge":
-                self._reply(200, {"padding": "x" * 1_000_000})
+                self._reply(200, {"padding": "x" * 3_000_000})
             case "page":
                 self._send(200, b"<html>Welcome to this hotel</html>", "text/html")
             case "redirect":

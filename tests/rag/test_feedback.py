@@ -16,7 +16,7 @@ from rag.errors import InputError
 from rag.feedback import rate
 from rag.observe.codec import encode
 from rag.observe.filter import Filter
-from rag.observe.ship import ship
+from rag.observe.ship import pull, ship
 from rag.observe.spool import Spool, open_spool
 from rag.sections import Delivery
 from rag.settings import Settings
@@ -155,6 +155,47 @@ def test_texts_about_restricted_passages_stay_here(fake: FakeLangfuse, settings:
     ship(spool, settings)
     assert names(fake) == ["user-feedback", "user-feedback-reason"]
     assert not any("old" in str(score) for score in fake.scores)
+
+
+def annotation(name: str, kind: str, value: object, **others: object) -> dict[str, object]:
+    at = "2026-11-20T10:00:00Z"
+    return {
+        "id": f"{name}-{value}",
+        "projectId": "p",
+        "name": name,
+        "dataType": kind,
+        "value": value,
+        "source": "ANNOTATION",
+        "environment": "default",
+        "timestamp": at,
+        "createdAt": at,
+        "updatedAt": at,
+        "authorUserId": "u1",
+        "subject": {"kind": "trace", "id": TRACE_ID},
+        **others,
+    }
+
+
+def test_what_is_annotated_in_langfuse_is_read_back_and_not_sent_again(fake: FakeLangfuse, settings: Settings) -> None:
+    spool = open_spool(settings)
+    spool.add_trace(ask_trace())
+    say(spool)
+    fake.annotations = [
+        annotation("user-feedback", "BOOLEAN", False, comment="no"),
+        annotation("user-feedback-reason", "CATEGORICAL", "wrong"),
+        annotation("output", "CORRECTION", "31 days."),
+        annotation("tone", "NUMERIC", 0.5),
+        annotation("citation-1", "BOOLEAN", True, subject={"kind": "observation", "id": "a" * 16, "traceId": TRACE_ID}),
+        annotation("user-feedback", "BOOLEAN", True, subject={"kind": "trace", "id": "f" * 32}),
+    ]
+    assert pull(spool, settings) == 1
+    mine, theirs = sorted(spool.feedback(TRACE_ID), key=lambda said: said.user)
+    assert mine == SAID
+    assert (theirs.user, theirs.up, theirs.reasons, theirs.citations) == ("langfuse:u1", False, ("wrong",), {1: True})
+    assert (theirs.correction, theirs.comment) == ("31 days.", "tone: 0.5\nno")
+    assert pull(spool, settings) == 0
+    ship(spool, settings)
+    assert all("u1" not in str(score) for score in fake.scores)
 
 
 FIRST_VERSION = """
