@@ -95,9 +95,17 @@ class Engine:
         raise ModelError("the engine ended without an answer")
 
     def stream(
-        self, question: str, *, history: Sequence[Turn] = (), session_id: str = "", scope: Scope = PUBLIC
+        self,
+        question: str,
+        *,
+        history: Sequence[Turn] = (),
+        session_id: str = "",
+        scope: Scope = PUBLIC,
+        anew: bool = False,
     ) -> Generator[Event, None, None]:
         """Stages and pieces of the answer while it is written, then the checked Answer.
+
+        With `anew` no answer that was given before is given again.
 
         What the model writes is shown as it comes; a Restart voids the pieces so far: another model begins anew. The
         Answer's text has the repaired citations, and takes the place of the pieces. An abandoned or failed stream
@@ -111,7 +119,7 @@ class Engine:
         )
         facts = self._facts(asked)
         try:
-            answer = yield from self._run(asked)
+            answer = yield from self._run(asked, anew=anew)
         except (GeneratorExit, KeyboardInterrupt):
             self._keep(recorder, status="abandoned", output=None, attributes={**facts, **facts_of(purse)})
             raise
@@ -149,10 +157,10 @@ class Engine:
         """
         rate(self.spool, feedback, scope, max_chars=self.settings.limits.feedback_chars)
 
-    def _run(self, asked: Asked) -> Generator[Progress, None, Answer]:
+    def _run(self, asked: Asked, *, anew: bool) -> Generator[Progress, None, Answer]:
         yield Stage(name="retrieve")
         cache = None if asked.history else self._cache()
-        if cache and (given := self._given(cache, asked)):
+        if cache and not anew and (given := self._given(cache, asked)):
             return given
         found = self._gatherer.gather(asked)
         passages = self._gatherer.passages(asked, found)

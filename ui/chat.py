@@ -16,6 +16,7 @@ from rag.errors import PlumbError
 from rag.language import phrases
 from rag.llm.protocol import Restart
 from rag.types import Answer
+from ui.actions import draw_actions, draw_edit, note_rephrased
 from ui.conversation import Exchange, exchanges, keep, session_id, turns
 from ui.details import draw_details, steps_of
 from ui.evidence import anchor, closest_html, sources_html, verdict_html
@@ -46,6 +47,8 @@ def draw_exchange(engine: Engine, exchange: Exchange) -> None:
         # One that is too long is refused by the engine, in words; a limit of the input would cut it silently.
         limit = engine.settings.limits.question_chars
         st.text(exchange.question if len(exchange.question) <= limit else f"{exchange.question[:limit]} …")
+        if exchange.state != "asked":
+            draw_edit(engine, exchange)
     with st.chat_message("assistant", avatar=":material/menu_book:"):
         match exchange.state:
             case "asked":
@@ -61,10 +64,13 @@ def draw_exchange(engine: Engine, exchange: Exchange) -> None:
 def _answer_now(engine: Engine, exchange: Exchange) -> None:
     """Answer while the page watches; any rerun of the script (the stop button asks for one) ends it."""
     earlier = turns(exchanges())
+    note_rephrased(engine, exchange.question)
     keep(replace(exchange, state="answering"))
     try:
         scope = scope_of_visitor(engine.settings)
-        told = engine.stream(exchange.question, history=earlier, session_id=session_id(), scope=scope)
+        told = engine.stream(
+            exchange.question, history=earlier, session_id=session_id(), scope=scope, anew=exchange.anew
+        )
         with closing(told) as events:
             answer = _draw_stream(exchange, events)
         steps = steps_of(engine, answer.trace_id)
@@ -120,6 +126,7 @@ def _draw_answer(engine: Engine, exchange: Exchange, answer: Answer) -> None:
         if answer.given_before:
             st.caption(GIVEN_BEFORE)
         draw_page_pictures(answer, engine.settings)
+    draw_actions(engine, exchange, answer)
     if engine.settings.trace.enabled:
         draw_rating(engine, answer)
     draw_details(answer, exchange.steps)

@@ -20,7 +20,8 @@ class Exchange:
     """A question and what became of it.
 
     `text` is what the model wrote so far, `answer` the checked answer, `steps` what its trace holds, `problem` why
-    there is no answer. An exchange that is still 'answering' when a run of the script begins was stopped.
+    there is no answer. With `anew` no answer that was given before is wanted. An exchange that is still 'answering'
+    when a run of the script begins was stopped.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Exchange:
     answer: Answer | None = None
     steps: tuple[Step, ...] = ()
     problem: str = ""
+    anew: bool = False
 
 
 def exchanges() -> tuple[Exchange, ...]:
@@ -52,6 +54,13 @@ def put(question: str) -> None:
 def keep(exchange: Exchange) -> None:
     """Replace the exchange that has the same id."""
     st.session_state[EXCHANGES] = tuple(exchange if held.id == exchange.id else held for held in exchanges())
+
+
+def ask_again(exchange: Exchange, question: str) -> None:
+    """Ask in the place of an exchange, which goes with all that came after it; the same question is answered anew."""
+    earlier = exchanges()[: [held.id for held in exchanges()].index(exchange.id)]
+    asked = Exchange(id=uuid.uuid4().hex, question=question, anew=question == exchange.question)
+    st.session_state[EXCHANGES] = (*earlier, asked)
 
 
 def settle() -> None:

@@ -19,11 +19,11 @@ from ui.waterfall import seconds, steps_html
 WITHHELD = "This answer rests on passages that are not yours to read: times and counts are shown, no texts."
 
 
-def draw_trace(trace: Trace, feedback: Sequence[Feedback], settings: Settings) -> None:
+def draw_trace(trace: Trace, feedback: Sequence[Feedback], signals: Sequence[str], settings: Settings) -> None:
     """All that is known of a trace."""
     if trace.attributes.get("withheld"):
         st.info(WITHHELD, icon=":material/lock:")
-    st.html(f'<h4 class="plumb-title">{text_html(str(trace.input or trace.name))}</h4>{_facts_html(trace)}')
+    st.html(f'<h4 class="plumb-title">{text_html(str(trace.input or trace.name))}</h4>{_facts_html(trace, signals)}')
     if trace.output:
         st.html(f'<div class="plumb-passage">{text_html(str(trace.output))}</div>')
     for said in feedback:
@@ -33,7 +33,7 @@ def draw_trace(trace: Trace, feedback: Sequence[Feedback], settings: Settings) -
     _draw_links(trace, settings)
 
 
-def _facts_html(trace: Trace) -> str:
+def _facts_html(trace: Trace, signals: Sequence[str]) -> str:
     facts = trace.attributes
     usage = facts.get("usage") or {}
     shown = {
@@ -45,6 +45,7 @@ def _facts_html(trace: Trace) -> str:
         "Index": str(facts.get("index", "")),
         "User": str(facts.get("user_id", "")),
         "Given before": str(facts.get("given_before", "")),
+        "Then": ", ".join(signals),
         "Settings": str(facts.get("config_hash", "")),
         "Version": str(facts.get("code_version", "")),
     }

@@ -98,7 +98,7 @@ def _draw_one(engine: Engine, row: TraceRow) -> None:
     trace = shown_trace(engine.spool, row.id, scope)
     is_hidden = bool(trace.attributes.get("withheld"))
     feedback = [] if is_hidden else engine.spool.feedback(row.id)
-    draw_trace(trace, feedback, engine.settings)
+    draw_trace(trace, feedback, engine.spool.signals(row.id), engine.settings)
     if trace.name == "ask" and not is_hidden:
         _draw_case(engine, trace, feedback)
 

@@ -24,7 +24,7 @@ LINE = 160
 SIGNS = {"supported": "✓", "partly": "◐", "contradicted": "✗", "unsupported": "✗"}
 
 
-def tree(trace: Trace, feedback: Sequence[Feedback]) -> Tree:
+def tree(trace: Trace, feedback: Sequence[Feedback], signals: Sequence[str]) -> Tree:
     """The whole trace; a step stands under the one it is a part of."""
     status = "abstained" if trace.attributes.get("abstained") else trace.status
     took = f"{trace.ended_at - trace.started_at:.1f} s"
@@ -35,6 +35,8 @@ def tree(trace: Trace, feedback: Sequence[Feedback]) -> Tree:
     root.add(_text(f"out: {trace.output}"))
     for said in feedback:
         root.add(_text(f"feedback of {told(said)}"))
+    if signals:
+        root.add(_text(f"then: {', '.join(signals)}"))
     made: dict[str, Tree] = {}
     for step in trace.steps:
         branch = made.get(step.parent_id or "", root).add(_text(_line(step, trace.started_at)))

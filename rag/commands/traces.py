@@ -133,11 +133,13 @@ def _follow(spool: Spool, wanted: Filter, *, limit: int, as_json: bool) -> None:
 def _show(trace: Trace, spool: Spool, *, as_json: bool) -> None:
     feedback = spool.feedback(trace.id)
     if as_json:
-        print_json({**asdict(trace), "feedback": [asdict(said) for said in feedback]})
+        print_json(
+            {**asdict(trace), "feedback": [asdict(said) for said in feedback], "signals": spool.signals(trace.id)}
+        )
         return
     from rag.commands.trace_tree import tree
 
-    console().print(tree(trace, feedback), soft_wrap=True)
+    console().print(tree(trace, feedback, spool.signals(trace.id)), soft_wrap=True)
 
 
 def _status(spool: Spool, *, as_json: bool) -> None:

@@ -24,6 +24,8 @@ CREATE TABLE IF NOT EXISTS feedback (
     correction TEXT NOT NULL, citations TEXT NOT NULL, created_at REAL NOT NULL, PRIMARY KEY (trace_id, user)
 );
 CREATE TABLE IF NOT EXISTS sent_scores (trace_id TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (trace_id, id));
+CREATE TABLE IF NOT EXISTS signals (trace_id TEXT NOT NULL, signal TEXT NOT NULL, at REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS signals_by_trace ON signals (trace_id);
 CREATE TABLE IF NOT EXISTS triage (trace_id TEXT PRIMARY KEY, state TEXT NOT NULL, decided_at REAL NOT NULL);
 """
 # What a trace is found by, besides; of a file of the first version what its traces tell.

@@ -103,6 +103,6 @@ def _bytes(db: sqlite3.Connection) -> int:
 def _forget(db: sqlite3.Connection, ids: list[str]) -> int:
     wanted = [(one,) for one in ids]
     db.executemany("DELETE FROM traces WHERE id = ?", wanted)
-    for table in ("feedback", "outbox", "sent_scores", "triage"):
+    for table in ("feedback", "outbox", "sent_scores", "signals", "triage"):
         db.executemany(f"DELETE FROM {table} WHERE trace_id = ?", wanted)  # noqa: S608 - names of ours
     return len(ids)

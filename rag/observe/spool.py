@@ -23,7 +23,7 @@ from rag.observe.filter import Filter
 from rag.observe.retention import Retention, prune, retention
 from rag.observe.rows import LIST, PUT, Delivery, TraceRow, clean, columns, listed
 from rag.settings import Settings
-from rag.types import Decision, Feedback, Trace
+from rag.types import Decision, Feedback, Signal, Trace
 
 __all__ = [
     "OutboxStatus",
@@ -162,6 +162,16 @@ class Spool:
         """Whether somebody rated the answer of this trace down, there or where it was given again."""
         with reading(self.path) as db:
             return ratings.is_rated_down(db, trace_id)
+
+    def add_signal(self, trace_id: str, signal: Signal) -> None:
+        """Note what somebody did with an answer; it never counts as a rating."""
+        with writing(self.path) as db:
+            db.execute("INSERT INTO signals VALUES (?, ?, ?)", (trace_id, signal, time.time()))
+
+    def signals(self, trace_id: str) -> list[Signal]:
+        """What people did with the answer of this trace, in order."""
+        found = self._select("SELECT signal FROM signals WHERE trace_id = ? ORDER BY at, rowid", trace_id)
+        return [signal for (signal,) in found]
 
     def decided(self) -> dict[str, Decision]:
         """What was decided on traces that somebody looked at, by id."""

@@ -11,6 +11,7 @@ from typing import NoReturn
 import pytest
 from pages import APP, MakeProject, open_page
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import TextArea
 
 from rag.engine import Engine
 from rag.observe.filter import Filter
@@ -28,6 +29,10 @@ def ask(page: AppTest, question: str) -> AppTest:
     page.chat_input[0].set_value(question).run()
     assert not page.exception
     return page
+
+
+def labelled(page: AppTest, label: str) -> TextArea:
+    return next(area for area in page.text_area if area.label == label)
 
 
 def press(page: AppTest, label: str) -> AppTest:
@@ -50,7 +55,7 @@ def test_an_answer_shows_its_sources_its_check_and_how_it_came_about(make_projec
     steps = next(str(element.proto.body) for element in page.get("html") if "plumb-steps" in element.proto.body)
     assert all(name in steps for name in ("retrieve", "generate", "verify"))
     assert "scripted:quote" in shown
-    assert page.code[0].value == traces()[0].id
+    assert page.code[-1].value == traces()[0].id
 
 
 def test_a_marker_leads_to_its_source(make_project: MakeProject) -> None:
@@ -248,8 +253,8 @@ def test_what_is_said_is_stored_shown_and_can_be_changed_and_taken_back(make_pro
     spool, trace_id = open_spool(load_settings()), traces()[0].id
     page.feedback[0].set_value(0).run()
     page.button_group[0].set_value(["outdated", "incomplete"]).run()
-    page.text_area[0].set_value("  see chapter 3  ")
-    page.text_area[1].set_value("31 days.")
+    labelled(page, "Comment").set_value("  see chapter 3  ")
+    labelled(page, "The right answer").set_value("31 days.")
     press(page, "Send")
     page.feedback[1].set_value(0).run()
     (said,) = spool.feedback(trace_id)
@@ -262,6 +267,34 @@ def test_what_is_said_is_stored_shown_and_can_be_changed_and_taken_back(make_pro
     press(page, "Take back")
     assert spool.feedback(trace_id) == []
     assert page.feedback[0].value is None
+
+
+def test_an_answer_is_made_anew_and_the_old_one_remembers(make_project: MakeProject) -> None:
+    make_project(config="[cache]\nenabled = true")
+    page = press(ask(open_page(), QUESTION), "Regenerate")
+    assert [message.name for message in page.chat_message] == ["user", "assistant"]
+    new, old = traces()
+    spool = open_spool(load_settings())
+    assert spool.signals(old.id) == ["regenerated"]
+    assert not spool.trace(new.id).attributes.get("given_before")
+    assert new.rating is None
+
+
+def test_a_question_is_edited_and_what_came_after_it_goes(make_project: MakeProject) -> None:
+    make_project()
+    page = ask(ask(open_page(), QUESTION), "Who receives requests for it?")
+    labelled(page, "Question").set_value("Where is the printer room?")
+    press(page, "Send again")
+    assert [message.name for message in page.chat_message] == ["user", "assistant"]
+    assert "floor seven" in html(page)
+
+
+def test_asking_again_in_other_words_is_noted_and_is_no_rating(make_project: MakeProject) -> None:
+    make_project()
+    ask(ask(open_page(), QUESTION), f"Please: {QUESTION}")
+    _, first = traces()
+    assert open_spool(load_settings()).signals(first.id) == ["rephrased"]
+    assert first.rating is None
 
 
 def test_a_rating_that_can_not_be_stored_says_so(make_project: MakeProject) -> None:

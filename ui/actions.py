@@ -1,0 +1,89 @@
+"""What can be done with a question and its answer: edit and send it again, answer it anew, copy it."""
+
+from __future__ import annotations
+
+import logging
+
+import streamlit as st
+
+from rag.embed.question import question_vector
+from rag.engine import Engine
+from rag.errors import PlumbError
+from rag.triage import SAME_COMPLAINT
+from rag.types import Answer, Signal
+from ui.conversation import Exchange, ask_again, exchanges
+
+log = logging.getLogger("plumbline")
+
+
+def draw_edit(engine: Engine, exchange: Exchange) -> None:
+    """A form to change a question; what came of it and after it goes."""
+    with (
+        st.popover("Edit", icon=":material/edit:", type="tertiary", key=f"edit-{exchange.id}"),
+        st.form(f"edited-{exchange.id}", border=False),
+    ):
+        longest = engine.settings.limits.question_chars
+        st.text_area("Question", exchange.question[:longest], key=f"question-{exchange.id}", max_chars=longest)
+        st.form_submit_button("Send again", on_click=_edited, args=(exchange,))
+
+
+def draw_actions(engine: Engine, exchange: Exchange, answer: Answer) -> None:
+    """Copying, and, of the last answer, another one."""
+    with st.container(horizontal=True, gap="small"):
+        with st.popover(
+            "Copy",
+            icon=":material/content_copy:",
+            type="tertiary",
+            key=f"copy-{exchange.id}",
+            on_change=_copied,
+            args=(engine, exchange, answer),
+        ):
+            st.code(answer.text, language=None, wrap_lines=True)
+        if exchange.id == exchanges()[-1].id:
+            st.button(
+                "Regenerate",
+                icon=":material/refresh:",
+                type="tertiary",
+                key=f"anew-{exchange.id}",
+                on_click=_regenerated,
+                args=(engine, exchange, answer),
+            )
+
+
+def note_rephrased(engine: Engine, question: str) -> None:
+    """Note on the answer before that its question is asked again in other words, if it is."""
+    before = next((one for one in reversed(exchanges()) if one.answer), None)
+    if before is None or before.answer is None:
+        return
+    try:
+        embedder = engine.searcher.index.embedder
+        first, second = (question_vector(asked, embedder) for asked in (before.question, question))
+        if sum(a * b for a, b in zip(first, second, strict=True)) >= SAME_COMPLAINT:
+            _note(engine, before.answer, "rephrased")
+    except PlumbError as error:
+        log.debug("whether a question was asked before was not found out: %s", error)
+
+
+def _edited(exchange: Exchange) -> None:
+    question = st.session_state[f"question-{exchange.id}"].strip()
+    if question:
+        ask_again(exchange, question)
+
+
+def _regenerated(engine: Engine, exchange: Exchange, answer: Answer) -> None:
+    _note(engine, answer, "regenerated")
+    ask_again(exchange, exchange.question)
+
+
+def _copied(engine: Engine, exchange: Exchange, answer: Answer) -> None:
+    if st.session_state.get(f"copy-{exchange.id}"):
+        _note(engine, answer, "copied")
+
+
+def _note(engine: Engine, answer: Answer, signal: Signal) -> None:
+    if not engine.settings.trace.enabled:
+        return
+    try:
+        engine.spool.add_signal(answer.trace_id, signal)
+    except PlumbError as error:
+        log.warning("what was done with an answer was not noted: %s", error)
