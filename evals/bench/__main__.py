@@ -11,7 +11,19 @@ from evals.bench.figures import Line, Measured, about
 from evals.machine import this_machine
 from rag.errors import PlumbError
 
-NAMES = ("cold", "formats", "retrieval", "filling", "memory", "latency", "concurrent", "planted", "cache", "handbook")
+NAMES = (
+    "cold",
+    "formats",
+    "retrieval",
+    "filling",
+    "memory",
+    "latency",
+    "concurrent",
+    "tracing",
+    "planted",
+    "cache",
+    "handbook",
+)
 # Those that take long, or are for tuning, are run when they are named.
 LONG = ("squad2", "squad2-tuning", "injection", "strategies")
 

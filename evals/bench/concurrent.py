@@ -17,14 +17,11 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from evals.bench.figures import Line, Measured, Note
-from evals.bench.project import HANDBOOK, QUESTIONS, new_project, require_examples
-from evals.bench.quoting_server import quoting_server
+from evals.bench.project import QUESTIONS, require_examples
+from evals.bench.quoting_server import quoting_engine, quoting_server
 from evals.dataset import load_dataset
 from evals.metrics import percentile
-from ingest.pipeline import ingest
 from rag.engine import Engine
-from rag.profiles import PROFILES
-from rag.settings import CONFIG_NAME
 
 DELAY_S = 0.2
 THREADS = (1, 8, 32)
@@ -51,7 +48,7 @@ def measure(*, limit: int | None = None) -> Iterator[Line]:
     """Questions a second with 1, 8 and 32 threads against one thread, with the times of a question."""
     require_examples()
     with tempfile.TemporaryDirectory() as folder, quoting_server(delay_s=DELAY_S) as url:
-        engine = _engine(Path(folder), url)
+        engine = quoting_engine(Path(folder), url)
         with closing(engine.searcher.opened.store):
             questions = [case.question for case in load_dataset(QUESTIONS).cases]
             first = _asked(engine, questions[:limit], threads=1)
@@ -80,16 +77,6 @@ def _line(load: _Load, alone: _Load) -> Measured:
 def _told(load: _Load) -> str:
     p50, p95 = percentile(load.each_s, 0.5), percentile(load.each_s, 0.95)
     return f"{len(load.each_s)} questions, {load.rate:.1f} a second, p50 {p50:.2f}, p95 {p95:.2f} s"
-
-
-def _engine(folder: Path, url: str) -> Engine:
-    """An engine over the handbook whose model is behind the URL."""
-    new_project(folder)
-    chosen = {**PROFILES["vllm"], "roles.answer": '"quoting:quote"', "providers.quoting.base_url": f'"{url}"'}
-    (folder / CONFIG_NAME).write_text("".join(f"{key} = {value}\n" for key, value in chosen.items()))
-    settings = new_project(folder)
-    list(ingest([HANDBOOK], settings=settings))
-    return Engine.from_settings(settings)
 
 
 def _asked(engine: Engine, questions: Sequence[str], *, threads: int) -> _Load:

@@ -17,8 +17,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from evals.bench.project import HANDBOOK, new_project
+from ingest.pipeline import ingest
+from rag.engine import Engine
 from rag.llm.protocol import Sampling, complete
 from rag.llm.scripted import ScriptedLLM
+from rag.profiles import PROFILES
+from rag.settings import CONFIG_NAME
 from rag.types import Generation, Message
 
 
@@ -96,3 +101,13 @@ def main(arguments: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     main(sys.argv[1:])
+
+
+def quoting_engine(folder: Path, url: str) -> Engine:
+    """An engine over the handbook whose model is behind the URL, else with the settings of the profile 'vllm'."""
+    new_project(folder)
+    chosen = {**PROFILES["vllm"], "roles.answer": '"quoting:quote"', "providers.quoting.base_url": f'"{url}"'}
+    (folder / CONFIG_NAME).write_text("".join(f"{key} = {value}\n" for key, value in chosen.items()))
+    settings = new_project(folder)
+    list(ingest([HANDBOOK], settings=settings))
+    return Engine.from_settings(settings)
