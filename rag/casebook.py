@@ -57,14 +57,14 @@ def add_case(path: Path, case: NewCase) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock", timeout=LOCK_S):
             replace_text(path, "".join(f"{line}\n" for line in [*_others(path, case), case.line]))
-    except (OSError, Timeout) as error:
+    except (OSError, UnicodeDecodeError, Timeout) as error:
         raise StoreError(f"{path}: {error}", expected="a file of cases", remedy="see ui.cases") from error
 
 
 def _others(path: Path, case: NewCase) -> Sequence[str]:
     """The lines that are there, as they are, without those of the same trace."""
     mine = json.dumps(json.loads(case.line)["id"])
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else []
     return [line for line in lines if line.strip() and f'"id": {mine}' not in line]
 
 

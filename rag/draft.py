@@ -92,6 +92,11 @@ class Drafter:
         return *self._answer_prompts.prompts, *self._weigher.prompts, *judging
 
     @property
+    def is_trial(self) -> bool:
+        """Whether a prompt on trial answers some of the questions."""
+        return self._answer_prompts.is_trial
+
+    @property
     def prefix(self) -> list[Message]:
         """The messages that every answer begins with."""
         return [message for message in self._answer_prompts.prompts[0].messages if message.role == "system"]

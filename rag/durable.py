@@ -9,7 +9,7 @@ from pathlib import Path
 def replace_text(path: Path, text: str) -> None:
     """Readers find the old text or the new one, through a crash and a power cut too; durable on return."""
     draft = path.with_suffix(".new")
-    with draft.open("w") as file:
+    with draft.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -207,7 +207,8 @@ class Engine:
 
     def _cache(self) -> AnswerCache | None:
         """The answers that were given from the version that is live, where they are kept."""
-        if not self.settings.cache.enabled:
+        if not self.settings.cache.enabled or self._drafter.is_trial:
+            # An answer by one prompt, given again to a question of the other, would count for neither.
             return None
         index, held, prompts = self.searcher.opened, self._held, self.prompts
         if held is None or held.index is not index or held.prompts != prompts:

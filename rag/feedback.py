@@ -12,6 +12,7 @@ from rag.types import Feedback, Reason, Scope, Trace
 if TYPE_CHECKING:
     from rag.observe.spool import Spool
 
+THUMBS = {True: "up", False: "down"}
 REASONS: tuple[Reason, ...] = get_args(Reason)
 
 
@@ -23,6 +24,9 @@ def rate(spool: Spool, feedback: Feedback, scope: Scope, *, max_chars: int) -> N
     """
     trace = spool.trace(feedback.trace_id)
     said = replace(feedback, trace_id=trace.id, user=scope.user)
+    if said.up:
+        # What was wrong with it is said with a thumb down, or without one.
+        said = replace(said, reasons=(), correction="")
     _check(said, trace, scope, max_chars=max_chars)
     spool.add_feedback(said)
 
@@ -46,6 +50,16 @@ def _check(said: Feedback, trace: Trace, scope: Scope, *, max_chars: int) -> Non
     if strange := sorted(set(said.citations) - markers):
         told = f"one of {', '.join(map(str, sorted(markers)))}" if markers else "none: the answer cites nothing"
         raise InputError(f"the answer has no citation {strange[0]}", expected=told)
+
+
+def told(said: Feedback) -> str:
+    """What a person says, in one line."""
+    citations = [f"citation {marker} {THUMBS[up]}" for marker, up in said.citations.items()]
+    thumb = [THUMBS[said.up]] if said.up is not None else []
+    words = [said.comment] if said.comment else []
+    right = [f"right would be: {said.correction}"] if said.correction else []
+    parts = "; ".join([*thumb, *said.reasons, *citations, *words, *right])
+    return f"{said.user or 'somebody'}: {' '.join(parts.split())}"
 
 
 def checked_reason(told: str) -> Reason:

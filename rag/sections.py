@@ -281,8 +281,8 @@ class Tracing(Section):
     )
 
 
-class Delivery(Section):
-    """Delivery of traces to a Langfuse server; off while the keys' variables are empty."""
+class LangfuseServer(Section):
+    """LangfuseServer of traces to a Langfuse server; off while the keys' variables are empty."""
 
     host: str = Field("https://cloud.langfuse.com", description="address of the server")
     public_key_env: str = Field("LANGFUSE_PUBLIC_KEY", description="variable with the public key")

@@ -23,7 +23,7 @@ from pydantic_settings.exceptions import SettingsError
 from rag.budget.bounds import Budget
 from rag.errors import ConfigError
 from rag.roles import USUAL_LIMITS, CandidateSettings, Roles
-from rag.sections import Cache, Delivery, Folder, Generate, Ingest, Retrieve, Section, Server, Tracing, Ui
+from rag.sections import Cache, Folder, Generate, Ingest, LangfuseServer, Retrieve, Section, Server, Tracing, Ui
 
 CONFIG_NAME = "plumbline.toml"
 ENV_PREFIX = "PLUMB_"
@@ -169,7 +169,7 @@ class Settings(BaseSettings):
     verify: Verify = Verify()
     cache: Cache = Cache()
     trace: Tracing = Tracing()
-    langfuse: Delivery = Delivery()
+    langfuse: LangfuseServer = LangfuseServer()
     limits: Limits = Limits()
     ui: Ui = Ui()
     budget: Budget = Budget()

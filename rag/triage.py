@@ -8,21 +8,28 @@ from dataclasses import dataclass
 from typing import get_args
 
 from rag.embed import Matrix
+from rag.observe.filter import Filter
+from rag.observe.restricted import visible
 from rag.observe.rows import TraceRow
+from rag.observe.spool import Spool
 from rag.topics import topics
-from rag.types import Decision, Feedback
+from rag.types import Decision, Feedback, Scope
 
 DECISIONS: tuple[Decision, ...] = get_args(Decision)
 # Questions so near in meaning are asked for the same.
 SAME_COMPLAINT = 0.8
+# More of the latest bad answers are not looked at.
+MOST = 1_000
+
+Embed = Callable[[Sequence[str]], Matrix]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complaint:
     """Answers to nearly the same question that are bad in the same way, the latest first.
 
-    `kind` is the reason that was given, 'rated down' without one, or 'unsupported' where nobody rated. `comments` are
-    what people said, `correction` the answer that somebody would have wanted.
+    `kind` is the reason that was given, 'rated down' without one, or 'unsupported' where nobody found fault. `comments`
+    are what people said, `correction` the answer that somebody would have wanted.
     """
 
     kind: str
@@ -33,44 +40,67 @@ class Complaint:
     correction: str
 
 
+def queue(spool: Spool, *, embed: Embed, since: float | None = None, scope: Scope | None = None) -> list[Complaint]:
+    """The complaints about the latest answers, from a Unix time on: with a scope, of those that it may read.
+
+    Answers of eval runs are none, nor are traces without texts.
+    """
+    rows = spool.traces(Filter(name="ask", is_live=True, is_complaint=True, since=since), limit=MOST)
+    mine = [row for row in rows if row.question and (scope is None or _may_read(spool, row, scope))]
+    said = {row.id: spool.feedback(row.id) for row in mine}
+    return complaints(mine, said=said, decided=spool.decided(), embed=embed) if mine else []
+
+
 def complaints(
     rows: Sequence[TraceRow],
     *,
     said: Mapping[str, Sequence[Feedback]],
-    states: Mapping[str, Decision],
-    embed: Callable[[Sequence[str]], Matrix],
+    decided: Mapping[str, tuple[Decision, float]],
+    embed: Embed,
 ) -> list[Complaint]:
     """The queue: complaints of the most frequent kind first, of a kind those with most answers.
 
-    `said` is the feedback of each trace, `states` what was decided on it. A complaint is in the state of its latest
-    answer: one that comes after it was fixed makes it new.
+    `said` is the feedback of each trace, `decided` what was decided on it, and when. The last decision on any of its
+    answers holds for a complaint, until another answer or what somebody says of one comes after it: then it is new.
     """
-    kinds = {row.id: _kind(row, said.get(row.id, ())) for row in rows}
+    kinds = {row.id: _kind(said.get(row.id, ())) for row in rows}
     counts = Counter(kinds.values())
     found: list[Complaint] = []
     for kind in sorted(counts, key=lambda kind: (-counts[kind], kind)):
         own = [row for row in rows if kinds[row.id] == kind]
         groups = topics([row.question for row in own], embed=embed, nearness=SAME_COMPLAINT)
-        found += [_complaint(kind, [own[place] for place in group.places], said, states) for group in groups]
+        found += [_complaint(kind, [own[place] for place in group.places], said, decided) for group in groups]
     return found
 
 
-def _kind(row: TraceRow, said: Sequence[Feedback]) -> str:
+def _may_read(spool: Spool, row: TraceRow, scope: Scope) -> bool:
+    trace = spool.trace(row.id)
+    return visible(trace, scope) is trace
+
+
+def _kind(said: Sequence[Feedback]) -> str:
     reasons = Counter(reason for one in said for reason in one.reasons)
     if reasons:
         return reasons.most_common(1)[0][0]
-    return "rated down" if row.rating is False else "unsupported"
+    found_fault = any(one.up is False or one.correction or False in one.citations.values() for one in said)
+    return "rated down" if found_fault else "unsupported"
 
 
 def _complaint(
-    kind: str, rows: Sequence[TraceRow], said: Mapping[str, Sequence[Feedback]], states: Mapping[str, Decision]
+    kind: str,
+    rows: Sequence[TraceRow],
+    said: Mapping[str, Sequence[Feedback]],
+    decided: Mapping[str, tuple[Decision, float]],
 ) -> Complaint:
     heard = [one for row in rows for one in said.get(row.id, ())]
+    last = max((row.started_at for row in rows), default=0.0), *(one.created_at for one in heard)
+    nothing: tuple[Decision, float] = ("new", 0.0)
+    decision, at = max((decided.get(row.id, nothing) for row in rows), key=lambda told: told[1])
     return Complaint(
         kind=kind,
         question=rows[0].question,
         traces=tuple(row.id for row in rows),
-        state=states.get(rows[0].id, "new"),
+        state=decision if at > max(last) else "new",
         comments=tuple(one.comment for one in heard if one.comment),
         correction=next((one.correction for one in heard if one.correction), ""),
     )

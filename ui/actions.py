@@ -24,7 +24,7 @@ def draw_edit(engine: Engine, exchange: Exchange) -> None:
     ):
         longest = engine.settings.limits.question_chars
         st.text_area("Question", exchange.question[:longest], key=f"question-{exchange.id}", max_chars=longest)
-        st.form_submit_button("Send again", on_click=_edited, args=(exchange,))
+        st.form_submit_button("Send again", on_click=_edited, args=(engine, exchange))
 
 
 def draw_actions(engine: Engine, exchange: Exchange, answer: Answer) -> None:
@@ -53,7 +53,7 @@ def draw_actions(engine: Engine, exchange: Exchange, answer: Answer) -> None:
 def note_rephrased(engine: Engine, question: str) -> None:
     """Note on the answer before that its question is asked again in other words, if it is."""
     before = next((one for one in reversed(exchanges()) if one.answer), None)
-    if before is None or before.answer is None:
+    if before is None or before.answer is None or not engine.settings.trace.enabled:
         return
     try:
         embedder = engine.searcher.index.embedder
@@ -64,8 +64,10 @@ def note_rephrased(engine: Engine, question: str) -> None:
         log.debug("whether a question was asked before was not found out: %s", error)
 
 
-def _edited(exchange: Exchange) -> None:
+def _edited(engine: Engine, exchange: Exchange) -> None:
     question = st.session_state[f"question-{exchange.id}"].strip()
+    if question and exchange.answer:
+        _note(engine, exchange.answer, "edited")
     if question:
         ask_again(exchange, question)
 

@@ -64,7 +64,6 @@ def draw_exchange(engine: Engine, exchange: Exchange) -> None:
 def _answer_now(engine: Engine, exchange: Exchange) -> None:
     """Answer while the page watches; any rerun of the script (the stop button asks for one) ends it."""
     earlier = turns(exchanges())
-    note_rephrased(engine, exchange.question)
     keep(replace(exchange, state="answering"))
     try:
         scope = scope_of_visitor(engine.settings)
@@ -74,6 +73,7 @@ def _answer_now(engine: Engine, exchange: Exchange) -> None:
         with closing(told) as events:
             answer = _draw_stream(exchange, events)
         steps = steps_of(engine, answer.trace_id)
+        note_rephrased(engine, exchange.question)
         keep(replace(exchange, state="answered", answer=answer, steps=steps))
     except PlumbError as error:
         keep(replace(exchange, state="failed", problem=str(error)))

@@ -12,9 +12,9 @@ from rag.engine import Engine
 from rag.observe.filter import Filter
 from rag.observe.health import Health, by_day, by_model, by_prompt, health
 from rag.observe.rows import TraceRow
-from rag.topics import topics
+from rag.topics import Topic, topics
 from ui.markup import literal
-from ui.reviewing import may_review, refused, shown_rows
+from ui.reviewing import is_hidden, may_review, refused
 from ui.visitor import scope_of_visitor
 
 DAYS = (1, 7, 30, 90)
@@ -33,7 +33,7 @@ def draw_health(engine: Engine) -> None:
         return
     days = st.segmented_control("Days", DAYS, default=7, key="health-days") or 7
     since = time.time() - days * 86_400
-    rows = engine.spool.traces(Filter(name="ask", since=since), limit=MOST)
+    rows = engine.spool.traces(Filter(name="ask", is_live=True, since=since), limit=MOST)
     if not rows:
         st.info("Nothing was asked in these days.", icon=":material/info:")
         return
@@ -77,15 +77,20 @@ def _draw_table(title: str, groups: Sequence[Health]) -> None:
 def _draw_gaps(engine: Engine, unanswered: Sequence[TraceRow]) -> None:
     """Questions without an answer, by topic: what the documents lack."""
     st.subheader("Not answered, by topic")
-    shown = shown_rows(engine.spool, unanswered, scope_of_visitor(engine.settings))
-    asked = [str(row["Asked"]) for row in shown if row["Asked"]]
+    scope = scope_of_visitor(engine.settings)
+    asked = tuple(row.question for row in unanswered if row.question and not is_hidden(engine.spool, row, scope))
     if not asked:
-        st.caption("Every question was answered.")
-        return
-    for topic in topics(asked, embed=engine.searcher.index.embedder.embed)[:MOST_TOPICS]:
+        st.caption("Nothing, or nothing that is yours to read.")
+    for topic in _topics(engine, asked)[:MOST_TOPICS]:
         with st.expander(literal(f"{len(topic.places)} × {asked[topic.places[0]]}")):
             for question in dict.fromkeys(asked[place] for place in topic.places):
                 st.text(question)
+
+
+@st.cache_data(ttl=300, show_spinner=False)
+def _topics(_engine: Engine, asked: tuple[str, ...]) -> list[Topic]:
+    # Every interaction draws the page anew, and each question would be embedded again.
+    return topics(asked, embed=_engine.searcher.index.embedder.embed)
 
 
 def _seconds(value: float | None) -> str:

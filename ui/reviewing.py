@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import streamlit as st
 
@@ -22,7 +22,7 @@ def may_review(settings: Settings) -> bool:
     Without names for visitors all who reach the page do, as then it is one person's or one team's; with names, those
     that `ui.reviewers` names.
     """
-    if not settings.ui.user_header:
+    if not (settings.ui.user_header or settings.ui.groups_header):
         return True
     return bool(set(scope_of_visitor(settings).readers) & set(settings.ui.reviewers))
 
@@ -32,9 +32,14 @@ def shown_trace(spool: Spool, trace_id: str, scope: Scope) -> Trace:
     return visible(spool.trace(trace_id), scope)
 
 
-def shown_rows(spool: Spool, rows: Sequence[TraceRow], scope: Scope) -> list[dict[str, object]]:
-    """The rows of a list as a table, without the words of what this visitor may not read."""
-    return [_row(row, is_hidden=bool(shown_trace(spool, row.id, scope).attributes.get("withheld"))) for row in rows]
+def is_hidden(spool: Spool, row: TraceRow, scope: Scope) -> bool:
+    """Whether the words of this trace are not this visitor's to read."""
+    return bool(shown_trace(spool, row.id, scope).attributes.get("withheld"))
+
+
+def table(rows: Sequence[TraceRow], hidden: Collection[str]) -> list[dict[str, object]]:
+    """The rows of a list as a table; no words of those whose ids are hidden."""
+    return [_row(row, is_hidden=row.id in hidden) for row in rows]
 
 
 def _row(row: TraceRow, *, is_hidden: bool) -> dict[str, object]:

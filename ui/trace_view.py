@@ -8,9 +8,9 @@ from typing import Any
 
 import streamlit as st
 
-from rag.commands.feedback import told
+from rag.feedback import told
 from rag.llm.price import cost_text
-from rag.settings import Settings
+from rag.settings import Settings, redact_url
 from rag.types import Feedback, Trace
 from ui.evidence import DOUBTS
 from ui.markup import claim_html, literal, text_html
@@ -92,7 +92,7 @@ def _passage_html(hit: Mapping[str, Any]) -> str:
 def _draw_prompts(trace: Trace) -> None:
     """The prompts as they were sent, and what came back."""
     for step in trace.steps:
-        messages = step.attributes.get("messages")
+        messages = [message for message in step.attributes.get("messages", ()) if "content" in message]
         if not messages:
             continue
         version = f"{step.attributes.get('prompt_id', step.name)}@{step.attributes.get('prompt_version', '')}"
@@ -106,7 +106,7 @@ def _draw_links(trace: Trace, settings: Settings) -> None:
 
     st.code(trace.id, language=None, wrap_lines=True)
     if target := account(settings):
-        st.link_button("Open in Langfuse", f"{target.host}/trace/{trace.id}", icon=":material/open_in_new:")
+        st.link_button("Open in Langfuse", f"{redact_url(target.host)}/trace/{trace.id}", icon=":material/open_in_new:")
     st.download_button(
         "Download as JSON",
         json.dumps({"trace": trace.id, "input": trace.input, "output": trace.output, **trace.attributes}, default=str),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,7 +16,7 @@ from rag.observe.filter import Filter
 from rag.observe.rows import TraceRow
 from rag.types import Feedback, Trace
 from ui.markup import literal
-from ui.reviewing import may_review, refused, shown_rows, shown_trace
+from ui.reviewing import is_hidden, may_review, refused, shown_trace, table
 from ui.trace_view import draw_trace
 from ui.visitor import scope_of_visitor
 
@@ -39,14 +40,19 @@ def draw_traces(engine: Engine) -> None:
     if not may_review(engine.settings):
         refused()
         return
-    rows = engine.spool.traces(_wanted(), limit=MOST)
+    wanted, scope = _wanted(), scope_of_visitor(engine.settings)
+    rows = engine.spool.traces(wanted, limit=MOST)
+    hidden = {row.id for row in rows if is_hidden(engine.spool, row, scope)}
+    if wanted.text:
+        # That a hidden one has these words would tell what is in it.
+        rows = [row for row in rows if row.id not in hidden]
     if not rows:
         st.info("No traces so far, or none like this.", icon=":material/info:")
         return
-    chosen = _chosen(engine, rows)
-    for column, row in zip(st.columns(max(len(chosen), 1)), chosen, strict=False):
+    chosen = _chosen(rows, hidden)
+    for column, trace_id in zip(st.columns(max(len(chosen), 1)), chosen, strict=False):
         with column:
-            _draw_one(engine, row)
+            _draw_one(engine, trace_id)
 
 
 def _wanted() -> Filter:
@@ -70,15 +76,15 @@ def _wanted() -> Filter:
     )
 
 
-def _chosen(engine: Engine, rows: list[TraceRow]) -> list[TraceRow]:
-    """The list; one or two of its rows can be chosen."""
-    shown = shown_rows(engine.spool, rows, scope_of_visitor(engine.settings))
+def _chosen(rows: Sequence[TraceRow], hidden: Collection[str]) -> list[str]:
+    """The list, and the ids of one or two of its rows that are chosen: those stay when other rows come before them."""
+    shown = table(rows, hidden)
     for row in shown:
         row["When"] = datetime.fromtimestamp(float(str(row["When"]))).astimezone()
-    picked = st.dataframe(
+    st.dataframe(
         shown,
         hide_index=True,
-        on_select="rerun",
+        on_select=_choose,
         selection_mode="multi-row",
         key="traces-list",
         column_config={
@@ -87,19 +93,26 @@ def _chosen(engine: Engine, rows: list[TraceRow]) -> list[TraceRow]:
             "Asked": st.column_config.TextColumn(width="large"),
         },
     )
-    places = picked["selection"]["rows"][:2]
-    if not places:
+    st.session_state["traces-drawn"] = [row.id for row in rows]
+    chosen = [row.id for row in rows if row.id in st.session_state.get("traces-chosen", ())]
+    if not chosen:
         st.caption(f"{len(rows)} traces. Choose one to see it, or two to see them side by side.")
-    return [rows[place] for place in places if place < len(rows)]
+    return chosen
 
 
-def _draw_one(engine: Engine, row: TraceRow) -> None:
-    scope = scope_of_visitor(engine.settings)
-    trace = shown_trace(engine.spool, row.id, scope)
-    is_hidden = bool(trace.attributes.get("withheld"))
-    feedback = [] if is_hidden else engine.spool.feedback(row.id)
-    draw_trace(trace, feedback, engine.spool.signals(row.id), engine.settings)
-    if trace.name == "ask" and not is_hidden:
+def _choose() -> None:
+    """Remember what was chosen by its id: the rows are those that were drawn before."""
+    drawn = st.session_state.get("traces-drawn", [])
+    places = st.session_state["traces-list"]["selection"]["rows"][:2]
+    st.session_state["traces-chosen"] = [drawn[place] for place in places if place < len(drawn)]
+
+
+def _draw_one(engine: Engine, trace_id: str) -> None:
+    trace = shown_trace(engine.spool, trace_id, scope_of_visitor(engine.settings))
+    is_withheld = bool(trace.attributes.get("withheld"))
+    feedback = [] if is_withheld else engine.spool.feedback(trace_id)
+    draw_trace(trace, feedback, engine.spool.signals(trace_id), engine.settings)
+    if trace.name == "ask" and not is_withheld:
         _draw_case(engine, trace, feedback)
 
 

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from rag.commands.triage import queue
 from rag.engine import Engine
 from rag.errors import PlumbError
-from rag.triage import DECISIONS, Complaint
+from rag.triage import DECISIONS, Complaint, queue
 from rag.types import Decision
 from ui.markup import literal, text_html
 from ui.rating import LABELS
-from ui.reviewing import may_review, refused, shown_trace
+from ui.reviewing import may_review, refused
 from ui.visitor import scope_of_visitor
 
 WORDS: dict[Decision, str] = {"new": "New", "case": "Case made", "fixed": "Fixed", "wontfix": "Won't fix"}
@@ -27,7 +26,9 @@ def draw_triage(engine: Engine) -> None:
         refused()
         return
     chosen = st.pills("State", DECISIONS, default="new", format_func=WORDS.__getitem__, key="triage-state")
-    found = [one for one in queue(engine.spool, engine.settings, since=None) if not chosen or one.state == chosen]
+    embed, scope = engine.searcher.index.embedder.embed, scope_of_visitor(engine.settings)
+    every = queue(engine.spool, embed=embed, scope=scope)
+    found = [one for one in every if not chosen or one.state == chosen]
     if not found:
         st.info("Nothing here.", icon=":material/check:")
     for kind in dict.fromkeys(one.kind for one in found):
@@ -37,10 +38,7 @@ def draw_triage(engine: Engine) -> None:
 
 
 def _draw_kind(engine: Engine, found: Sequence[Complaint]) -> None:
-    scope = scope_of_visitor(engine.settings)
     for one in found:
-        if shown_trace(engine.spool, one.traces[0], scope).attributes.get("withheld"):
-            continue
         times = f"{len(one.traces)} × " if len(one.traces) > 1 else ""
         with st.expander(literal(f"{times}{one.question}")):
             for comment in dict.fromkeys(one.comments):
@@ -53,14 +51,14 @@ def _draw_kind(engine: Engine, found: Sequence[Complaint]) -> None:
                 DECISIONS,
                 default=one.state,
                 format_func=WORDS.__getitem__,
-                key=f"decide-{one.kind}-{one.traces[0]}",
+                key=f"decide-{one.state}-{one.kind}-{one.traces[0]}",
                 on_change=_decide,
                 args=(engine, one),
             )
 
 
 def _decide(engine: Engine, one: Complaint) -> None:
-    decision = st.session_state[f"decide-{one.kind}-{one.traces[0]}"]
+    decision = st.session_state[f"decide-{one.state}-{one.kind}-{one.traces[0]}"]
     try:
         engine.spool.decide(one.traces, decision or "new")
     except PlumbError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import uuid
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -82,9 +83,10 @@ def chat(reader: As = None, where: Where = None) -> None:
     from rag.types import Turn as Said
 
     start_background(engine.spool, engine.settings)
+    session_id = uuid.uuid4().hex
     while question := _prompt():
         try:
-            answer = _show(engine, question, history=history, scope=scope)
+            answer = _show(engine, question, history=history, scope=scope, session_id=session_id)
         except PlumbError as error:
             complain(str(error))
             continue
@@ -111,11 +113,11 @@ def _prompt() -> str:
         return ""
 
 
-def _show(engine: Engine, question: str, *, history: list[Turn], scope: Scope) -> Answer:
+def _show(engine: Engine, question: str, *, history: list[Turn], scope: Scope, session_id: str = "") -> Answer:
     from rag.drawing import draw_answer, draw_stream
 
     screen = console()
-    answer = draw_stream(screen, engine.stream(question, history=history, scope=scope))
+    answer = draw_stream(screen, engine.stream(question, history=history, session_id=session_id, scope=scope))
     draw_answer(screen, answer)
     return answer
 

@@ -14,8 +14,6 @@ from rag.terminal import clean, console, print_json
 if TYPE_CHECKING:
     from rag.types import Feedback
 
-THUMBS = {True: "up", False: "down"}
-
 
 def feedback(  # noqa: PLR0913, PLR0917
     trace: Annotated[str, typer.Argument(metavar="ID", help="The trace of an answer; a few digits are enough.")],
@@ -41,6 +39,7 @@ def feedback(  # noqa: PLR0913, PLR0917
     """Say what an answer was worth, or show what was said of it; what is not named stays as it was."""
     from rag.commands.scope import scope_of
     from rag.feedback import rate
+    from rag.observe.ship import ship_detached
     from rag.observe.spool import open_spool
     from rag.settings import load_settings
     from rag.types import Feedback
@@ -54,6 +53,7 @@ def feedback(  # noqa: PLR0913, PLR0917
     wanted = _with_words(wanted, reason, comment, correction)
     if withdraw or wanted != said:
         rate(spool, wanted, scope, max_chars=settings.limits.feedback_chars)
+        ship_detached(settings)
     _show(spool.feedback(trace_id), as_json=as_json)
 
 
@@ -75,6 +75,7 @@ def _with_words(said: Feedback, reason: Sequence[str] | None, comment: str | Non
 
 def _thumb(told: str) -> tuple[int, bool]:
     from rag.errors import ConfigError
+    from rag.feedback import THUMBS
 
     marker, _, thumb = told.partition(":")
     if not marker.isdecimal() or thumb not in THUMBS.values():
@@ -90,17 +91,9 @@ def _show(said: Sequence[Feedback], *, as_json: bool) -> None:
     if as_json:
         print_json([asdict(one) for one in said])
         return
+    from rag.feedback import told
+
     for one in said:
         console().print(clean(told(one)), markup=False, soft_wrap=True)
     if not said:
         console().print("Nobody says anything of this answer.")
-
-
-def told(said: Feedback) -> str:
-    """What a person says, in one line."""
-    citations = [f"citation {marker} {THUMBS[up]}" for marker, up in said.citations.items()]
-    thumb = [THUMBS[said.up]] if said.up is not None else []
-    words = [said.comment] if said.comment else []
-    right = [f"right would be: {said.correction}"] if said.correction else []
-    parts = "; ".join([*thumb, *said.reasons, *citations, *words, *right])
-    return f"{said.user or 'somebody'}: {' '.join(parts.split())}"

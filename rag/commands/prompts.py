@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rag.terminal import clean, console, print_json
+from rag.terminal import clean, complain, console, print_json
 
 if TYPE_CHECKING:
     from rag.prompts import Prompt
@@ -32,12 +32,11 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
         print_json(rows)
         return
     from rich.table import Table
+    from rich.text import Text
 
     table = Table("Prompt", "Where", "Version", "Labels", "Answers", box=None, pad_edge=False)
     for row in rows:
-        table.add_row(
-            *(clean(str(row[key])) for key in ("name", "where", "version", "labels")), "yes" if row["answers"] else ""
-        )
+        table.add_row(*(Text(clean(str(row[key]))) for key in ("name", "where", "version", "labels", "answers")))
     console().print(table)
 
 
@@ -85,14 +84,19 @@ def push(name: Name, label: Annotated[str, typer.Option(help="A label for it at 
 
 def _pushed(server: PromptServer, mine: Prompt, label: str) -> int:
     """The version that has this text: the latest, or a new one."""
-    from rag.prompts.server import as_given_back
+    from rag.errors import InputError
+    from rag.prompts.server import as_given_back, number
 
-    latest = server.get(mine.id, label="latest")
+    try:
+        latest = server.get(mine.id, label="latest")
+    except InputError:
+        # One that can't be used here is what a push is to mend.
+        latest = None
     if latest is None or latest.messages != as_given_back(mine):
         return server.create(mine, labels=[label] if label else [])
     if label:
-        server.label(mine.id, int(latest.version), label)
-    return int(latest.version)
+        server.label(mine.id, number(latest), label)
+    return number(latest)
 
 
 @app.command()
@@ -131,7 +135,8 @@ def _local_rows(settings: Settings) -> list[dict[str, Any]]:
 
 
 def _server_rows(settings: Settings) -> list[dict[str, Any]]:
-    """What the server has; nothing without its keys. The copy tells which version answers."""
+    """What the server has, and which of its labels answers; nothing without its keys, a complaint where it is down."""
+    from rag.errors import DeliveryError
     from rag.observe.account import account
     from rag.prompts.managed import managed
     from rag.prompts.server import PromptServer
@@ -140,8 +145,12 @@ def _server_rows(settings: Settings) -> list[dict[str, Any]]:
     if target is None:
         return []
     asked = [managed(told) for told in (settings.generate.prompt, settings.generate.trial_prompt) if told]
-    with PromptServer(target) as server:
-        listed = server.listed()
+    try:
+        with PromptServer(target) as server:
+            listed = server.listed()
+    except DeliveryError as error:
+        complain(str(error))
+        return []
     rows = []
     for one in listed:
         mine = [wanted for wanted in asked if wanted and wanted.name == one.name]

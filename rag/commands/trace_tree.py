@@ -8,8 +8,8 @@ from typing import Any
 from rich.text import Text
 from rich.tree import Tree
 
-from rag.commands.feedback import told
 from rag.commands.moments import when
+from rag.feedback import told
 from rag.llm.price import cost_text
 from rag.terminal import clean
 from rag.types import Feedback, Step, Trace

@@ -12,11 +12,7 @@ from rag.commands.moments import moment, one_of
 from rag.terminal import clean, console, print_json
 
 if TYPE_CHECKING:
-    from rag.observe.spool import Spool
-    from rag.settings import Settings
     from rag.triage import Complaint
-
-MOST = 1_000
 
 
 def triage(
@@ -27,39 +23,35 @@ def triage(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List bad answers, the most frequent kind first and the same complaint once, or decide on one."""
+    from rag.embed import make_embedder
     from rag.observe.spool import open_spool
     from rag.settings import load_settings
-    from rag.triage import DECISIONS
+    from rag.triage import DECISIONS, queue
 
     settings = load_settings()
     spool, wanted = open_spool(settings), one_of(state, DECISIONS, option="--state") if state else None
-    found = queue(spool, settings, since=moment(since, option="--since"))
+    found = queue(spool, embed=make_embedder(settings).embed, since=moment(since, option="--since"))
     if trace:
-        trace_id = spool.trace(trace).id
-        mine = [one for one in found if trace_id in one.traces]
+        mine = _complaint_of(found, spool.trace(trace).id)
         if wanted:
-            spool.decide(mine[0].traces if mine else (trace_id,), wanted)
-        shown = [replace(one, state=wanted or one.state) for one in mine]
+            spool.decide(mine.traces, wanted)
+        shown = [replace(mine, state=wanted or mine.state)]
     else:
         shown = [one for one in found if (one.state == wanted if wanted else everything or one.state == "new")]
     _show(shown, as_json=as_json)
 
 
-def queue(spool: Spool, settings: Settings, *, since: float | None) -> list[Complaint]:
-    """The complaints about the latest bad answers, rated down or not supported by the documents."""
-    from rag.embed import make_embedder
-    from rag.observe.filter import Filter
-    from rag.triage import complaints
+def _complaint_of(found: Sequence[Complaint], trace_id: str) -> Complaint:
+    from rag.errors import InputError
 
-    bad = [
-        *spool.traces(Filter(name="ask", rated="down", since=since), limit=MOST),
-        *spool.traces(Filter(name="ask", unsupported=True, rated="none", since=since), limit=MOST),
-    ]
-    rows = sorted(bad, key=lambda row: -row.started_at)
-    said = {row.id: spool.feedback(row.id) for row in rows if row.rating is not None}
-    if not rows:
-        return []
-    return complaints(rows, said=said, states=spool.decided(), embed=make_embedder(settings).embed)
+    for one in found:
+        if trace_id in one.traces:
+            return one
+    raise InputError(
+        f"trace {trace_id} is no complaint",
+        expected="an answer that somebody found fault with",
+        remedy="see 'plumb triage --all'",
+    )
 
 
 def _show(found: Sequence[Complaint], *, as_json: bool) -> None:

@@ -26,12 +26,14 @@ CREATE TABLE IF NOT EXISTS feedback (
 CREATE TABLE IF NOT EXISTS sent_scores (trace_id TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (trace_id, id));
 CREATE TABLE IF NOT EXISTS signals (trace_id TEXT NOT NULL, signal TEXT NOT NULL, at REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS signals_by_trace ON signals (trace_id);
+CREATE TABLE IF NOT EXISTS pruning (id INTEGER PRIMARY KEY CHECK (id = 1), at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS triage (trace_id TEXT PRIMARY KEY, state TEXT NOT NULL, decided_at REAL NOT NULL);
 """
-# What a trace is found by, besides; of a file of the first version what its traces tell.
+# What a trace is found by, besides; traces of a file of the first version lack it: to read each would take long.
 _FACTS = """
     cost REAL, models TEXT NOT NULL DEFAULT '', prompts TEXT NOT NULL DEFAULT '',
-    index_version TEXT NOT NULL DEFAULT '', user TEXT NOT NULL DEFAULT '', session TEXT NOT NULL DEFAULT ''
+    given_before TEXT NOT NULL DEFAULT '', index_version TEXT NOT NULL DEFAULT '',
+    user TEXT NOT NULL DEFAULT '', session TEXT NOT NULL DEFAULT ''
 """
 _SCRIPT = f"""
 BEGIN IMMEDIATE;
@@ -48,6 +50,7 @@ CREATE TABLE IF NOT EXISTS outbox (
     UNIQUE (kind, trace_id)
 );
 CREATE INDEX IF NOT EXISTS outbox_by_state ON outbox (state, id);
+CREATE INDEX IF NOT EXISTS outbox_by_trace ON outbox (trace_id);
 PRAGMA user_version = {VERSION};
 COMMIT;
 """
@@ -59,11 +62,8 @@ ALTER TABLE feedback RENAME TO feedback_1;
 INSERT INTO feedback SELECT trace_id, '', up, '[]', comment, '', '{{}}', created_at FROM feedback_1;
 INSERT INTO sent_scores SELECT trace_id, 'user-feedback-' || trace_id FROM feedback_1;
 DROP TABLE feedback_1;
+CREATE INDEX IF NOT EXISTS outbox_by_trace ON outbox (trace_id);
 {_ADDED}
-UPDATE traces SET cost = json_extract(body, '$.attributes.cost'),
-    index_version = coalesce(json_extract(body, '$.attributes.index'), ''),
-    user = coalesce(json_extract(body, '$.attributes.user_id'), ''),
-    session = coalesce(json_extract(body, '$.attributes.session_id'), '');
 PRAGMA user_version = 2
 """  # noqa: S608 - nothing from outside
 SCHEMA = Schema(script=_SCRIPT, version=VERSION, upgrades={1: _FROM_1})

@@ -28,7 +28,11 @@ AND (:user IS NULL OR t.user = :user)
 AND (:since IS NULL OR t.started_at >= :since)
 AND (:until IS NULL OR t.started_at < :until)
 AND (:text = '' OR instr(lower(t.question), lower(:text)) > 0 OR instr(lower(t.answer), lower(:text)) > 0
-     OR instr(lower(json_extract(t.body, '$.output')), lower(:text)) > 0)
+     OR instr(lower(CASE WHEN json_valid(t.body) THEN json_extract(t.body, '$.output') END), lower(:text)) > 0)
+AND (NOT :is_live OR t.session NOT LIKE 'eval:%')
+AND (NOT :is_complaint OR (t.abstained = 0 AND t.supported_share < 1) OR EXISTS (
+    SELECT 1 FROM feedback f WHERE f.trace_id = t.id
+    AND (f.up = 0 OR f.reasons != '[]' OR f.correction != '' OR instr(f.citations, 'false') > 0)))
 """
 
 
@@ -37,8 +41,9 @@ class Filter:
     """Conditions that all hold; one that is not given holds for every trace.
 
     `rated` 'down' is rated down by somebody, 'any' rated at all. `unsupported` are answers of which not every claim is
-    supported. `model` is a part of a model's name, `prompt` an id, or id and version: 'answer@2'. Costs are in the
-    currency of the prices, `since` and `until` Unix seconds, `user` '' whoever gave no name.
+    supported; `is_complaint` are these, and answers that somebody found fault with in any way. `is_live` leaves out
+    what eval runs asked. `model` is a part of a model's name, `prompt` an id, or id and version: 'answer@2'. Costs are
+    in the currency of the prices, `since` and `until` Unix seconds, `user` '' whoever gave no name.
     """
 
     name: str = ""
@@ -55,6 +60,8 @@ class Filter:
     since: float | None = None
     until: float | None = None
     text: str = ""
+    is_live: bool = False
+    is_complaint: bool = False
 
     @property
     def values(self) -> Mapping[str, Any]:
@@ -64,5 +71,5 @@ class Filter:
             name: value.encode("utf-8", "replace").decode() for name, value in given.items() if isinstance(value, str)
         }
         # A prompt's id alone is meant with any version.
-        prompt = clean["prompt"]
-        return {**given, **clean, "prompt": f" {prompt}{'' if '@' not in prompt else ' '}" if prompt else ""}
+        prompt = clean["prompt"] and f" {clean['prompt']}{' ' if '@' in self.prompt else '@'}"
+        return {**given, **clean, "prompt": prompt}

@@ -31,8 +31,6 @@ from rag.types import PUBLIC, Trace
 TRACES_PATH = "/api/public/otel/v1/traces"
 NOT_FOUND = 404
 PAGE, MOST_PAGES = 100, 100
-MAX_REPLY_BYTES = 100_000
-MAX_DETAIL_CHARS = 200
 PROTOBUF = "application/x-protobuf"
 
 

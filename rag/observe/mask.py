@@ -24,17 +24,17 @@ _PHONE = re.compile(
     r"|(?:\(\d{3}\) ?|\d{3}[-.])\d{3}[-.]\d{4})(?![\w-])"
 )
 _KEY = re.compile(
-    r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[^-]{0,10000}-----END [A-Z ]{0,30}PRIVATE KEY-----"
+    r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?:(?!-----)[\s\S]){0,20000}(?:-----END [A-Z ]{0,30}PRIVATE KEY-----)?"
     r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"
-    r"|\b(?:sk|pk|rk)[-_](?:[A-Za-z]{1,10}[-_]){0,3}[A-Za-z0-9]{16,}[\w-]{0,200}"
-    r"|\b(?:sk|pk)-lf-[0-9a-f-]{36}"
+    r"|\bsk-[A-Za-z0-9_-]{20,}|\b(?:sk|pk|rk)[-_](?:live|test|lf|proj)[-_][A-Za-z0-9_-]{12,}"
     r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[\w-]{35}|\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_\w{20,}"
     r"|\bglpat-[\w-]{20,}|\bxox[abeprs]-[\w-]{10,}|\bhf_[A-Za-z0-9]{30,}"
 )
-# The name stays: what it was is of use, and no secret.
+# Behind a name and a colon or an equals sign. The name stays: what it was is of use, and no secret.
 _NAMED_KEY = re.compile(
-    r"(?i)\b(password|passwd|passphrase|secret|api[_-]?key|access[_-]?token|bearer)(\"?\s{0,3}[:=]\s{0,3}\"?| )"
-    r"(?=\S{0,40}\d)[^\s\"',;]{8,200}"
+    r"(?i)(?<![a-z0-9])((?:[a-z0-9]{1,30}[_-]){0,4}(?:password|passwd|passwort|kennwort|passphrase|secret|api[_-]?key"
+    r"|access[_-]?key|token)[\"']?\s{0,3}[:=]\s{0,3}[\"']?)[^\s\"',;]{6,}"
+    r"|(?i:\b(bearer ))[A-Za-z0-9._~+/=-]{16,}"
 )
 
 Mask = Callable[[str], str]
@@ -49,7 +49,7 @@ class Patterns:
     def __call__(self, text: str) -> str:
         """The text without what the patterns find."""
         text = _KEY.sub("[key]", text)
-        text = _NAMED_KEY.sub(r"\1\2[key]", text)
+        text = _NAMED_KEY.sub(lambda found: f"{found[1] or found[2]}[key]", text)
         text = _MAIL.sub("[mail]", text)
         text = _CARD.sub(lambda found: "[card]" if _is_card(found.group()) else found.group(), text)
         text = _PHONE.sub("[phone]", text)

@@ -18,7 +18,7 @@ _OF_TRACE = f"SELECT {_COLUMNS} FROM feedback WHERE trace_id = ? ORDER BY create
 
 _RATED_DOWN = """
 SELECT 1 FROM feedback f JOIN traces t ON t.id = f.trace_id
-WHERE f.up = 0 AND (t.id = :id OR json_extract(t.body, '$.attributes.given_before') = :id) LIMIT 1
+WHERE f.up = 0 AND (t.id = :id OR t.given_before = :id) LIMIT 1
 """
 
 

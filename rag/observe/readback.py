@@ -5,6 +5,7 @@ Import this file where it is used: it brings in the langfuse package, which take
 
 from __future__ import annotations
 
+import re
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -20,6 +21,9 @@ from rag.types import Feedback
 
 # An annotation can be changed long after it was made: so far back all are read again each time.
 WINDOW_S = 30 * 86_400.0
+# Of one person's comments on one answer.
+MAX_CHARS = 20_000
+_CITED = re.compile(rf"{CITATION}-(\d{{1,3}})")
 
 
 def read_back(spool: Spool, langfuse: Langfuse) -> int:
@@ -31,12 +35,11 @@ def read_back(spool: Spool, langfuse: Langfuse) -> int:
     for score in langfuse.annotations(since=time.time() - WINDOW_S):
         if trace_id := _trace_id(score.subject):
             found[trace_id, f"{ANNOTATOR}{score.author_user_id or 'somebody'}"].append(score)
-    return sum(_keep(spool, feedback(trace_id, user, scores)) for (trace_id, user), scores in found.items())
+    return sum(_keep(spool, trace_id, user, scores) for (trace_id, user), scores in found.items())
 
 
-def feedback(trace_id: str, user: str, scores: Sequence[Any]) -> Feedback:
-    """What the scores of one person on one trace say together; those without a place of their own make a comment."""
-    said = Feedback(trace_id=trace_id, user=user, created_at=min(one.timestamp.timestamp() for one in scores))
+def feedback(said: Feedback, scores: Sequence[Any]) -> Feedback:
+    """What one person said of a trace before, and what their scores say; those without a place of their own comment."""
     for score in sorted(scores, key=lambda one: (one.timestamp, one.id)):
         said = _added(said, score)
     return said
@@ -48,12 +51,12 @@ def _added(said: Feedback, score: Any) -> Feedback:
     match score.data_type:
         case "BOOLEAN" if score.name == THUMB:
             return replace(said, up=bool(score.value))
-        case "BOOLEAN" if (marker := score.name.removeprefix(f"{CITATION}-")).isdecimal():
-            return replace(said, citations={**said.citations, int(marker): bool(score.value)})
+        case "BOOLEAN" if found := _CITED.fullmatch(score.name):
+            return replace(said, citations={**said.citations, int(found[1]): bool(score.value)})
         case "CATEGORICAL" if score.name == REASON and score.value in REASONS:
             return replace(said, reasons=(*said.reasons, score.value))
         case "CORRECTION":
-            return replace(said, correction=score.value)
+            return replace(said, correction=score.value[:MAX_CHARS])
         case "TEXT":
             return _commented(said, score.value)
         case _:
@@ -61,19 +64,18 @@ def _added(said: Feedback, score: Any) -> Feedback:
 
 
 def _commented(said: Feedback, words: str) -> Feedback:
-    return replace(said, comment="\n".join(part for part in (said.comment, words) if part))
+    lines = dict.fromkeys([*said.comment.splitlines(), *words.splitlines()])
+    return replace(said, comment="\n".join(lines)[:MAX_CHARS])
 
 
-def _keep(spool: Spool, said: Feedback) -> bool:
-    """Keep it if it is news, and of a trace that is here."""
+def _keep(spool: Spool, trace_id: str, user: str, scores: Sequence[Any]) -> bool:
+    """Keep it with what is known, if it is news and of a trace that is here."""
+    first = Feedback(trace_id=trace_id, user=user, created_at=min(one.timestamp.timestamp() for one in scores))
+    known = next((one for one in spool.feedback(trace_id) if one.user == user), first)
     try:
-        known = next((one for one in spool.feedback(said.trace_id) if one.user == said.user), None)
-        if known and replace(known, created_at=said.created_at) == said:
-            return False
-        spool.add_feedback(said)
+        return spool.add_feedback(feedback(known, scores))
     except InputError:
         return False
-    return True
 
 
 def _trace_id(subject: Any) -> str:

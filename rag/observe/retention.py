@@ -17,13 +17,14 @@ AT_ONCE = 500
 # What waits to be delivered stays, whatever its age. Rated ones go last: they are what the rest was kept for.
 _OLD = """
 SELECT t.id FROM traces t LEFT JOIN outbox o ON o.kind = 'trace' AND o.trace_id = t.id
-WHERE t.started_at < :before AND coalesce(o.state, '') != 'pending'
+WHERE t.started_at < :before
+AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.trace_id = t.id AND p.state = 'pending')
 AND (NOT :only_held OR (o.state = 'held' AND NOT EXISTS (SELECT 1 FROM feedback f WHERE f.trace_id = t.id)))
 LIMIT :most
 """
 _OLDEST = """
-SELECT t.id FROM traces t LEFT JOIN outbox o ON o.kind = 'trace' AND o.trace_id = t.id
-WHERE coalesce(o.state, '') != 'pending'
+SELECT t.id FROM traces t
+WHERE NOT EXISTS (SELECT 1 FROM outbox p WHERE p.trace_id = t.id AND p.state = 'pending')
 ORDER BY EXISTS (SELECT 1 FROM feedback f WHERE f.trace_id = t.id), t.started_at
 LIMIT :most
 """
@@ -75,6 +76,12 @@ def retention(settings: Settings) -> Retention:
     )
 
 
+def is_due(db: sqlite3.Connection, *, every_s: float) -> bool:
+    """Whether it is time to let go of some again; noted in the file, as many processes live shortly."""
+    found = db.execute("SELECT at FROM pruning").fetchone()
+    return found is None or abs(time.time() - found[0]) > every_s
+
+
 def prune(db: sqlite3.Connection, rules: Retention) -> int:
     """Let go of what is too old, was held for a rating that did not come, or is too much; returns how many traces."""
     now = time.time()
@@ -84,6 +91,8 @@ def prune(db: sqlite3.Connection, rules: Retention) -> int:
     if rules.max_mb and _bytes(db) > rules.max_mb * 1_000_000:
         most = max(1, min(AT_ONCE, int(db.execute(_COUNT).fetchone()[0] * SHARE_LET_GO)))
         gone += [found for (found,) in db.execute(_OLDEST, {"most": most})]
+    # Where there is more to do, it goes on with the next trace.
+    db.execute("INSERT OR REPLACE INTO pruning VALUES (1, ?)", (0.0 if len(gone) >= AT_ONCE else now,))
     return _forget(db, list(dict.fromkeys(gone)))
 
 

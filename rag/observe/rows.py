@@ -17,8 +17,8 @@ LINE_CHARS = 300
 PUT = """
 INSERT OR REPLACE INTO traces
     (id, name, started_at, duration_ms, status, question, answer, abstained, supported_share, body,
-     cost, models, prompts, index_version, user, session)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     cost, models, prompts, index_version, user, session, given_before)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 LIST = f"""
 SELECT t.id, t.name, t.started_at, t.duration_ms, t.status, t.question, t.answer, t.abstained, t.supported_share,
@@ -86,7 +86,7 @@ def columns(trace: Trace) -> tuple[Any, ...]:
         _number(facts.get("cost")),
         _words(_called(trace, "resolved_model")),
         _words(_prompts(trace)),
-        *(clean(str(facts.get(name) or "")) for name in ("index", "user_id", "session_id")),
+        *(clean(str(facts.get(name) or "")) for name in ("index", "user_id", "session_id", "given_before")),
     )
 
 

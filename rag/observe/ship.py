@@ -67,9 +67,8 @@ def ship(spool: Spool, settings: Settings, *, budget_s: float = 30) -> Shipped:
 
 
 def start_background(spool: Spool, settings: Settings) -> None:
-    """Deliver from a daemon thread as long as this process lives; starts nothing without both keys."""
-    if account(settings) is not None:
-        threading.Thread(target=_keep_shipping, args=(spool, settings), name="plumb-ship", daemon=True).start()
+    """As long as this process lives, let go of what is not kept and, with both keys, deliver, from a daemon thread."""
+    threading.Thread(target=_keep_shipping, args=(spool, settings), name="plumb-ship", daemon=True).start()
 
 
 def ship_detached(settings: Settings) -> None:
@@ -165,12 +164,12 @@ def _send_scores(spool: Spool, langfuse: Langfuse, trace: Trace, *, timeout_s: f
     requests = scores(spool.feedback(trace.id), has_texts=langfuse.may_read(trace))
     # Noted first: what was sent and not noted could never be taken back.
     stale = spool.note_scores(trace.id, [str(request.id) for request in requests])
-    if requests:
-        langfuse.send_scores(requests, timeout_s=timeout_s)
     for score_id in stale:
         langfuse.forget_score(score_id, timeout_s=timeout_s)
     if stale:
         spool.forget_scores(trace.id, stale)
+    if requests:
+        langfuse.send_scores(requests, timeout_s=timeout_s)
 
 
 def _idle(spool: Spool, reason: str) -> Shipped:
@@ -196,11 +195,23 @@ def _keep_shipping(spool: Spool, settings: Settings) -> None:
     rest_s, pull_at = REST_S, 0.0
     while True:
         time.sleep(rest_s)
+        _pruned(spool)
+        if account(settings) is None:
+            rest_s = LONGEST_REST_S
+            continue
         is_done = _shipped_all(spool, settings)
         rest_s = REST_S if is_done else min(rest_s * 2, LONGEST_REST_S)
         if is_done and time.monotonic() > pull_at:
             pull_at = time.monotonic() + PULL_EVERY_S
             _pulled(spool, settings)
+
+
+def _pruned(spool: Spool) -> None:
+    try:
+        if spool.path.exists():
+            spool.prune_if_due()
+    except Exception as error:  # noqa: BLE001 (whatever happens: try again later, disturb nobody)
+        log.debug("nothing was let go of: %s", error)
 
 
 def _pulled(spool: Spool, settings: Settings) -> None:

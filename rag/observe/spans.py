@@ -30,6 +30,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, Instr
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
+from rag.prompts import SERVED
 from rag.types import Step, Trace
 from rag.version import code_version
 
@@ -169,11 +170,13 @@ def _cost(cost: Any) -> str | None:
 
 
 def _prompt(facts: Mapping[str, Any]) -> Attributes:
-    # Langfuse links a prompt by name and whole number; other versions stay in the metadata.
+    # Langfuse links a prompt of its own by name and number; versions of files stay in the metadata.
     version = str(facts.get("prompt_version", ""))
+    number = version.removeprefix(SERVED)
+    is_there = version.startswith(SERVED) and number.isdecimal()
     return {
-        Name.OBSERVATION_PROMPT_NAME: _string(facts.get("prompt_id")),
-        Name.OBSERVATION_PROMPT_VERSION: int(version) if version.isdecimal() else None,
+        Name.OBSERVATION_PROMPT_NAME: _string(facts.get("prompt_id")) if is_there else None,
+        Name.OBSERVATION_PROMPT_VERSION: int(number) if is_there else None,
     }
 
 

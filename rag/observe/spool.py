@@ -5,6 +5,7 @@ A committed trace survives the end of the process; the last moments before a pow
 
 from __future__ import annotations
 
+import logging
 import re
 import sqlite3
 import time
@@ -13,14 +14,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from rag.errors import InputError
+from rag.errors import InputError, StoreError
 from rag.observe import ratings
 from rag.observe.account import account
 from rag.observe.codec import decode
 from rag.observe.content import Content, content
 from rag.observe.database import Kept, reading, writing
 from rag.observe.filter import Filter
-from rag.observe.retention import Retention, prune, retention
+from rag.observe.retention import Retention, is_due, prune, retention
 from rag.observe.rows import LIST, PUT, Delivery, TraceRow, clean, columns, listed
 from rag.settings import Settings
 from rag.types import Decision, Feedback, Signal, Trace
@@ -36,6 +37,8 @@ __all__ = [
 EVERYTHING = Filter()
 FOR_EVER = Retention()
 PRUNE_EVERY_S = 3600.0
+
+log = logging.getLogger("plumbline")
 FULL = Content()
 
 _ENQUEUE = """
@@ -87,7 +90,6 @@ class Spool:
         self.path = path
         self._content = content
         self._retention = retention
-        self._prune_at = time.monotonic() + PRUNE_EVERY_S
         self._deliver = deliver
         self._kept = Kept(path)
 
@@ -99,29 +101,41 @@ class Spool:
             db.execute(PUT, row)
             db.execute(_ENQUEUE, ("trace", trace.id, kept if self._retention.is_sampled(trace) else "held"))
             self._kept.refresh()
-        if time.monotonic() > self._prune_at:
-            self.prune()
+        try:
+            self.prune_if_due()
+        except StoreError as error:
+            log.debug("nothing was let go of: %s", error)
+
+    def prune_if_due(self) -> int:
+        """Once an hour, let go of some of what the settings don't keep; returns how many traces."""
+        with reading(self.path) as db:
+            due = is_due(db, every_s=PRUNE_EVERY_S)
+        return self.prune() if due else 0
 
     def prune(self) -> int:
         """Let go of some of what the settings don't keep; returns how many traces."""
-        self._prune_at = time.monotonic() + PRUNE_EVERY_S
         with writing(self.path) as db:
             return prune(db, self._retention)
 
-    def add_feedback(self, feedback: Feedback) -> None:
+    def add_feedback(self, feedback: Feedback) -> bool:
         """Keep what a person says of a trace, and queue it: it replaces what the same person said, all of it.
 
-        Raises InputError when there is no such trace. What comes without a time gets the present one.
+        Returns whether that is something else than before. Raises InputError when there is no such trace. What comes
+        without a time gets the present one.
         """
-        state = self._trace_state(feedback.trace_id)
         feedback = self._content.of_feedback(feedback)
         said = replace(
             feedback,
             comment=clean(feedback.comment),
             correction=clean(feedback.correction),
+            reasons=tuple(dict.fromkeys(feedback.reasons)),
             created_at=feedback.created_at or time.time(),
         )
         with writing(self.path) as db:
+            state = _trace_state(db, feedback.trace_id)
+            known = next((one for one in ratings.of_trace(db, said.trace_id) if one.user == said.user), None)
+            if known and replace(said, created_at=known.created_at) == known:
+                return False
             ratings.put(db, said)
             if state == "held":
                 # What somebody rates is kept, and delivered first.
@@ -130,6 +144,7 @@ class Spool:
             # It goes nowhere when its trace stays here or was refused.
             queued = state if state in ("local", "failed") else "pending"
             db.execute(_ENQUEUE, ("score", feedback.trace_id, queued))
+            return True
 
     def trace(self, trace_id: str) -> Trace:
         """The trace with this id, or the only one whose id begins so.
@@ -173,9 +188,10 @@ class Spool:
         found = self._select("SELECT signal FROM signals WHERE trace_id = ? ORDER BY at, rowid", trace_id)
         return [signal for (signal,) in found]
 
-    def decided(self) -> dict[str, Decision]:
-        """What was decided on traces that somebody looked at, by id."""
-        return dict(self._select("SELECT trace_id, state FROM triage"))
+    def decided(self) -> dict[str, tuple[Decision, float]]:
+        """What was decided on traces that somebody looked at, and when, by id."""
+        found = self._select("SELECT trace_id, state, decided_at FROM triage")
+        return {trace_id: (decision, at) for trace_id, decision, at in found}
 
     def decide(self, trace_ids: Sequence[str], decision: Decision) -> None:
         """Note what was decided on these traces; 'new' takes a decision back."""
@@ -231,16 +247,17 @@ class Spool:
             last_error=errors[0][0] if errors else "",
         )
 
-    def _trace_state(self, trace_id: str) -> Delivery:
-        found = self._select("SELECT state FROM outbox WHERE kind = 'trace' AND trace_id = ?", trace_id)
-        if not found:
-            raise _unknown(trace_id)
-        state: Delivery = found[0][0]
-        return state
-
     def _select(self, query: str, *values: str | int) -> list[tuple[Any, ...]]:
         with reading(self.path) as db:
             return db.execute(query, values).fetchall()
+
+
+def _trace_state(db: sqlite3.Connection, trace_id: str) -> Delivery:
+    found = db.execute("SELECT state FROM outbox WHERE kind = 'trace' AND trace_id = ?", (trace_id,)).fetchone()
+    if found is None:
+        raise _unknown(trace_id)
+    state: Delivery = found[0]
+    return state
 
 
 def _mark(db: sqlite3.Connection, item: PendingItem, *, state: Delivery, reason: str) -> None:

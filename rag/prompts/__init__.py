@@ -15,6 +15,8 @@ from rag.errors import ConfigError
 from rag.fence import inert
 from rag.types import Message, Role
 
+# Before the number of a version in Langfuse: the third version there is another one than version 3 of a file.
+SERVED = "langfuse-"
 SHIPPED = Path(__file__).parent
 PATTERN = re.compile(r"\A\+\+\+\n(?P<head>.*?)\n\+\+\+\n(?P<body>.*)\Z", re.DOTALL)
 SECTION = re.compile(r"^# (system|user|assistant)\n", re.MULTILINE)

@@ -11,6 +11,9 @@ from rag.prompts import Prompt, load_prompt
 from rag.prompts.managed import Fetch, ManagedPrompt, managed
 from rag.settings import Settings
 
+# What the sessions of eval runs begin with: one run would be asked with one prompt as a whole.
+EVALS = "eval:"
+
 
 class Source(Protocol):
     """Where a prompt comes from."""
@@ -39,12 +42,19 @@ class AnswerPrompts:
         self._trial = _source(settings, options.trial_prompt) if self._share else self._main
 
     @property
+    def is_trial(self) -> bool:
+        """Whether two prompts answer, each its share."""
+        return self._share > 0
+
+    @property
     def prompts(self) -> tuple[Prompt, ...]:
         """The prompts that may be given to a question now."""
         return (self._main.current, self._trial.current) if self._share else (self._main.current,)
 
     def of(self, session: str) -> Prompt:
-        """The prompt of a session: the same for all its questions, as long as the versions stay."""
+        """The prompt of a session: the same for all its questions, as long as the versions stay; evals get no trial."""
+        if session.startswith(EVALS):
+            return self._main.current
         drawn = int(hashlib.sha256(session.encode()).hexdigest()[:8], 16) / 0x1_0000_0000
         return (self._trial if drawn < self._share else self._main).current
 

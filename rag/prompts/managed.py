@@ -9,16 +9,18 @@ from __future__ import annotations
 import logging
 import re
 import threading
+import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from rag.durable import replace_text
-from rag.errors import ConfigError, PlumbError
-from rag.prompts import Prompt, load_prompt, prompt_text, read_prompt
+from rag.errors import ConfigError, InputError
+from rag.prompts import Prompt, load_prompt, prompt_text, read_prompt, sha_of
 
 MANAGED = "langfuse:"
-_NAME = re.compile(r"langfuse:(?P<name>[\w./-]+?)(?:@(?P<label>[\w.-]+))?")
+_NAME = re.compile(r"langfuse:(?P<name>[\w./-]+?)(?:@(?P<label>[\w.-]+))?", re.ASCII)
 PRODUCTION = "production"
 # What an answer prompt is filled with, and what it can't do without.
 KNOWN = {"passages", "history", "question", "language"}
@@ -39,7 +41,9 @@ class Managed:
     @property
     def file_name(self) -> str:
         """What its copy is called."""
-        return re.sub(r"[^\w.-]+", "-", f"{self.name}@{self.label}") + ".md"
+        told = f"{self.name}@{self.label}"
+        # Other names may look the same once they are a file's.
+        return f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', told)}-{sha_of(told)[:6]}.md"
 
 
 def managed(told: str) -> Managed | None:
@@ -66,8 +70,9 @@ class ManagedPrompt:
         self._file = copies / wanted.file_name
         self._fetch = fetch
         self._refused: Prompt | None = None
+        self._complaint = ""
         copy = read_prompt(self._file)
-        self._current = copy or _from_file_or_server(wanted, own, fetch)
+        self._current = copy if copy and _is_usable(copy) else self._first(own)
 
     @property
     def current(self) -> Prompt:
@@ -80,15 +85,19 @@ class ManagedPrompt:
             return
         try:
             found = self._fetch(self._wanted.name, self._wanted.label)
-        except PlumbError as error:
-            log.debug("the prompt %s was not refreshed: %s", self._wanted.name, error)
+        except Exception as error:  # noqa: BLE001 (whatever happens: what answers goes on answering)
+            level = (
+                logging.WARNING if isinstance(error, InputError) and str(error) != self._complaint else logging.DEBUG
+            )
+            self._complaint = str(error)
+            log.log(level, "the prompt %s was not refreshed: %s", self._wanted.name, error)
             return
         if found and found not in (self._current, self._refused):
             self._take(found)
 
     def _take(self, found: Prompt) -> None:
         """Answer with it from now on, unless it can't be filled: that is said once."""
-        if not NEEDED <= found.placeholders <= KNOWN:
+        if not _is_usable(found):
             self._refused = found
             told = (", ".join(sorted(names)) for names in (found.placeholders, NEEDED, KNOWN))
             log.warning(
@@ -102,15 +111,25 @@ class ManagedPrompt:
         self._keep(found)
 
     def keep_fresh(self, *, every_s: float) -> None:
-        """Refresh at once and then again and again, in a thread that ends with the process."""
+        """Refresh at once and then again and again, in a thread that ends with this object or the process."""
         if self._fetch is not None:
-            threading.Thread(target=self._refresh_forever, args=(every_s,), name="plumb-prompts", daemon=True).start()
+            mine = weakref.ref(self)
+            threading.Thread(target=_refreshed, args=(mine, every_s), name="plumb-prompts", daemon=True).start()
 
-    def _refresh_forever(self, every_s: float) -> None:
-        rest = threading.Event()
-        while True:
-            self.refresh()
-            rest.wait(every_s)
+    def _first(self, own: Path | None) -> Prompt:
+        """The file of the same name; where there is none, the process waits for the server this once."""
+        try:
+            return load_prompt(self._wanted.name, own=own)
+        except ConfigError:
+            found = self._fetch(self._wanted.name, self._wanted.label) if self._fetch else None
+        if found is None or not _is_usable(found):
+            raise ConfigError(
+                f"no prompt '{self._wanted.name}' with the label '{self._wanted.label}' that can be used",
+                expected="one on the Langfuse server, a copy of it, or a file of this name",
+                remedy="push one with 'plumb prompts push', or set the keys of Langfuse",
+            )
+        self._keep(found)
+        return found
 
     def _keep(self, found: Prompt) -> None:
         try:
@@ -120,16 +139,18 @@ class ManagedPrompt:
             log.warning("the prompt %s was not kept for the next start: %s", found.id, error)
 
 
-def _from_file_or_server(wanted: Managed, own: Path | None, fetch: Fetch | None) -> Prompt:
-    """The file of the same name; where there is none, the process waits for the server this once."""
+def _refreshed(prompt: weakref.ref[ManagedPrompt], every_s: float) -> None:
+    """Refresh it again and again, as long as somebody has it."""
+    while (held := prompt()) is not None:
+        held.refresh()
+        del held
+        time.sleep(every_s)
+
+
+def _is_usable(prompt: Prompt) -> bool:
+    """Whether an answer can be asked for with it: it has the passages and the question, and can be filled."""
     try:
-        return load_prompt(wanted.name, own=own)
+        prompt.render(dict.fromkeys(KNOWN, ""))
     except ConfigError:
-        found = fetch(wanted.name, wanted.label) if fetch else None
-        if found is None:
-            raise ConfigError(
-                f"no prompt '{wanted.name}' with the label '{wanted.label}'",
-                expected="one on the Langfuse server, a copy of it, or a file of this name",
-                remedy="push one with 'plumb prompts push', or set the keys of Langfuse",
-            ) from None
-        return found
+        return False
+    return prompt.placeholders >= NEEDED

@@ -17,14 +17,14 @@ from langfuse.api.prompts import ChatMessage, CreateChatPromptRequest
 from rag.errors import InputError
 from rag.observe.account import Account
 from rag.observe.connection import Connection
-from rag.prompts import Prompt, prompt_text, sha_of
+from rag.prompts import SERVED, Prompt, prompt_text, sha_of
 from rag.types import Message, Role
 
 NOT_FOUND = 404
 PAGE = 100
 _ROLES: tuple[Role, ...] = ("system", "user", "assistant")
-_THERE = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
-_HERE = re.compile(r"\$\$|\$\{([A-Za-z_]\w*)\}|\$([A-Za-z_]\w*)")
+_THERE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
+_HERE = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$([A-Za-z_][A-Za-z0-9_]*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +106,10 @@ class PromptServer:
 def _prompt(found: Any) -> Prompt:
     told = found.prompt if isinstance(found.prompt, list) else [None]
     made = Prompt(
-        id=found.name, version=str(found.version), sha="", messages=tuple(_message(found.name, one) for one in told)
+        id=found.name,
+        version=f"{SERVED}{found.version}",
+        sha="",
+        messages=tuple(_message(found.name, one) for one in told),
     )
     # As its copy on disk has it: the same prompt, whether it comes from there or from the server.
     return replace(made, sha=sha_of(prompt_text(made)))
@@ -122,6 +125,11 @@ def _message(name: str, told: Any) -> Message:
         expected="a chat of system, user and assistant messages",
         remedy="mend it there; 'plumb prompts push' writes one",
     )
+
+
+def number(prompt: Prompt) -> int:
+    """The number of a version on the server."""
+    return int(prompt.version.removeprefix(SERVED))
 
 
 def as_given_back(prompt: Prompt) -> tuple[Message, ...]:

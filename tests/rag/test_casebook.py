@@ -12,7 +12,8 @@ from evals.dataset import load_dataset
 from rag.casebook import NewCase, add_case, sources_of
 from rag.errors import InputError, StoreError
 
-CASE = NewCase(trace_id=TRACE_ID, question="How many days?", facts=("30 days",), sources=("leave.md",), tags=("wrong",))
+ASKED = "How many\u2028days?"
+CASE = NewCase(trace_id=TRACE_ID, question=ASKED, facts=("30 days",), sources=("leave.md",), tags=("wrong",))
 
 
 def test_a_case_is_read_by_evals(tmp_path: Path) -> None:
@@ -20,7 +21,7 @@ def test_a_case_is_read_by_evals(tmp_path: Path) -> None:
     add_case(file, CASE)
     add_case(file, NewCase(trace_id="f" * 32, question="Who painted the moon?"))
     first, second = load_dataset(file).cases
-    assert (first.question, first.facts, first.sources) == ("How many days?", (("30 days",),), ("leave.md",))
+    assert (first.question, first.facts, first.sources) == (ASKED, (("30 days",),), ("leave.md",))
     assert (first.tags, first.split, second.answerable) == (("feedback", "wrong"), "dev", False)
 
 

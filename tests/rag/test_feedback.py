@@ -18,7 +18,7 @@ from rag.observe.codec import encode
 from rag.observe.filter import Filter
 from rag.observe.ship import pull, ship
 from rag.observe.spool import Spool, open_spool
-from rag.sections import Delivery
+from rag.sections import LangfuseServer
 from rag.settings import Settings
 from rag.types import PUBLIC, Feedback, Scope, Step
 
@@ -108,7 +108,7 @@ def fake() -> Iterator[FakeLangfuse]:
 def settings(fake: FakeLangfuse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", PUBLIC_KEY)
     monkeypatch.setenv("LANGFUSE_SECRET_KEY", SECRET_KEY)
-    return Settings(root=tmp_path / "delivered", langfuse=Delivery(host=fake.url, timeout_s=0.5))
+    return Settings(root=tmp_path / "delivered", langfuse=LangfuseServer(host=fake.url, timeout_s=0.5))
 
 
 def names(fake: FakeLangfuse) -> list[str]:
@@ -194,6 +194,10 @@ def test_what_is_annotated_in_langfuse_is_read_back_and_not_sent_again(fake: Fak
     assert (theirs.user, theirs.up, theirs.reasons, theirs.citations) == ("langfuse:u1", False, ("wrong",), {1: True})
     assert (theirs.correction, theirs.comment) == ("31 days.", "tone: 0.5\nno")
     assert pull(spool, settings) == 0
+    fake.annotations = [annotation("output", "CORRECTION", "32 days.")]
+    assert pull(spool, settings) == 1
+    _, theirs = sorted(spool.feedback(TRACE_ID), key=lambda said: said.user)
+    assert (theirs.up, theirs.reasons, theirs.correction) == (False, ("wrong",), "32 days.")
     ship(spool, settings)
     assert all("u1" not in str(score) for score in fake.scores)
 
@@ -227,5 +231,7 @@ def test_a_file_of_the_first_version_is_lifted(tmp_path: Path) -> None:
     lifted = Spool(path)
     assert lifted.feedback(TRACE_ID) == [Feedback(trace_id=TRACE_ID, up=False, comment="old", created_at=5)]
     assert lifted.note_scores(TRACE_ID, []) == [f"user-feedback-{TRACE_ID}"]
-    (row,) = lifted.traces(Filter(user="ada", dearer_than=0.4))
-    assert (row.id, row.rating) == (TRACE_ID, False)
+    (row,) = lifted.traces(Filter(rated="down"))
+    assert (row.id, row.cost, row.models) == (TRACE_ID, None, ())
+    lifted.add_trace(ask_trace("f" * 32, attributes={"cost": 0.5, "user_id": "ada"}))
+    assert [row.id for row in lifted.traces(Filter(user="ada", dearer_than=0.4))] == ["f" * 32]

@@ -18,7 +18,7 @@ from rag.prompts import load_prompt, prompt_text, read_prompt
 from rag.prompts.choice import AnswerPrompts, fetching
 from rag.prompts.managed import ManagedPrompt, managed
 from rag.prompts.server import PromptServer
-from rag.sections import Delivery, Generate
+from rag.sections import Generate, LangfuseServer
 from rag.settings import Settings, load_settings
 
 SYSTEM = ("system", "Answer from the passages, in {{ language }}; a price is $ 5.")
@@ -59,7 +59,7 @@ def test_a_prompt_goes_there_and_back_unchanged(fake: FakePrompts) -> None:
     assert found
     values = {name: f"<{name}>" for name in ("passages", "history", "question", "language")}
     assert found.render(values) == shipped.render(values)
-    assert found.version == "1"
+    assert found.version == "langfuse-1"
 
 
 def test_what_only_looks_like_a_placeholder_is_text(fake: FakePrompts) -> None:
@@ -82,7 +82,7 @@ def test_the_file_answers_until_the_server_did_and_the_copy_after_a_restart(fake
     fake.add("answer", SYSTEM, USER, label="production")
     prompt.refresh()
     first = prompt.current
-    assert (first.version, first.id) == ("1", "answer")
+    assert (first.version, first.id) == ("langfuse-1", "answer")
     fake.status = 503
     prompt.refresh()
     assert prompt.current == first
@@ -90,20 +90,26 @@ def test_the_file_answers_until_the_server_did_and_the_copy_after_a_restart(fake
     fake.status = 200
     fake.add("answer", SYSTEM, ("user", "{{question}} {{passages}}"), label="production")
     prompt.refresh()
-    assert prompt.current.version == "2"
+    assert prompt.current.version == "langfuse-2"
 
 
 def test_without_a_file_a_copy_or_a_server_there_is_no_prompt(fake: FakePrompts, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no prompt 'mine' with the label 'production'"):
         made(None, tmp_path, "langfuse:mine")
     fake.add("mine", SYSTEM, USER, label="production")
-    assert made(fake, tmp_path, "langfuse:mine").current.version == "1"
+    assert made(fake, tmp_path, "langfuse:mine").current.version == "langfuse-1"
     with pytest.raises(ConfigError, match="langfuse:NAME@LABEL"):
         managed("langfuse:")
 
 
 @pytest.mark.parametrize(
-    "bad", [("user", "{{passages}} {{question}} {{nobody}}"), ("user", "{{question}}"), ("developer", "x")]
+    "bad",
+    [
+        ("user", "{{passages}} {{question}} {{nobody}}"),
+        ("user", "{{question}}"),
+        ("user", "{{passages}} {{question}} ${größe}"),
+        ("developer", "x"),
+    ],
 )
 def test_a_prompt_that_can_not_be_used_changes_nothing(
     fake: FakePrompts, tmp_path: Path, bad: tuple[str, str], caplog: pytest.LogCaptureFixture
@@ -115,7 +121,7 @@ def test_a_prompt_that_can_not_be_used_changes_nothing(
         prompt.refresh()
     assert prompt.current == load_prompt("answer")
     assert "answer" in caplog.text
-    assert len([record for record in caplog.records if record.levelno == logging.WARNING]) == (bad[0] == "user")
+    assert len([record for record in caplog.records if record.levelno == logging.WARNING]) == 1
 
 
 def test_a_server_that_hangs_delays_no_question(
@@ -125,7 +131,7 @@ def test_a_server_that_hangs_delays_no_question(
     monkeypatch.setenv("LANGFUSE_SECRET_KEY", "sk-lf-test")
     settings = load_settings(filled / "plumbline.toml")
     changed = {
-        "langfuse": Delivery(host=fake.url, prompt_refresh_s=0.05),
+        "langfuse": LangfuseServer(host=fake.url, prompt_refresh_s=0.05),
         "generate": settings.generate.model_copy(update={"prompt": "langfuse:answer@production"}),
     }
     fake.hang_s = 30
@@ -137,7 +143,7 @@ def test_a_server_that_hangs_delays_no_question(
     fake.add("answer", SYSTEM, USER, label="production")
     fake.hang_s = 0
     fake.released.set()
-    assert eventually(lambda: engine.prompts[0].version == "1")
+    assert eventually(lambda: engine.prompts[0].version == "langfuse-1")
 
 
 def test_a_trial_takes_its_share_and_a_session_keeps_its_prompt(tmp_path: Path) -> None:

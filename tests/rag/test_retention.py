@@ -88,6 +88,16 @@ def test_old_ones_go_with_what_was_said_of_them_unless_they_wait(tmp_path: Path)
     assert spool.waiting().delivered == 1
 
 
+def test_what_waits_to_be_taken_back_keeps_its_trace(tmp_path: Path) -> None:
+    spool = kept(tmp_path, Retention(keep_days=30))
+    spool.add_trace(trace(1, age_days=40))
+    spool.delivered(spool.pending(limit=1)[0])
+    spool.add_feedback(Feedback(trace_id=f"{1:032x}", comment="no"))
+    assert spool.prune() == 0
+    spool.delivered(spool.pending(limit=1)[0])
+    assert spool.prune() == 1
+
+
 def test_a_file_that_is_too_large_loses_its_oldest_and_rated_ones_last(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "traces.db", deliver=False, retention=Retention(max_mb=1))
     for number in range(1, 61):
@@ -107,3 +117,16 @@ def test_pruning_runs_by_itself_once_an_hour(tmp_path: Path, monkeypatch: pytest
     spool = Spool(tmp_path / "traces.db", deliver=False, retention=Retention(keep_days=1))
     spool.add_trace(trace(1, age_days=2))
     assert ids(spool) == []
+
+
+def test_short_lived_processes_prune_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in (1, 2):
+        Spool(tmp_path / "traces.db", deliver=False).add_trace(trace(number, age_days=2))
+    rules = Retention(keep_days=1)
+    later = Spool(tmp_path / "traces.db", deliver=False, retention=rules)
+    later.add_trace(trace(3))
+    assert ids(later) == [1, 2, 3]
+    later_s = time.time() + 3_700
+    monkeypatch.setattr("rag.observe.retention.time.time", lambda: later_s)
+    Spool(tmp_path / "traces.db", deliver=False, retention=rules).add_trace(trace(4))
+    assert ids(later) == [3, 4]

@@ -16,7 +16,7 @@ from observed import STARTED_AT, ask_trace
 from rag.errors import StoreError
 from rag.observe.ship import Shipped, ship, ship_detached, start_background
 from rag.observe.spool import Spool, open_spool
-from rag.sections import Delivery
+from rag.sections import LangfuseServer
 from rag.settings import Settings
 from rag.types import Feedback
 
@@ -33,7 +33,7 @@ def fake() -> Iterator[FakeLangfuse]:
 def settings(fake: FakeLangfuse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", PUBLIC_KEY)
     monkeypatch.setenv("LANGFUSE_SECRET_KEY", SECRET_KEY)
-    return Settings(root=tmp_path, langfuse=Delivery(host=fake.url, timeout_s=0.5))
+    return Settings(root=tmp_path, langfuse=LangfuseServer(host=fake.url, timeout_s=0.5))
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_a_failing_server_gets_one_request_and_loses_nothing(
 
 def test_a_server_that_is_not_there_keeps_all_waiting(spool: Spool, settings: Settings) -> None:
     add(spool, 1)
-    away = settings.model_copy(update={"langfuse": Delivery(host="http://127.0.0.1:1")})
+    away = settings.model_copy(update={"langfuse": LangfuseServer(host="http://127.0.0.1:1")})
     shipped = ship(spool, away)
     assert (shipped.delivered, shipped.waiting) == (0, 1)
     assert "can't be reached" in shipped.reason
@@ -224,7 +224,7 @@ def test_two_processes_deliver_each_item_once(
 def test_while_another_delivers_one_returns_at_once(fake: FakeLangfuse, spool: Spool, settings: Settings) -> None:
     add(spool, 1)
     fake.behaviour = "hang"
-    patient = settings.model_copy(update={"langfuse": Delivery(host=fake.url, timeout_s=20)})
+    patient = settings.model_copy(update={"langfuse": LangfuseServer(host=fake.url, timeout_s=20)})
     other = threading.Thread(target=ship, args=(spool, patient))
     other.start()
     assert eventually(lambda: bool(fake.requests))

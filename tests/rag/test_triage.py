@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from observed import ask_trace
 
 from rag.embed.scripted import ScriptedEmbedder
-from rag.observe.filter import Filter
 from rag.observe.spool import Spool
 from rag.topics import topics
-from rag.triage import Complaint, complaints
-from rag.types import Feedback, Reason
+from rag.triage import Complaint
+from rag.triage import queue as waiting
+from rag.types import PUBLIC, Feedback, Reason, Scope, Step
 
 LEAVE = "How many days of leave do I have?"
 EMBED = ScriptedEmbedder("scripted:words").embed
 
 
 def asked(spool: Spool, number: int, question: str, said: Feedback | None, share: float = 1.0) -> str:
-    trace_id = f"{number:032x}"
-    spool.add_trace(
-        ask_trace(trace_id, started_at=float(number), input=question, attributes={"supported_share": share})
-    )
+    trace_id, facts = f"{number:032x}", {"supported_share": share}
+    spool.add_trace(ask_trace(trace_id, started_at=float(number), input=question, attributes=facts))
     if said:
-        spool.add_feedback(Feedback(**{**said_of(said), "trace_id": trace_id}))
+        spool.add_feedback(replace(said, trace_id=trace_id))
     return trace_id
 
 
-def said_of(said: Feedback) -> dict[str, object]:
-    return {"up": said.up, "reasons": said.reasons, "comment": said.comment, "correction": said.correction}
-
-
 def queue(spool: Spool) -> list[Complaint]:
-    rows = [
-        row for row in spool.traces(Filter(name="ask"), limit=99) if row.rating is False or row.supported_share != 1
-    ]
-    said = {row.id: spool.feedback(row.id) for row in rows}
-    return complaints(rows, said=said, states=spool.decided(), embed=EMBED)
+    return waiting(spool, embed=EMBED)
 
 
 def down(*reasons: Reason, comment: str = "", correction: str = "") -> Feedback:
@@ -64,6 +55,36 @@ def test_what_is_decided_holds_until_it_happens_again(tmp_path: Path) -> None:
     assert [one.state for one in queue(spool)] == ["fixed"]
     asked(spool, 2, LEAVE, down("wrong"))
     assert [(one.state, len(one.traces)) for one in queue(spool)] == [("new", 2)]
+
+
+def test_any_fault_is_a_complaint_and_what_evals_ask_is_none(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "traces.db")
+    asked(spool, 1, LEAVE, Feedback(trace_id="", correction="31 days."))
+    asked(spool, 2, "Where is the printer room?", Feedback(trace_id="", citations={1: False}))
+    asked(spool, 3, "Is there coffee?", Feedback(trace_id="", comment="thanks"))
+    facts = {"supported_share": 0.2, "session_id": "eval:1"}
+    spool.add_trace(ask_trace(f"{4:032x}", input="What does the anchor weigh?", attributes=facts))
+    assert sorted(one.question for one in queue(spool)) == [LEAVE, "Where is the printer room?"]
+
+
+def test_what_a_visitor_may_not_read_is_no_part_of_their_queue(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "traces.db")
+    asked(spool, 1, LEAVE, down("wrong", comment="open to all"))
+    hidden = Step(
+        id="1" * 16,
+        parent_id=None,
+        name="retrieve",
+        kind="retriever",
+        started_at=2,
+        ended_at=3,
+        attributes={"hits": [{"readers": ["group:board"], "text": "secret"}]},
+    )
+    spool.add_trace(ask_trace(f"{2:032x}", started_at=2.0, input=LEAVE, attributes={}, steps=(hidden,)))
+    spool.add_feedback(replace(down("wrong", correction="31 days for the board"), trace_id=f"{2:032x}"))
+    (shown,) = waiting(spool, embed=EMBED, scope=PUBLIC)
+    assert (shown.traces, shown.correction, shown.comments) == ((f"{1:032x}",), "", ("open to all",))
+    (board,) = waiting(spool, embed=EMBED, scope=Scope(groups=("board",)))
+    assert len(board.traces) == 2
 
 
 def test_questions_are_grouped_by_meaning_the_largest_group_first() -> None:

@@ -29,6 +29,12 @@ def opened(page: str) -> AppTest:
     return run
 
 
+def choose(page: AppTest, trace_id: str) -> None:
+    page.session_state["traces-chosen"] = [trace_id]
+    page.run()
+    assert not page.exception
+
+
 def html(page: AppTest) -> str:
     return "\n".join(str(element.proto.body) for element in page.get("html"))
 
@@ -60,8 +66,7 @@ def test_the_list_is_filtered_and_names_what_is_there(asked: Engine) -> None:
 
 def test_a_trace_in_full_becomes_a_case(asked: Engine) -> None:
     page = opened("traces")
-    page.session_state["traces-list"] = {"selection": {"rows": [1], "columns": [], "cells": []}}
-    page.run()
+    choose(page, asked.spool.traces()[1].id)
     shown = html(page)
     for part in (ASKED, "retrieve", "dense", "30 working days", "Outdated".lower(), "&lt;b&gt;old"):
         assert part in shown
@@ -72,7 +77,7 @@ def test_a_trace_in_full_becomes_a_case(asked: Engine) -> None:
     assert "Added to cases" in page.success[0].value
     (case,) = load_dataset(asked.settings.root / "cases.jsonl").cases
     assert (case.question, case.facts, case.sources) == (ASKED, (("31",), ("working days",)), ("docs/leave.txt",))
-    assert list(asked.spool.decided().values()) == ["case"]
+    assert [decision for decision, _ in asked.spool.decided().values()] == ["case"]
 
 
 def test_bad_answers_are_decided_on(asked: Engine) -> None:
@@ -80,7 +85,7 @@ def test_bad_answers_are_decided_on(asked: Engine) -> None:
     assert "Outdated" in page.subheader[0].value
     assert "&lt;b&gt;old" in html(page)
     page.button_group[1].set_value("fixed").run()
-    assert list(asked.spool.decided().values()) == ["fixed"]
+    assert [decision for decision, _ in asked.spool.decided().values()] == ["fixed"]
     assert "Nothing here" in opened("triage").info[0].value
 
 
@@ -104,7 +109,9 @@ def test_what_is_not_theirs_to_read_is_hidden(make_project: MakeProject) -> None
     page = opened("traces")
     assert list(page.dataframe[0].value["Asked"]) == ["(not yours to read)"]
     assert folder.exists()
-    page.session_state["traces-list"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
-    page.run()
+    choose(page, engine.spool.traces()[0].id)
+    assert not page.exception
     assert "30 working days" not in html(page)
     assert "not yours to read" in page.info[0].value
+    page.text_input[0].set_value("working days").run()
+    assert "No traces" in page.info[0].value
