@@ -123,6 +123,8 @@ class Spool:
         Returns whether that is something else than before. Raises InputError when there is no such trace. What comes
         without a time gets the present one.
         """
+        if not self.path.exists():
+            raise _unknown(feedback.trace_id)
         feedback = self._content.of_feedback(feedback)
         said = replace(
             feedback,

@@ -24,6 +24,8 @@ NOT_FOUND = 404
 PAGE = 100
 _ROLES: tuple[Role, ...] = ("system", "user", "assistant")
 _THERE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
+# What looks like a placeholder and is none: it would be sent to the model as it is.
+_LEFT = re.compile(r"\{\{[^{}\n]*\}\}")
 _HERE = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$([A-Za-z_][A-Za-z0-9_]*)")
 
 
@@ -118,11 +120,11 @@ def _prompt(found: Any) -> Prompt:
 def _message(name: str, told: Any) -> Message:
     role, content = getattr(told, "role", None), getattr(told, "content", None)
     for known in _ROLES:
-        if known == role and isinstance(content, str):
+        if known == role and isinstance(content, str) and not _LEFT.search(_THERE.sub("", content)):
             return Message(role=known, content=_to_here(content).strip())
     raise InputError(
         f"the prompt '{name}' on the server can't be used",
-        expected="a chat of system, user and assistant messages",
+        expected="a chat of system, user and assistant messages, with placeholders such as {{question}}",
         remedy="mend it there; 'plumb prompts push' writes one",
     )
 

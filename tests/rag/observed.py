@@ -84,7 +84,7 @@ def _generate(start: float) -> Step:
             ],
             "first_token_ms": 1500.0,
             "prompt_id": "answer",
-            "prompt_version": "3",
+            "prompt_version": "langfuse-3",
         },
     )
 

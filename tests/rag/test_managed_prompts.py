@@ -107,7 +107,7 @@ def test_without_a_file_a_copy_or_a_server_there_is_no_prompt(fake: FakePrompts,
     [
         ("user", "{{passages}} {{question}} {{nobody}}"),
         ("user", "{{question}}"),
-        ("user", "{{passages}} {{question}} ${größe}"),
+        ("user", "{{passages}} {{question}} {{größe}}"),
         ("developer", "x"),
     ],
 )

@@ -64,12 +64,15 @@ def test_so_large_a_share_is_kept_and_always_the_same() -> None:
     assert chosen == [rules.is_sampled(one) for one in made]
 
 
-def test_what_is_rated_in_time_is_kept_and_delivered(tmp_path: Path) -> None:
+def test_what_is_rated_in_time_is_kept_and_delivered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spool = kept(tmp_path)
     for number in (1, 2):
-        spool.add_trace(trace(number, age_days=3))
+        spool.add_trace(trace(number))
     spool.add_feedback(Feedback(trace_id=f"{1:032x}", up=True))
     assert [item.kind for item in spool.pending(limit=9)] == ["trace", "score"]
+    assert spool.prune() == 0
+    later_s = time.time() + 3 * 86_400
+    monkeypatch.setattr("rag.observe.retention.time.time", lambda: later_s)
     assert spool.prune() == 1
     assert ids(spool) == [1]
 
