@@ -114,9 +114,14 @@ def test_functions_take_few_parameters() -> None:
         f"{named(file)}:{node.lineno} {node.name}"
         for file in SOURCES
         for node in functions(file)
-        if len(node.args.posonlyargs + node.args.args + node.args.kwonlyargs) > 6
+        if len(node.args.posonlyargs + node.args.args + node.args.kwonlyargs) > 6 and not is_command(node)
     ]
     assert told == []
+
+
+def is_command(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether a function is a command: its parameters are the options that a user may name."""
+    return any(arg.annotation and "typer." in ast.unparse(arg.annotation) for arg in node.args.args)
 
 
 def test_files_are_short() -> None:

@@ -22,7 +22,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 LIST = f"""
 SELECT t.id, t.name, t.started_at, t.duration_ms, t.status, t.question, t.answer, t.abstained, t.supported_share,
-       t.cost, t.models, t.prompts, t.index_version, t.user,
+       t.cost, t.models, t.prompts, t.index_version, t.user, t.session,
        (SELECT min(up) FROM feedback f WHERE f.trace_id = t.id) AS up,
        (SELECT comment FROM feedback f WHERE f.trace_id = t.id AND comment != '' ORDER BY created_at DESC LIMIT 1),
        o.state
@@ -60,6 +60,7 @@ class TraceRow:
     prompts: tuple[str, ...]
     index_version: str
     user: str
+    session: str
     rating: bool | None
     comment: str
     delivery: Delivery
