@@ -13,7 +13,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from itertools import cycle, islice
+from dataclasses import replace
+from itertools import count, cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,8 @@ def measure(*, limit: int | None = None) -> Iterator[Line]:
 
 def _cpu(trace: Trace, folder: Path, times: int) -> Iterator[Line]:
     spool = Spool(folder / "apart" / "traces.db")
-    ours = _cpu_ms(lambda: spool.add_trace(trace), times)
+    ids = count()
+    ours = _cpu_ms(lambda: spool.add_trace(replace(trace, id=f"{next(ids):032x}")), times)
     yield Measured(
         name="processor time of a trace",
         value=ours,

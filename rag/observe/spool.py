@@ -36,7 +36,7 @@ __all__ = [
 
 EVERYTHING = Filter()
 FOR_EVER = Retention()
-PRUNE_EVERY_S = 3600.0
+PRUNE_EVERY_S, LOOK_EVERY_S = 3600.0, 60.0
 
 log = logging.getLogger("plumbline")
 FULL = Content()
@@ -90,6 +90,8 @@ class Spool:
         self.path = path
         self._content = content
         self._retention = retention
+        # When this process looks again whether any process has let go of some lately.
+        self._look_at = 0.0
         self._deliver = deliver
         self._kept = Kept(path)
 
@@ -101,10 +103,9 @@ class Spool:
             db.execute(PUT, row)
             db.execute(_ENQUEUE, ("trace", trace.id, kept if self._retention.is_sampled(trace) else "held"))
             self._kept.refresh()
-        try:
-            self.prune_if_due()
-        except StoreError as error:
-            log.debug("nothing was let go of: %s", error)
+        if time.monotonic() > self._look_at:
+            self._look_at = time.monotonic() + LOOK_EVERY_S
+            self._prune_quietly()
 
     def prune_if_due(self) -> int:
         """Once an hour, let go of some of what the settings don't keep; returns how many traces."""
@@ -248,6 +249,12 @@ class Spool:
             delivered=counts.get("delivered", 0),
             last_error=errors[0][0] if errors else "",
         )
+
+    def _prune_quietly(self) -> None:
+        try:
+            self.prune_if_due()
+        except StoreError as error:
+            log.debug("nothing was let go of: %s", error)
 
     def _select(self, query: str, *values: str | int) -> list[tuple[Any, ...]]:
         with reading(self.path) as db:
