@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 from command_line import ASKED, Plumb, failed, fine, parsed
@@ -62,3 +65,16 @@ def test_a_trace_is_a_tree_with_its_passages_and_claims(plumb: Plumb, filled: Pa
     assert "dense=" in lines[retrieve + 1]
     assert any("✓" in line and "30 working days" in line for line in lines)
     assert any("tokens" in line and "generate" in line for line in lines)
+
+
+def test_new_traces_follow_the_latest(plumb: Plumb, filled: Path) -> None:
+    for number in range(3):
+        fine(plumb("ask", f"{ASKED} {number}"))
+    command = [sys.executable, "-m", "rag.cli", "traces", "--follow", "--json", "--limit", "2"]
+    with subprocess.Popen(command, cwd=filled, stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout
+        shown = [json.loads(following.stdout.readline())["question"] for _ in range(2)]
+        fine(plumb("ask", f"{ASKED} 3"))
+        shown.append(json.loads(following.stdout.readline())["question"])
+        following.terminate()
+    assert shown == [f"{ASKED} {number}" for number in (1, 2, 3)]

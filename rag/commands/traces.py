@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # How often new traces are looked for.
 FOLLOW_S = 1.0
+# So many of the latest are looked at each time.
+FOLLOWED = 200
 
 
 def traces(  # noqa: PLR0913, PLR0917
@@ -76,7 +78,7 @@ def traces(  # noqa: PLR0913, PLR0917
         case "" if follow:
             _follow(spool, wanted, limit=limit, as_json=as_json)
         case "":
-            _list(spool.traces(wanted, limit=limit), as_json=as_json)
+            _list(spool.traces(wanted, limit=limit), is_filtered=wanted != Filter(), as_json=as_json)
         case "status":
             _status(spool, as_json=as_json)
         case "ship":
@@ -92,7 +94,7 @@ def traces(  # noqa: PLR0913, PLR0917
             _show(spool.trace(what), spool, as_json=as_json)
 
 
-def _list(rows: Sequence[TraceRow], *, as_json: bool) -> None:
+def _list(rows: Sequence[TraceRow], *, is_filtered: bool, as_json: bool) -> None:
     if as_json:
         print_json([asdict(row) for row in rows])
         return
@@ -102,7 +104,7 @@ def _list(rows: Sequence[TraceRow], *, as_json: bool) -> None:
     table = Table("Trace", "When", "Took", "Status", "Rated", "What", box=None, pad_edge=False)
     for row in rows:
         table.add_row(*_cells(row)[:-1], Text(_cells(row)[-1]))
-    console().print(table if rows else "No traces so far, or none like this.")
+    console().print(table if rows else "No traces like this." if is_filtered else "No traces yet.")
 
 
 def _cells(row: TraceRow) -> tuple[str, ...]:
@@ -120,14 +122,16 @@ def _status_of(row: TraceRow) -> str:
 
 def _follow(spool: Spool, wanted: Filter, *, limit: int, as_json: bool) -> None:
     """The latest traces, oldest first, then each new one as it comes."""
-    seen: set[str] = set()
+    # A long run is kept when it ends, behind what began after it: more are looked at than are shown.
+    latest = spool.traces(wanted, limit=limit + FOLLOWED)
+    seen, new = {row.id for row in latest}, latest[:limit]
     while True:
-        rows = [row for row in reversed(spool.traces(wanted, limit=limit)) if row.id not in seen]
-        for row in rows:
+        for row in reversed(new):
             line = json.dumps(asdict(row), ensure_ascii=False) if as_json else "  ".join(_cells(row))
             console().print(clean(line), markup=False, soft_wrap=True)
-        seen.update(row.id for row in rows)
         time.sleep(FOLLOW_S)
+        new = [row for row in spool.traces(wanted, limit=limit + FOLLOWED) if row.id not in seen]
+        seen.update(row.id for row in new)
 
 
 def _show(trace: Trace, spool: Spool, *, as_json: bool) -> None:
