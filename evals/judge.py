@@ -57,5 +57,4 @@ def make_judge(settings: Settings) -> Judge | None:
     chain = make_chains(settings, "judge").get("judge")
     if chain is None:
         return None
-    own = settings.root / settings.generate.prompts_dir if settings.generate.prompts_dir else None
-    return Judge(llm=chain, prompt=load_prompt("judge", own=own), purses=Purses(settings))
+    return Judge(llm=chain, prompt=load_prompt("judge", own=settings.prompts_path), purses=Purses(settings))

@@ -55,7 +55,7 @@ def add_case(path: Path, case: NewCase) -> None:
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock", timeout=LOCK_S):
+        with FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_S):
             replace_text(path, "".join(f"{line}\n" for line in [*_others(path, case), case.line]))
     except (OSError, UnicodeDecodeError, Timeout) as error:
         raise StoreError(f"{path}: {error}", expected="a file of cases", remedy="see ui.cases") from error

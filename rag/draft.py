@@ -78,11 +78,9 @@ class Drafter:
 
     def __init__(self, settings: Settings, judge: LLM | None = None) -> None:
         """Read the prompts. Raises ConfigError for one that is missing or unusable, and without a wanted judge."""
-        own = settings.generate.prompts_dir
-        folder = settings.root / own if own else None
         self._generate_options, self._verify_options = settings.generate, settings.verify
         self._answer_prompts = AnswerPrompts(settings)
-        self._weigher = Weigher(settings.generate, own=folder)
+        self._weigher = Weigher(settings.generate, own=settings.prompts_path)
         self._judge = Judge(settings, judge) if settings.verify.second_opinion else None
 
     @property

@@ -31,7 +31,7 @@ class Expander:
 
     def __init__(self, settings: Settings, llm: LLM | None) -> None:
         """Read the prompt. Raises ConfigError without a model for it, and for a prompt that is unusable."""
-        own, options = settings.generate.prompts_dir, settings.retrieve
+        options = settings.retrieve
         if llm is None:
             raise ConfigError(
                 f"retrieve.expand is '{options.expand}', and roles.rewrite names no model",
@@ -39,7 +39,7 @@ class Expander:
                 remedy="name one in roles.rewrite, or set retrieve.expand to 'none'",
             )
         self.llm = llm
-        self.prompt: Prompt = load_prompt(f"expand-{options.expand}", own=settings.root / own if own else None)
+        self.prompt: Prompt = load_prompt(f"expand-{options.expand}", own=settings.prompts_path)
         self.sampling = Sampling(temperature=0, max_tokens=options.expand_tokens)
         self._options, self._max_chars = options, settings.limits.question_chars
 

@@ -45,10 +45,9 @@ class Gatherer:
     def __init__(self, searcher: Searcher, *, reader: LLM, rewrite: LLM | None) -> None:
         """`reader` is who reads the passages, `rewrite` makes questions stand alone. Raises ConfigError."""
         settings = searcher.settings
-        own = settings.generate.prompts_dir
         self._settings, self._searcher = settings, searcher
         self._reader, self._rewrite = reader, rewrite
-        self._rewrite_prompt = load_prompt("rewrite", own=settings.root / own if own else None)
+        self._rewrite_prompt = load_prompt("rewrite", own=settings.prompts_path)
         self._expander = Expander(settings, rewrite) if settings.retrieve.expand != "none" else None
 
     @property

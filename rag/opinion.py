@@ -37,9 +37,8 @@ class Judge:
                 expected="a chat model that says yes or no",
                 remedy="name one in roles.judge, or set verify.second_opinion to false",
             )
-        own = settings.generate.prompts_dir
         self.llm = llm
-        self.prompt: Prompt = load_prompt("opinion", own=settings.root / own if own else None)
+        self.prompt: Prompt = load_prompt("opinion", own=settings.prompts_path)
         self.most = settings.verify.opinions
 
 

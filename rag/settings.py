@@ -199,6 +199,12 @@ class Settings(BaseSettings):
         }
 
     @property
+    def prompts_path(self) -> Path | None:
+        """The folder of own prompts; None where there is none."""
+        own = self.generate.prompts_dir
+        return self.root / own if own else None
+
+    @property
     def data_path(self) -> Path:
         """The data folder as an absolute path."""
         return self.root / self.data_dir

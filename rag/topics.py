@@ -9,8 +9,9 @@ import numpy as np
 
 from rag.embed import Matrix
 
-# Of all-MiniLM-L6-v2: questions on one matter have about 0.5 and more, unrelated ones below 0.3.
-SAME_TOPIC = 0.5
+# By all-MiniLM-L6-v2, of the questions that people asked FeedbackQA's two sites: of two that one passage answers 66 and
+# 42 % are as near as this, of two that different passages answer 2.8 and 0.6 %.
+SAME_TOPIC = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -12,9 +11,9 @@ from rag.engine import Engine
 from rag.observe.filter import Filter
 from rag.observe.health import Health, by_day, by_model, by_prompt, health
 from rag.observe.rows import TraceRow
-from rag.topics import Topic, topics
+from rag.topics import topics
 from ui.markup import literal
-from ui.reviewing import is_hidden, may_review, refused
+from ui.reviewing import embedded, is_hidden, may_review, refused
 from ui.visitor import scope_of_visitor
 
 DAYS = (1, 7, 30, 90)
@@ -23,6 +22,16 @@ MOST = 5_000
 MOST_TOPICS = 20
 MOST_UNANSWERED = 500
 SHARES = {"abstained": "Abstained", "unsupported": "Not supported", "rated_down": "Rated down"}
+COLUMNS = {
+    "group": "Name",
+    "asked": "Asked",
+    "failed": "Failed",
+    "p50_s": "p50, s",
+    "p95_s": "p95, s",
+    **SHARES,
+    "cost": "Cost",
+    "unpriced": "Of unknown cost",
+}
 
 
 def draw_health(engine: Engine) -> None:
@@ -60,18 +69,25 @@ def _draw_whole(found: Health) -> None:
 
 
 def _draw_charts(days: Sequence[Health]) -> None:
-    told = [{"Day": one.group, "Asked": one.asked, "Failed": one.failed} for one in days]
-    st.bar_chart(told, x="Day", y=["Asked", "Failed"], stack=False)
-    times = [{"Day": one.group, "p50, s": one.p50_s, "p95, s": one.p95_s} for one in days]
-    st.line_chart(times, x="Day", y=["p50, s", "p95, s"])
+    _draw_chart("Answers a day", [{"Day": one.group, "Asked": one.asked, "Failed": one.failed} for one in days])
+    _draw_chart("Seconds an answer", [{"Day": one.group, "p50": one.p50_s, "p95": one.p95_s} for one in days])
     shares = [{"Day": one.group, **{label: getattr(one, name) for name, label in SHARES.items()}} for one in days]
-    st.line_chart(shares, x="Day", y=list(SHARES.values()))
+    _draw_chart("Shares", shares)
+
+
+def _draw_chart(title: str, told: Sequence[Mapping[str, object]]) -> None:
+    """Bars side by side: a line would show nothing of a single day."""
+    st.subheader(title)
+    st.bar_chart(told, x="Day", y=[name for name in told[0] if name != "Day"], stack=False)
 
 
 def _draw_table(title: str, groups: Sequence[Health]) -> None:
-    if groups:
-        st.subheader(title)
-        st.dataframe([asdict(one) for one in groups], hide_index=True)
+    if not groups:
+        return
+    st.subheader(title)
+    shown = [{label: getattr(one, name) for name, label in COLUMNS.items()} for one in groups]
+    percent = {label: st.column_config.NumberColumn(format="percent") for label in SHARES.values()}
+    st.dataframe(shown, hide_index=True, column_config=percent)
 
 
 def _draw_gaps(engine: Engine, unanswered: Sequence[TraceRow]) -> None:
@@ -81,16 +97,10 @@ def _draw_gaps(engine: Engine, unanswered: Sequence[TraceRow]) -> None:
     asked = tuple(row.question for row in unanswered if row.question and not is_hidden(engine.spool, row, scope))
     if not asked:
         st.caption("Nothing, or nothing that is yours to read.")
-    for topic in _topics(engine, asked)[:MOST_TOPICS]:
+    for topic in topics(asked, embed=lambda asked: embedded(engine, tuple(asked)))[:MOST_TOPICS]:
         with st.expander(literal(f"{len(topic.places)} × {asked[topic.places[0]]}")):
             for question in dict.fromkeys(asked[place] for place in topic.places):
                 st.text(question)
-
-
-@st.cache_data(ttl=300, show_spinner=False)
-def _topics(_engine: Engine, asked: tuple[str, ...]) -> list[Topic]:
-    # Every interaction draws the page anew, and each question would be embedded again.
-    return topics(asked, embed=_engine.searcher.index.embedder.embed)
 
 
 def _seconds(value: float | None) -> str:

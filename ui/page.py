@@ -18,7 +18,7 @@ from ui.conversation import begin_anew, exchanges, put, settle
 from ui.health_page import draw_health
 from ui.markup import literal, text_html
 from ui.reviewing import may_review
-from ui.traces_page import draw_traces
+from ui.traces_page import choose, draw_traces
 from ui.triage_page import draw_triage
 from ui.visitor import scope_of_visitor
 
@@ -79,8 +79,15 @@ def _pages(engine: Engine) -> list[StreamlitPage]:
         return [chat]
     traces = st.Page(partial(draw_traces, engine), title="Traces", icon=":material/search:", url_path="traces")
     looks = st.Page(partial(draw_health, engine), title="Health", icon=":material/monitoring:", url_path="health")
-    bad = st.Page(partial(draw_triage, engine), title="Triage", icon=":material/inbox:", url_path="triage")
-    return [chat, traces, bad, looks]
+    sort = partial(draw_triage, engine, partial(_show, traces))
+    triage = st.Page(sort, title="Triage", icon=":material/inbox:", url_path="triage")
+    return [chat, traces, triage, looks]
+
+
+def _show(traces: StreamlitPage, trace_id: str) -> None:
+    """Go to a trace."""
+    choose(trace_id)
+    st.switch_page(traces)
 
 
 def _draw_chat(engine: Engine) -> None:

@@ -28,7 +28,7 @@ LABELS = {
 def draw_rating(engine: Engine, answer: Answer) -> None:
     """Thumbs that show what is stored; the rest follows once there is one. All of it can be changed or taken back."""
     said = _said(engine, answer.trace_id)
-    _show_stored(said)
+    _show_stored(said, answer)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.feedback("thumbs", key=_key("thumb", said), on_change=_rate, args=(engine, answer.trace_id))
         if not said.is_empty:
@@ -36,7 +36,7 @@ def draw_rating(engine: Engine, answer: Answer) -> None:
             st.button(
                 "Take back", key=_key("back", said), type="tertiary", on_click=_take_back, args=(engine, said.trace_id)
             )
-    if said.up is False:
+    if said.up is False or said.reasons:
         st.pills(
             "What was wrong?",
             REASONS,
@@ -60,7 +60,7 @@ def _draw_words(engine: Engine, said: Feedback) -> None:
         st.text_area(
             "Comment", said.comment, key=_key("comment", said), max_chars=longest, placeholder=placeholder, height=68
         )
-        if said.up is False:
+        if not said.up:
             st.text_area(
                 "The right answer", said.correction, key=_key("correction", said), max_chars=longest, height=68
             )
@@ -75,26 +75,25 @@ def _draw_sources(engine: Engine, said: Feedback, answer: Answer) -> None:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.markdown(literal(f"[{marker}]"))
                 key = _key(f"source-{marker}", said)
-                if key not in st.session_state and marker in said.citations:
-                    st.session_state[key] = int(said.citations[marker])
                 st.feedback("thumbs", key=key, on_change=_rate_source, args=(engine, said.trace_id, marker))
 
 
-def _show_stored(said: Feedback) -> None:
-    """Set the widgets to what is stored, where the page does not know them yet."""
-    thumb, reasons = _key("thumb", said), _key("reasons", said)
-    if thumb not in st.session_state:
-        st.session_state[thumb] = None if said.up is None else int(said.up)
-    if reasons not in st.session_state:
-        st.session_state[reasons] = list(said.reasons)
+def _show_stored(said: Feedback, answer: Answer) -> None:
+    """Set what is stored at once to what is stored: the page forgets its widgets while another page is drawn."""
+    st.session_state[_key("thumb", said)] = _thumb(said.up)
+    st.session_state[_key("reasons", said)] = list(said.reasons)
+    for citation in answer.citations:
+        st.session_state[_key(f"source-{citation.marker}", said)] = _thumb(said.citations.get(citation.marker))
+
+
+def _thumb(up: bool | None) -> int | None:
+    return None if up is None else int(up)
 
 
 def _rate(engine: Engine, trace_id: str) -> None:
     said = _said(engine, trace_id)
     chosen = st.session_state[_key("thumb", said)]
-    # Reasons are of a thumb down.
-    up = None if chosen is None else bool(chosen)
-    _store(engine, replace(said, up=up, reasons=said.reasons if up is False else ()))
+    _store(engine, replace(said, up=None if chosen is None else bool(chosen)))
 
 
 def _say_reasons(engine: Engine, trace_id: str) -> None:
@@ -119,10 +118,10 @@ def _rate_source(engine: Engine, trace_id: str, marker: int) -> None:
 
 
 def _take_back(engine: Engine, trace_id: str) -> None:
-    _store(engine, Feedback(trace_id=trace_id))
-    for name in [name for name in st.session_state if str(name).endswith(f"-{trace_id}")]:
-        if str(name).startswith(("thumb-", "reasons-", "comment-", "correction-", "source-")):
-            del st.session_state[name]
+    nothing = Feedback(trace_id=trace_id)
+    _store(engine, nothing)
+    for name in ("comment", "correction"):
+        st.session_state.pop(_key(name, nothing), None)
 
 
 def _store(engine: Engine, said: Feedback) -> None:
@@ -130,9 +129,6 @@ def _store(engine: Engine, said: Feedback) -> None:
         engine.rate(said, scope=scope_of_visitor(engine.settings))
     except PlumbError as error:
         st.session_state[_key("problem", said)] = str(error)
-    # The thumb goes back to what is stored.
-    stored = _said(engine, said.trace_id)
-    st.session_state[_key("thumb", said)] = None if stored.up is None else int(stored.up)
 
 
 def _said(engine: Engine, trace_id: str) -> Feedback:

@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 
 import streamlit as st
 
+from rag.embed import Matrix
+from rag.engine import Engine
 from rag.observe.restricted import visible
 from rag.observe.rows import TraceRow
 from rag.observe.spool import Spool
@@ -55,6 +57,12 @@ def _row(row: TraceRow, *, is_hidden: bool) -> dict[str, object]:
         "User": row.user,
         "Trace": row.id[:8],
     }
+
+
+@st.cache_data(ttl=300, max_entries=100, show_spinner=False)
+def embedded(_engine: Engine, questions: tuple[str, ...]) -> Matrix:
+    """The vectors of questions, kept for a while: every interaction draws a page anew."""
+    return _engine.searcher.index.embedder.embed(questions)
 
 
 def refused() -> None:

@@ -107,6 +107,13 @@ def _choose() -> None:
     st.session_state["traces-chosen"] = [drawn[place] for place in places if place < len(drawn)]
 
 
+def choose(trace_id: str) -> None:
+    """Have the page show this trace, and its list no longer narrowed."""
+    for name in [name for name in st.session_state if str(name).startswith("traces-")]:
+        del st.session_state[name]
+    st.session_state["traces-chosen"] = [trace_id]
+
+
 def _draw_one(engine: Engine, trace_id: str) -> None:
     trace = shown_trace(engine.spool, trace_id, scope_of_visitor(engine.settings))
     is_withheld = bool(trace.attributes.get("withheld"))

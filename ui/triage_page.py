@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -12,32 +12,34 @@ from rag.triage import DECISIONS, Complaint, queue
 from rag.types import Decision
 from ui.markup import literal, text_html
 from ui.rating import LABELS
-from ui.reviewing import may_review, refused
+from ui.reviewing import embedded, may_review, refused
 from ui.visitor import scope_of_visitor
 
+# Of the same complaint.
+MOST_SHOWN = 10
 WORDS: dict[Decision, str] = {"new": "New", "case": "Case made", "fixed": "Fixed", "wontfix": "Won't fix"}
 KINDS = {**LABELS, "rated down": "Rated down, no reason given", "unsupported": "Not supported, not rated"}
 
 
-def draw_triage(engine: Engine) -> None:
-    """The whole page."""
+def draw_triage(engine: Engine, show: Callable[[str], None]) -> None:
+    """The whole page; `show` leads to the trace with an id."""
     st.title("Triage")
     if not may_review(engine.settings):
         refused()
         return
     chosen = st.pills("State", DECISIONS, default="new", format_func=WORDS.__getitem__, key="triage-state")
-    embed, scope = engine.searcher.index.embedder.embed, scope_of_visitor(engine.settings)
-    every = queue(engine.spool, embed=embed, scope=scope)
+    scope = scope_of_visitor(engine.settings)
+    every = queue(engine.spool, embed=lambda asked: embedded(engine, tuple(asked)), scope=scope)
     found = [one for one in every if not chosen or one.state == chosen]
     if not found:
         st.info("Nothing here.", icon=":material/check:")
     for kind in dict.fromkeys(one.kind for one in found):
         own = [one for one in found if one.kind == kind]
         st.subheader(literal(f"{KINDS.get(kind, kind)} ({sum(len(one.traces) for one in own)})"))
-        _draw_kind(engine, own)
+        _draw_kind(engine, own, show)
 
 
-def _draw_kind(engine: Engine, found: Sequence[Complaint]) -> None:
+def _draw_kind(engine: Engine, found: Sequence[Complaint], show: Callable[[str], None]) -> None:
     for one in found:
         times = f"{len(one.traces)} × " if len(one.traces) > 1 else ""
         with st.expander(literal(f"{times}{one.question}")):
@@ -45,7 +47,10 @@ def _draw_kind(engine: Engine, found: Sequence[Complaint]) -> None:
                 st.html(f'<p class="plumb-doubt">{text_html(comment)}</p>')
             if one.correction:
                 st.html(f'<p class="plumb-quiet">Right would be: {text_html(one.correction)}</p>')
-            st.code("  ".join(trace_id[:8] for trace_id in one.traces), language=None)
+            with st.container(horizontal=True, gap="small"):
+                for trace_id in one.traces[:MOST_SHOWN]:
+                    if st.button(f"Trace {trace_id[:8]}", key=f"show-{trace_id}", type="tertiary"):
+                        show(trace_id)
             st.segmented_control(
                 "Decide",
                 DECISIONS,

@@ -116,7 +116,7 @@ def label(
 def _local_rows(settings: Settings) -> list[dict[str, Any]]:
     from rag.prompts import SHIPPED, load_prompt
 
-    own = _own(settings) if settings.generate.prompts_dir else None
+    own = settings.prompts_path
     names = {file.stem for folder in (own, SHIPPED) if folder and folder.is_dir() for file in folder.glob("*.md")}
     rows = []
     for name in sorted(names):
@@ -169,19 +169,19 @@ def _server_rows(settings: Settings) -> list[dict[str, Any]]:
 def _own(settings: Settings) -> Path:
     from rag.errors import ConfigError
 
-    if settings.generate.prompts_dir is None:
+    if settings.prompts_path is None:
         raise ConfigError(
             "generate.prompts_dir is not set",
             expected="the folder of own prompts",
             remedy='write prompts_dir = "prompts" below [generate]',
         )
-    return settings.root / settings.generate.prompts_dir
+    return settings.prompts_path
 
 
 def _file(settings: Settings, name: str) -> Prompt:
     from rag.prompts import load_prompt
 
-    return load_prompt(name, own=_own(settings) if settings.generate.prompts_dir else None)
+    return load_prompt(name, own=settings.prompts_path)
 
 
 def _server(settings: Settings) -> PromptServer:

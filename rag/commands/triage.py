@@ -60,8 +60,9 @@ def _show(found: Sequence[Complaint], *, as_json: bool) -> None:
         return
     for one in found:
         console().print(clean(_line(one)), markup=False, soft_wrap=True)
-        for comment in dict.fromkeys(one.comments):
-            console().print(clean(f"    {' '.join(comment.split())}"), markup=False, soft_wrap=True)
+        right = [f"right would be: {one.correction}"] if one.correction else []
+        for said in dict.fromkeys([*one.comments, *right]):
+            console().print(clean(f"    {' '.join(said.split())}"), markup=False, soft_wrap=True)
     if not found:
         console().print("Nothing to decide.")
 

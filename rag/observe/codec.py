@@ -23,6 +23,11 @@ NOT_TEXT = frozenset((
 # fmt: on
 
 
+def utf8(text: str) -> str:
+    """The text as a file can hold it: half a surrogate pair is legal in a str and in JSON, but not in UTF-8."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def encode(trace: Trace) -> str:
     """The trace as JSON; a value that JSON doesn't know becomes its text, so that recording never fails."""
     fields = {field.name: getattr(trace, field.name) for field in dataclasses.fields(trace)}

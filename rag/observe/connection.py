@@ -72,7 +72,7 @@ class Connection:
             x_langfuse_public_key=account.public_key,
         )
 
-    def options(self, timeout_s: float | None) -> Any:
+    def options(self, timeout_s: float | None = None) -> Any:
         """For a call of Langfuse's client: no retries of its own, and no longer than the settings allow."""
         return {"max_retries": 0, "timeout_in_seconds": self.timeout(timeout_s)}
 

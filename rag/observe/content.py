@@ -7,7 +7,7 @@ from typing import Literal
 
 from rag.observe.codec import without_content
 from rag.observe.mask import Mask, masked, masked_feedback, patterns
-from rag.settings import Settings
+from rag.sections import Tracing
 from rag.types import Feedback, Trace
 
 
@@ -33,7 +33,6 @@ class Content:
         return masked_feedback(said, self.mask) if self.policy == "masked" else said
 
 
-def content(settings: Settings) -> Content:
+def content(rules: Tracing) -> Content:
     """What the settings keep. Raises ConfigError for a pattern that is no regular expression."""
-    policy = settings.trace.content
-    return Content(policy=policy, mask=patterns(settings.trace.patterns) if policy == "masked" else str)
+    return Content(policy=rules.content, mask=patterns(rules.patterns) if rules.content == "masked" else str)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
+from rag.observe.codec import utf8
+
 Rated = Literal["", "up", "down", "any", "none"]
 Status = Literal["", "ok", "failed", "abandoned"]
 RATED: tuple[Rated, ...] = get_args(Rated)
@@ -67,9 +69,7 @@ class Filter:
     def values(self) -> Mapping[str, Any]:
         """What `WHERE` is filled with; texts that SQLite can't hold find nothing."""
         given = asdict(self)
-        clean = {
-            name: value.encode("utf-8", "replace").decode() for name, value in given.items() if isinstance(value, str)
-        }
+        clean = {name: utf8(value) for name, value in given.items() if isinstance(value, str)}
         # A prompt's id alone is meant with any version.
         prompt = clean["prompt"] and f" {clean['prompt']}{' ' if '@' in self.prompt else '@'}"
         return {**given, **clean, "prompt": prompt}

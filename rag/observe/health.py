@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+
 from rag.observe.rows import TraceRow
 
 
@@ -49,15 +51,16 @@ def health(group: str, rows: Sequence[TraceRow]) -> Health:
     """What these answers came to."""
     ended = [row for row in rows if row.status == "ok"]
     given = [row for row in ended if not row.abstained]
-    times = sorted(row.duration_ms / 1000 for row in ended)
+    times = [row.duration_ms / 1000 for row in ended]
+    p50_s, p95_s = map(float, np.percentile(times, (50, 95))) if times else (None, None)
     return Health(
         group=group,
         asked=len(rows),
         failed=sum(row.status == "failed" for row in rows),
         cost=sum(row.cost or 0.0 for row in rows),
         unpriced=sum(row.cost is None for row in ended),
-        p50_s=_at(times, 0.5),
-        p95_s=_at(times, 0.95),
+        p50_s=p50_s,
+        p95_s=p95_s,
         abstained=_share([row.abstained for row in ended]),
         unsupported=_share([row.supported_share is not None and row.supported_share < 1 for row in given]),
         rated_down=_share([row.rating is False for row in rows]),
@@ -70,11 +73,6 @@ def _grouped(rows: Sequence[TraceRow], groups: Callable[[TraceRow], Sequence[str
         for group in groups(row):
             found[group].append(row)
     return [health(group, found[group]) for group in sorted(found)]
-
-
-def _at(ordered: Sequence[float], share: float) -> float | None:
-    """The smallest value that so many are not above (nearest rank)."""
-    return ordered[max(0, -(-int(share * 100) * len(ordered) // 100) - 1)] if ordered else None
 
 
 def _share(told: Sequence[bool]) -> float | None:

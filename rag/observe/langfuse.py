@@ -12,8 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 from google.protobuf.message import DecodeError
@@ -22,7 +21,6 @@ from langfuse.api.scores import CreateScoreBatchResults, CreateScoreRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from rag.errors import DeliveryError
-from rag.observe.account import Account
 from rag.observe.connection import Connection
 from rag.observe.restricted import visible
 from rag.observe.spans import export_request
@@ -34,62 +32,46 @@ PAGE, MOST_PAGES = 100, 100
 PROTOBUF = "application/x-protobuf"
 
 
-class Langfuse:
+class Langfuse(Connection):
     """A Langfuse server that takes traces and ratings; use it as a context manager.
 
     Every failure is a DeliveryError; `permanent` ones concern this one item, all others may go away.
     """
 
-    def __init__(self, account: Account) -> None:
-        """Prepare, without connecting."""
-        self._server = Connection(account)
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close the connections."""
-        self._server.http.close()
-
     def send_trace(self, trace: Trace, *, timeout_s: float | None = None) -> None:
         """Deliver a trace; the same trace again replaces the first. What not everyone may read stays here."""
-        body = _encoded(trace, is_whole=self._server.account.restricted == "full")
+        body = _encoded(trace, is_whole=self.account.restricted == "full")
         headers = {"content-type": PROTOBUF, "x-langfuse-ingestion-version": "4"}
         try:
-            reply = self._server.http.post(
-                self._server.account.host + TRACES_PATH,
+            reply = self.http.post(
+                self.account.host + TRACES_PATH,
                 content=body,
                 headers=headers,
-                timeout=self._server.timeout(timeout_s),
+                timeout=self.timeout(timeout_s),
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self._server.unreachable(error) from None
+            raise self.unreachable(error) from None
         if not reply.is_success:
-            raise self._server.refused(reply.status_code, reply.text)
+            raise self.refused(reply.status_code, reply.text)
         self._check_taken(reply)
 
     def may_read(self, trace: Trace) -> bool:
         """Whether the server gets the texts of this trace: of what everyone may read, unless the settings say more."""
-        return self._server.account.restricted == "full" or visible(trace, PUBLIC) is trace
+        return self.account.restricted == "full" or visible(trace, PUBLIC) is trace
 
     def send_scores(self, requests: Sequence[CreateScoreRequest], *, timeout_s: float | None = None) -> None:
         """Deliver scores of one trace; one that comes again with the same id replaces the first."""
-        with self._server.translated():
-            reply = self._server.api().scores.create(
-                request=[*requests], request_options=self._server.options(timeout_s)
-            )
+        with self.translated():
+            reply = self.api().scores.create(request=[*requests], request_options=self.options(timeout_s))
         if isinstance(reply, CreateScoreBatchResults) and reply.rejected:
             detail = "; ".join(str(problem.message) for problem in reply.errors)
-            raise DeliveryError(f"Langfuse rejected the rating{self._server.detail(detail)}", permanent=True)
+            raise DeliveryError(f"Langfuse rejected the rating{self.detail(detail)}", permanent=True)
 
     def forget_score(self, score_id: str, *, timeout_s: float | None = None) -> None:
         """Have the server forget a score; one that it does not have counts as forgotten."""
-        with self._server.translated():
+        with self.translated():
             try:
-                self._server.api().scores.delete(score_id, request_options=self._server.options(timeout_s))
+                self.api().scores.delete(score_id, request_options=self.options(timeout_s))
             except ApiError as error:
                 if error.status_code != NOT_FOUND:
                     raise
@@ -98,14 +80,14 @@ class Langfuse:
         """The scores that people made in Langfuse itself from that Unix time on."""
         cursor: str | None = None
         for _ in range(MOST_PAGES):
-            with self._server.translated():
-                page = self._server.api().scores.get_many(
+            with self.translated():
+                page = self.api().scores.get_many(
                     source="ANNOTATION",
                     fields="details,subject,annotation",
                     from_timestamp=datetime.fromtimestamp(since, UTC),
                     limit=PAGE,
                     cursor=cursor,
-                    request_options=self._server.options(None),
+                    request_options=self.options(),
                 )
             yield from page.data
             if not (cursor := page.meta.cursor):
@@ -114,20 +96,20 @@ class Langfuse:
     def project(self) -> str:
         """The name of the project the keys belong to: a call that writes nothing."""
         try:
-            reply = self._server.http.get(f"{self._server.account.host}/api/public/projects")
+            reply = self.http.get(f"{self.account.host}/api/public/projects")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self._server.unreachable(error) from None
+            raise self.unreachable(error) from None
         if not reply.is_success:
-            raise self._server.refused(reply.status_code, reply.text)
+            raise self.refused(reply.status_code, reply.text)
         try:
             return str(reply.json()["data"][0]["name"])
         except (ValueError, KeyError, IndexError, TypeError):
-            raise self._server.not_langfuse() from None
+            raise self.not_langfuse() from None
 
     def _check_taken(self, reply: httpx.Response) -> None:
         rejected, message = self._rejected(reply)
         if rejected:
-            raise DeliveryError(f"Langfuse rejected {rejected} spans{self._server.detail(message)}", permanent=True)
+            raise DeliveryError(f"Langfuse rejected {rejected} spans{self.detail(message)}", permanent=True)
 
     def _rejected(self, reply: httpx.Response) -> tuple[int, str]:
         """How many spans a success reply turns down, and why: as protobuf or, from Langfuse itself, as JSON."""
@@ -141,7 +123,7 @@ class Langfuse:
             partly = told.get("partialSuccess") or {}
             return int(partly.get("rejectedSpans") or 0), str(partly.get("errorMessage") or "")
         except (ValueError, TypeError, AttributeError, RecursionError, DecodeError):
-            raise self._server.not_langfuse() from None
+            raise self.not_langfuse() from None
 
 
 def _encoded(trace: Trace, *, is_whole: bool) -> bytes:

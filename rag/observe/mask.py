@@ -1,6 +1,6 @@
 """What of a text names a person or opens a door, taken out before a trace is written: [mail], [phone], [card], [key].
 
-Patterns find what has a form. Names and addresses of people have none: for these there is Presidio (extra `presidio`).
+Patterns find what has a form. Names and addresses of people have none, and stay.
 """
 
 from __future__ import annotations

@@ -24,11 +24,10 @@ WHERE f.up = 0 AND (t.id = :id OR t.given_before = :id) LIMIT 1
 
 def put(db: sqlite3.Connection, feedback: Feedback) -> None:
     """Keep what a person says in the place of what they said before; `created_at` stays that of the first."""
-    citations = {str(marker): up for marker, up in sorted(feedback.citations.items())}
-    said = (list(dict.fromkeys(feedback.reasons)), feedback.comment, feedback.correction, citations)
-    reasons, comment, correction, thumbs = (one if isinstance(one, str) else json.dumps(one) for one in said)
-    row = (feedback.trace_id, feedback.user, feedback.up, reasons, comment, correction, thumbs, feedback.created_at)
-    db.execute(_PUT, row)
+    reasons = json.dumps(feedback.reasons)
+    citations = json.dumps({str(marker): up for marker, up in sorted(feedback.citations.items())})
+    words = (feedback.comment, feedback.correction)
+    db.execute(_PUT, (feedback.trace_id, feedback.user, feedback.up, reasons, *words, citations, feedback.created_at))
 
 
 def of_trace(db: sqlite3.Connection, trace_id: str) -> list[Feedback]:

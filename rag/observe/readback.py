@@ -38,11 +38,25 @@ def read_back(spool: Spool, langfuse: Langfuse) -> int:
     return sum(_keep(spool, trace_id, user, scores) for (trace_id, user), scores in found.items())
 
 
-def feedback(said: Feedback, scores: Sequence[Any]) -> Feedback:
-    """What one person said of a trace before, and what their scores say; those without a place of their own comment."""
+def _told(first: Feedback, scores: Sequence[Any]) -> Feedback:
+    """What the scores of one person on one trace say together; those without a place of their own make a comment."""
+    said = first
     for score in sorted(scores, key=lambda one: (one.timestamp, one.id)):
         said = _added(said, score)
     return said
+
+
+def _merged(known: Feedback, said: Feedback) -> Feedback:
+    """What a person said before, and says now: what is no longer among the annotations stays."""
+    lines = dict.fromkeys([*known.comment.splitlines(), *said.comment.splitlines()])
+    return replace(
+        known,
+        up=known.up if said.up is None else said.up,
+        reasons=(*known.reasons, *said.reasons),
+        comment="\n".join(lines)[:MAX_CHARS],
+        correction=said.correction or known.correction,
+        citations={**known.citations, **said.citations},
+    )
 
 
 def _added(said: Feedback, score: Any) -> Feedback:
@@ -64,16 +78,17 @@ def _added(said: Feedback, score: Any) -> Feedback:
 
 
 def _commented(said: Feedback, words: str) -> Feedback:
-    lines = dict.fromkeys([*said.comment.splitlines(), *words.splitlines()])
-    return replace(said, comment="\n".join(lines)[:MAX_CHARS])
+    return replace(said, comment="\n".join(part for part in (said.comment, words) if part))
 
 
 def _keep(spool: Spool, trace_id: str, user: str, scores: Sequence[Any]) -> bool:
     """Keep it with what is known, if it is news and of a trace that is here."""
-    first = Feedback(trace_id=trace_id, user=user, created_at=min(one.timestamp.timestamp() for one in scores))
-    known = next((one for one in spool.feedback(trace_id) if one.user == user), first)
+    nothing = Feedback(trace_id=trace_id, user=user, created_at=min(one.timestamp.timestamp() for one in scores))
+    known = next((one for one in spool.feedback(trace_id) if one.user == user), nothing)
+    # As it would be kept: masked words are known again by what they became.
+    said = spool.as_kept(_told(nothing, scores))
     try:
-        return spool.add_feedback(feedback(known, scores))
+        return spool.add_feedback(_merged(known, said))
     except InputError:
         return False
 

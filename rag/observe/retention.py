@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from dataclasses import dataclass
 
-from rag.settings import Settings
+from rag.sections import Tracing
 from rag.types import Trace
 
 DAY_S = 86_400.0
 # Of a file that is too large so much goes, lest every new trace has to make room.
 SHARE_LET_GO = 0.1
-# At once, so that nobody waits long for it: it goes on with the next.
+# At once, so that nobody waits long for it: where there is more to do, it goes on a minute later.
 AT_ONCE = 500
 # What waits to be delivered stays, whatever its age. Rated ones go last: they are what the rest was kept for.
 _OLD = """
@@ -31,48 +30,21 @@ LIMIT :most
 _COUNT = "SELECT count(*) FROM traces"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retention:
-    """How long traces are kept: `keep_days` 0 is for ever. Those left out by `sample` stay for `unsampled_hours`.
-
-    `sample` is the share of ordinary answers that are kept and delivered; failed, stopped, declined and doubtful ones,
-    slower ones than `slow_s`, dearer ones than `expensive` and rated ones always are.
-    """
-
-    keep_days: float = 0
-    max_mb: int = 0
-    sample: float = 1.0
-    unsampled_hours: float = 48.0
-    slow_s: float = 30.0
-    expensive: float = 0
-
-    def is_sampled(self, trace: Trace) -> bool:
-        """Whether a trace is kept for its own sake; the same answer for the same trace everywhere."""
-        return self._is_of_interest(trace) or int(trace.id[:8], 16) < self.sample * 0x1_0000_0000
-
-    def _is_of_interest(self, trace: Trace) -> bool:
-        facts, cost = trace.attributes, trace.attributes.get("cost")
-        share = facts.get("supported_share")
-        return (
-            trace.name != "ask"
-            or trace.status != "ok"
-            or bool(facts.get("abstained"))
-            or (isinstance(share, int | float) and share < 1)
-            or trace.ended_at - trace.started_at > self.slow_s
-            or (self.expensive > 0 and isinstance(cost, int | float) and cost > self.expensive)
-        )
+def is_sampled(trace: Trace, rules: Tracing) -> bool:
+    """Whether a trace is kept for its own sake; the same answer for the same trace everywhere."""
+    return _is_of_interest(trace, rules) or int(trace.id[:8], 16) < rules.sample * 0x1_0000_0000
 
 
-def retention(settings: Settings) -> Retention:
-    """What the settings say."""
-    chosen = settings.trace
-    return Retention(
-        keep_days=chosen.keep_days,
-        max_mb=chosen.max_mb,
-        sample=chosen.sample,
-        unsampled_hours=chosen.unsampled_hours,
-        slow_s=chosen.slow_s,
-        expensive=chosen.expensive,
+def _is_of_interest(trace: Trace, rules: Tracing) -> bool:
+    facts, cost = trace.attributes, trace.attributes.get("cost")
+    share = facts.get("supported_share")
+    return (
+        trace.name != "ask"
+        or trace.status != "ok"
+        or bool(facts.get("abstained"))
+        or (isinstance(share, int | float) and share < 1)
+        or trace.ended_at - trace.started_at > rules.slow_s
+        or (rules.expensive > 0 and isinstance(cost, int | float) and cost > rules.expensive)
     )
 
 
@@ -82,7 +54,7 @@ def is_due(db: sqlite3.Connection, *, every_s: float) -> bool:
     return found is None or abs(time.time() - found[0]) > every_s
 
 
-def prune(db: sqlite3.Connection, rules: Retention) -> int:
+def prune(db: sqlite3.Connection, rules: Tracing) -> int:
     """Let go of what is too old, was held for a rating that did not come, or is too much; returns how many traces."""
     now = time.time()
     gone = _old(db, before=now - rules.unsampled_hours * 3600, only_held=True)
@@ -91,7 +63,7 @@ def prune(db: sqlite3.Connection, rules: Retention) -> int:
     if rules.max_mb and _bytes(db) > rules.max_mb * 1_000_000:
         most = max(1, min(AT_ONCE, int(db.execute(_COUNT).fetchone()[0] * SHARE_LET_GO)))
         gone += [found for (found,) in db.execute(_OLDEST, {"most": most})]
-    # Where there is more to do, it goes on with the next trace.
+    # Due again at the next look, where there is more to do.
     db.execute("INSERT OR REPLACE INTO pruning VALUES (1, ?)", (0.0 if len(gone) >= AT_ONCE else now,))
     return _forget(db, list(dict.fromkeys(gone)))
 

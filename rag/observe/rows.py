@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rag.errors import StoreError
-from rag.observe.codec import encode
+from rag.observe.codec import encode, utf8
 from rag.observe.filter import WHERE
 from rag.types import Trace
 
@@ -87,7 +87,7 @@ def columns(trace: Trace) -> tuple[Any, ...]:
         _number(facts.get("cost")),
         _words(_called(trace, "resolved_model")),
         _words(_prompts(trace)),
-        *(clean(str(facts.get(name) or "")) for name in ("index", "user_id", "session_id", "given_before")),
+        *(utf8(str(facts.get(name) or "")) for name in ("index", "user_id", "session_id", "given_before")),
     )
 
 
@@ -106,11 +106,6 @@ def listed(row: tuple[Any, ...]) -> TraceRow:
     )
 
 
-def clean(text: str) -> str:
-    """The text as SQLite can hold it: half a surrogate pair is legal in a str and in JSON, but not in UTF-8."""
-    return text.encode("utf-8", "replace").decode()
-
-
 def _called(trace: Trace, fact: str) -> list[str]:
     return [
         str(step.attributes[fact]) for step in trace.steps if step.kind == "generation" and step.attributes.get(fact)
@@ -124,7 +119,7 @@ def _prompts(trace: Trace) -> list[str]:
 
 def _words(names: list[str]) -> str:
     """Names in a column, one space between any two; each once."""
-    return clean(" ".join(dict.fromkeys("".join(name.split()) for name in names)))
+    return utf8(" ".join(dict.fromkeys("".join(name.split()) for name in names)))
 
 
 def _number(value: Any) -> float | None:
@@ -136,7 +131,7 @@ def _text(value: Any) -> str:
         value = value.get("text", "")
     if isinstance(value, list | tuple):
         value = ", ".join(str(item) for item in value)
-    return clean(value) if isinstance(value, str) else ""
+    return utf8(value) if isinstance(value, str) else ""
 
 
 def _first_line(text: str) -> str:

@@ -30,6 +30,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, Instr
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
+from rag.observe.codec import utf8
 from rag.prompts import SERVED
 from rag.types import Step, Trace
 from rag.version import code_version
@@ -87,12 +88,12 @@ def _span(trace: Trace, step: Step, parent: str | None, attributes: Attributes) 
         trace_id=bytes.fromhex(trace.id),
         span_id=bytes.fromhex(step.id),
         parent_span_id=bytes.fromhex(parent) if parent else b"",
-        name=_utf8(step.name),
+        name=utf8(step.name),
         kind=Span.SPAN_KIND_INTERNAL,
         start_time_unix_nano=_nano(step.started_at),
         end_time_unix_nano=_nano(max(step.started_at, step.ended_at)),
         attributes=_pairs({**_of_every_span(trace), **attributes, **_level(error)}),
-        status=Status(code=Status.STATUS_CODE_ERROR, message=_utf8(error)) if _is_error(error) else Status(),
+        status=Status(code=Status.STATUS_CODE_ERROR, message=utf8(error or "")) if _is_error(error) else Status(),
     )
 
 
@@ -206,7 +207,7 @@ def _pairs(attributes: Attributes) -> list[KeyValue]:
 def _any(value: str | int | list[str] | None) -> AnyValue:
     if isinstance(value, list):
         return AnyValue(array_value=ArrayValue(values=[_any(item) for item in value]))
-    return AnyValue(int_value=value) if isinstance(value, int) else AnyValue(string_value=_utf8(value))
+    return AnyValue(int_value=value) if isinstance(value, int) else AnyValue(string_value=utf8(value or ""))
 
 
 def _nano(seconds: float) -> int:
@@ -225,7 +226,3 @@ def _string(value: Any) -> str | None:
 def _json(value: Any) -> str:
     # NaN and Infinity are Python's own additions to JSON, which the server can't read.
     return json.dumps(json.loads(json.dumps(value, default=str), parse_constant=str), ensure_ascii=False)
-
-
-def _utf8(text: str | None) -> str:
-    return (text or "").encode("utf-8", "replace").decode()

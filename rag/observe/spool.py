@@ -17,12 +17,13 @@ from typing import Any, Literal
 from rag.errors import InputError, StoreError
 from rag.observe import ratings
 from rag.observe.account import account
-from rag.observe.codec import decode
-from rag.observe.content import Content, content
+from rag.observe.codec import decode, utf8
+from rag.observe.content import content
 from rag.observe.database import Kept, reading, writing
 from rag.observe.filter import Filter
-from rag.observe.retention import Retention, is_due, prune, retention
-from rag.observe.rows import LIST, PUT, Delivery, TraceRow, clean, columns, listed
+from rag.observe.retention import is_due, is_sampled, prune
+from rag.observe.rows import LIST, PUT, Delivery, TraceRow, columns, listed
+from rag.sections import Tracing
 from rag.settings import Settings
 from rag.types import Decision, Feedback, Signal, Trace
 
@@ -35,16 +36,15 @@ __all__ = [
 ]
 
 EVERYTHING = Filter()
-FOR_EVER = Retention()
+DEFAULTS = Tracing()
 PRUNE_EVERY_S, LOOK_EVERY_S = 3600.0, 60.0
-
-log = logging.getLogger("plumbline")
-FULL = Content()
 
 _ENQUEUE = """
 INSERT INTO outbox (kind, trace_id, state) VALUES (?, ?, ?)
 ON CONFLICT (kind, trace_id) DO UPDATE SET state = excluded.state, reason = '', revision = revision + 1
 """
+
+log = logging.getLogger("plumbline")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,27 +69,21 @@ class OutboxStatus:
 
 def open_spool(settings: Settings) -> Spool:
     """The spool in the data folder; what is recorded without a Langfuse account stays local for good."""
-    return Spool(
-        settings.data_path / "traces.db",
-        deliver=account(settings) is not None,
-        content=content(settings),
-        retention=retention(settings),
-    )
+    return Spool(settings.data_path / "traces.db", deliver=account(settings) is not None, rules=settings.trace)
 
 
 class Spool:
     """The traces in one file. It appears with the first write; every method raises StoreError for a bad disk."""
 
-    def __init__(
-        self, path: Path, *, deliver: bool = True, content: Content = FULL, retention: Retention = FOR_EVER
-    ) -> None:
+    def __init__(self, path: Path, *, deliver: bool = True, rules: Tracing = DEFAULTS) -> None:
         """Use the file at `path`; with `deliver` false, new traces are never queued for delivery.
 
-        `content` is what is kept of traces and feedback: nothing else touches the disk.
+        `rules` say what is kept of traces and feedback, and how long: nothing else touches the disk. Raises ConfigError
+        for a pattern among them that is no regular expression.
         """
         self.path = path
-        self._content = content
-        self._retention = retention
+        self._rules = rules
+        self._content = content(rules)
         # When this process looks again whether any process has let go of some lately.
         self._look_at = 0.0
         self._deliver = deliver
@@ -101,7 +95,7 @@ class Spool:
         kept: Delivery = "pending" if self._deliver else "local"
         with writing(self.path) as db:
             db.execute(PUT, row)
-            db.execute(_ENQUEUE, ("trace", trace.id, kept if self._retention.is_sampled(trace) else "held"))
+            db.execute(_ENQUEUE, ("trace", trace.id, kept if is_sampled(trace, self._rules) else "held"))
             self._kept.refresh()
         if time.monotonic() > self._look_at:
             self._look_at = time.monotonic() + LOOK_EVERY_S
@@ -116,7 +110,7 @@ class Spool:
     def prune(self) -> int:
         """Let go of some of what the settings don't keep; returns how many traces."""
         with writing(self.path) as db:
-            return prune(db, self._retention)
+            return prune(db, self._rules)
 
     def add_feedback(self, feedback: Feedback) -> bool:
         """Keep what a person says of a trace, and queue it: it replaces what the same person said, all of it.
@@ -126,14 +120,7 @@ class Spool:
         """
         if not self.path.exists():
             raise _unknown(feedback.trace_id)
-        feedback = self._content.of_feedback(feedback)
-        said = replace(
-            feedback,
-            comment=clean(feedback.comment),
-            correction=clean(feedback.correction),
-            reasons=tuple(dict.fromkeys(feedback.reasons)),
-            created_at=feedback.created_at or time.time(),
-        )
+        said = self.as_kept(replace(feedback, created_at=feedback.created_at or time.time()))
         with writing(self.path) as db:
             state = _trace_state(db, feedback.trace_id)
             known = next((one for one in ratings.of_trace(db, said.trace_id) if one.user == said.user), None)
@@ -148,6 +135,16 @@ class Spool:
             queued = state if state in ("local", "failed") else "pending"
             db.execute(_ENQUEUE, ("score", feedback.trace_id, queued))
             return True
+
+    def as_kept(self, feedback: Feedback) -> Feedback:
+        """The feedback as this file would keep it."""
+        said = self._content.of_feedback(feedback)
+        return replace(
+            said,
+            comment=utf8(said.comment),
+            correction=utf8(said.correction),
+            reasons=tuple(dict.fromkeys(said.reasons)),
+        )
 
     def trace(self, trace_id: str) -> Trace:
         """The trace with this id, or the only one whose id begins so.
@@ -272,7 +269,7 @@ def _trace_state(db: sqlite3.Connection, trace_id: str) -> Delivery:
 def _mark(db: sqlite3.Connection, item: PendingItem, *, state: Delivery, reason: str) -> None:
     db.execute(
         "UPDATE outbox SET state = ?, reason = ?, tried_at = ? WHERE id = ? AND revision = ?",
-        (state, clean(reason), time.time(), item.id, item.revision),
+        (state, utf8(reason), time.time(), item.id, item.revision),
     )
 
 

@@ -60,8 +60,7 @@ class AnswerPrompts:
 
 
 def _source(settings: Settings, told: str) -> Source:
-    own = settings.root / settings.generate.prompts_dir if settings.generate.prompts_dir else None
-    wanted = managed(told)
+    own, wanted = settings.prompts_path, managed(told)
     if wanted is None:
         return Fixed(load_prompt(told, own=own))
     found = ManagedPrompt(wanted, copies=settings.data_path / "prompts", own=own, fetch=fetching(account(settings)))

@@ -8,14 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from langfuse.api.core import ApiError
 from langfuse.api.prompts import ChatMessage, CreateChatPromptRequest
 
 from rag.errors import InputError
-from rag.observe.account import Account
 from rag.observe.connection import Connection
 from rag.prompts import SERVED, Prompt, prompt_text, sha_of
 from rag.types import Message, Role
@@ -38,35 +36,17 @@ class Listed:
     labels: tuple[str, ...]
 
 
-class PromptServer:
+class PromptServer(Connection):
     """The prompts of a project; use it as a context manager. Failures are DeliveryErrors."""
 
-    def __init__(self, account: Account) -> None:
-        """Prepare, without connecting."""
-        self._server = Connection(account)
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close the connections."""
-        self._server.http.close()
-
-    def get(
-        self, name: str, *, label: str = "", version: int | None = None, timeout_s: float | None = None
-    ) -> Prompt | None:
-        """The prompt that a label points to, or of a version; None where there is none.
+    def get(self, name: str, *, label: str) -> Prompt | None:
+        """The prompt that a label points to; None where there is none.
 
         Raises InputError for one that can't be used here: not a chat, or with roles that no chat has.
         """
-        with self._server.translated():
+        with self.translated():
             try:
-                found = self._server.api().prompts.get(
-                    name, label=label or None, version=version, request_options=self._server.options(timeout_s)
-                )
+                found = self.api().prompts.get(name, label=label, request_options=self.options())
             except ApiError as error:
                 if error.status_code == NOT_FOUND:
                     return None
@@ -75,8 +55,8 @@ class PromptServer:
 
     def listed(self) -> list[Listed]:
         """All prompts by name."""
-        with self._server.translated():
-            found = self._server.api().prompts.list(limit=PAGE, request_options=self._server.options(None))
+        with self.translated():
+            found = self.api().prompts.list(limit=PAGE, request_options=self.options())
         made = [
             Listed(name=one.name, versions=tuple(sorted(one.versions)), labels=tuple(one.labels)) for one in found.data
         ]
@@ -88,20 +68,20 @@ class PromptServer:
         request = CreateChatPromptRequest(
             type="chat", name=prompt.id, prompt=messages, labels=list(labels), commit_message=f"file {prompt.sha}"
         )
-        with self._server.translated():
-            made = self._server.api().prompts.create(request=request, request_options=self._server.options(None))
+        with self.translated():
+            made = self.api().prompts.create(request=request, request_options=self.options())
         return int(made.version)
 
     def label(self, name: str, version: int, label: str) -> None:
         """Have a label point to this version, and no longer to another."""
-        with self._server.translated():
-            found = self._server.api().prompts.get(name, version=version, request_options=self._server.options(None))
+        with self.translated():
+            found = self.api().prompts.get(name, version=version, request_options=self.options())
             labels = [*dict.fromkeys([*found.labels, label])]
-            self._server.api().prompt_version.update(
+            self.api().prompt_version.update(
                 name,
                 version,
                 new_labels=[one for one in labels if one != "latest"],
-                request_options=self._server.options(None),
+                request_options=self.options(),
             )
 
 

@@ -18,7 +18,7 @@ from rag.observe.codec import encode
 from rag.observe.filter import Filter
 from rag.observe.ship import pull, ship
 from rag.observe.spool import Spool, open_spool
-from rag.sections import LangfuseServer
+from rag.sections import LangfuseServer, Tracing
 from rag.settings import Settings
 from rag.types import PUBLIC, Feedback, Scope, Step
 
@@ -146,6 +146,15 @@ def test_a_score_that_the_server_lost_is_forgotten_too(fake: FakeLangfuse, setti
     say(spool, Feedback(trace_id=TRACE_ID))
     assert ship(spool, settings).failed == 0
     assert spool.waiting().pending == 0
+
+
+def test_masked_annotations_settle(fake: FakeLangfuse, settings: Settings) -> None:
+    spool = Spool(settings.data_path / "traces.db", rules=Tracing(content="masked"))
+    spool.add_trace(ask_trace())
+    fake.annotations = [annotation("tone", "TEXT", "ask ada@kellmouth.example")]
+    assert [pull(spool, settings) for _ in range(3)] == [1, 0, 0]
+    (said,) = spool.feedback(TRACE_ID)
+    assert said.comment == "ask [mail]"
 
 
 def test_texts_about_restricted_passages_stay_here(fake: FakeLangfuse, settings: Settings) -> None:

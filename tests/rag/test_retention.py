@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 from observed import ask_trace
 
-from rag.observe.retention import Retention
+from rag.observe.retention import is_sampled
 from rag.observe.spool import Spool
+from rag.sections import Tracing
 from rag.types import Feedback, Trace
 
-NONE = Retention(sample=0, slow_s=30)
+NONE = Tracing(sample=0, slow_s=30)
 
 
-def kept(tmp_path: Path, rules: Retention = NONE) -> Spool:
-    return Spool(tmp_path / "traces.db", retention=rules)
+def kept(tmp_path: Path, rules: Tracing = NONE) -> Spool:
+    return Spool(tmp_path / "traces.db", rules=rules)
 
 
 def trace(number: int, *, age_days: float = 0, took_s: float = 1, **changes: Any) -> Trace:
@@ -51,17 +52,17 @@ def test_what_went_wrong_is_always_kept(tmp_path: Path, changes: dict[str, Any])
 
 def test_a_dear_answer_is_kept_where_cost_matters() -> None:
     dear = trace(1, attributes={"cost": 0.5, "supported_share": 1.0})
-    assert not NONE.is_sampled(dear)
-    assert Retention(sample=0, expensive=0.4).is_sampled(dear)
+    assert not is_sampled(dear, NONE)
+    assert is_sampled(dear, Tracing(sample=0, expensive=0.4))
 
 
 def test_so_large_a_share_is_kept_and_always_the_same() -> None:
     # Ids are drawn; these have their differing digits in front, as drawn ones have.
     made = [ask_trace(f"{number * 0x1357_9BDF % 2**32:08x}{0:024x}", attributes={}) for number in range(2_000)]
-    rules = Retention(sample=0.25, slow_s=30)
-    chosen = [rules.is_sampled(one) for one in made]
+    rules = Tracing(sample=0.25, slow_s=30)
+    chosen = [is_sampled(one, rules) for one in made]
     assert 0.2 < sum(chosen) / len(chosen) < 0.3
-    assert chosen == [rules.is_sampled(one) for one in made]
+    assert chosen == [is_sampled(one, rules) for one in made]
 
 
 def test_what_is_rated_in_time_is_kept_and_delivered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +79,7 @@ def test_what_is_rated_in_time_is_kept_and_delivered(tmp_path: Path, monkeypatch
 
 
 def test_old_ones_go_with_what_was_said_of_them_unless_they_wait(tmp_path: Path) -> None:
-    spool = kept(tmp_path, Retention(keep_days=30))
+    spool = kept(tmp_path, Tracing(keep_days=30))
     for number in (1, 2, 3):
         spool.add_trace(trace(number, age_days=40 if number < 3 else 1))
     spool.add_feedback(Feedback(trace_id=f"{1:032x}", up=True))
@@ -92,7 +93,7 @@ def test_old_ones_go_with_what_was_said_of_them_unless_they_wait(tmp_path: Path)
 
 
 def test_what_waits_to_be_taken_back_keeps_its_trace(tmp_path: Path) -> None:
-    spool = kept(tmp_path, Retention(keep_days=30))
+    spool = kept(tmp_path, Tracing(keep_days=30))
     spool.add_trace(trace(1, age_days=40))
     spool.delivered(spool.pending(limit=1)[0])
     spool.add_feedback(Feedback(trace_id=f"{1:032x}", comment="no"))
@@ -102,7 +103,7 @@ def test_what_waits_to_be_taken_back_keeps_its_trace(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_too_large_loses_its_oldest_and_rated_ones_last(tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "traces.db", deliver=False, retention=Retention(max_mb=1))
+    spool = Spool(tmp_path / "traces.db", deliver=False, rules=Tracing(max_mb=1))
     for number in range(1, 61):
         spool.add_trace(trace(number, age_days=100 - number, output="x" * 40_000))
     spool.add_feedback(Feedback(trace_id=f"{1:032x}", up=False))
@@ -117,7 +118,7 @@ def test_a_file_that_is_too_large_loses_its_oldest_and_rated_ones_last(tmp_path:
 
 def test_pruning_runs_by_itself_once_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rag.observe.spool.PRUNE_EVERY_S", -1.0)
-    spool = Spool(tmp_path / "traces.db", deliver=False, retention=Retention(keep_days=1))
+    spool = Spool(tmp_path / "traces.db", deliver=False, rules=Tracing(keep_days=1))
     spool.add_trace(trace(1, age_days=2))
     assert ids(spool) == []
 
@@ -125,11 +126,11 @@ def test_pruning_runs_by_itself_once_an_hour(tmp_path: Path, monkeypatch: pytest
 def test_short_lived_processes_prune_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in (1, 2):
         Spool(tmp_path / "traces.db", deliver=False).add_trace(trace(number, age_days=2))
-    rules = Retention(keep_days=1)
-    later = Spool(tmp_path / "traces.db", deliver=False, retention=rules)
+    rules = Tracing(keep_days=1)
+    later = Spool(tmp_path / "traces.db", deliver=False, rules=rules)
     later.add_trace(trace(3))
     assert ids(later) == [1, 2, 3]
     later_s = time.time() + 3_700
     monkeypatch.setattr("rag.observe.retention.time.time", lambda: later_s)
-    Spool(tmp_path / "traces.db", deliver=False, retention=rules).add_trace(trace(4))
+    Spool(tmp_path / "traces.db", deliver=False, rules=rules).add_trace(trace(4))
     assert ids(later) == [3, 4]

@@ -156,6 +156,15 @@ def test_a_question_is_answered_rated_and_commented(chromium: Browser, quoting: 
         ask(page, "Who won the football championship?")
         expect(page.get_by_text("The documents don't hold the answer")).to_be_visible()
         expect(page.get_by_label("The right answer")).to_have_value("31 working days.")
+        page.get_by_role("link", name="Triage").click()
+        page.get_by_test_id("stExpander").get_by_text(QUESTION).click()
+        page.get_by_role("button", name="Trace ").click()
+        expect(page.get_by_role("heading", name=QUESTION)).to_be_visible()
+        expect(page.get_by_text("out of date")).to_be_visible()
+        # The page forgets widgets that another page does not draw.
+        page.get_by_role("link", name="Chat").click()
+        expect(page.get_by_role("button", name="Outdated", pressed=True)).to_be_visible()
+        expect(page.get_by_label("The right answer")).to_have_value("31 working days.")
     rated = quoting.spool.traces(Filter(name="ask", rated="any"))
     assert [(row.question, row.rating, row.comment) for row in rated] == [(QUESTION, False, "out of date")]
     (said,) = quoting.spool.feedback(rated[0].id)

@@ -19,7 +19,8 @@ from rag.engine import Engine
 from rag.settings import load_settings
 from ui.{page}_page import draw_{page}
 
-draw_{page}(Engine.from_settings(load_settings()))
+engine = Engine.from_settings(load_settings())
+draw_{page}(engine, print) if "{page}" == "triage" else draw_{page}(engine)
 """
 
 
