@@ -6,36 +6,16 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 
+from evals.case import Case, Origin, Split
 from rag.errors import InputError
-from rag.types import Turn
 
-Split = Literal["dev", "test"]
 # A dataset is written by people, a case a line: more than this is some other file.
 MAX_BYTES = 64_000_000
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """A question and what is expected of its answer.
-
-    `facts` must all be in a right answer, each in one of its wordings. `sources` are the documents that hold it:
-    all of them are needed, unless a tag is 'any'. Both are empty when the right reaction is to decline
-    (`answerable` is false). `split` tells cases for tuning ('dev') from those for measuring ('test').
-    """
-
-    id: str
-    question: str
-    history: tuple[Turn, ...] = ()
-    facts: tuple[tuple[str, ...], ...] = ()
-    sources: tuple[str, ...] = ()
-    answerable: bool = True
-    tags: tuple[str, ...] = ()
-    split: Split = "test"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,44 +61,59 @@ def select(
     return tuple(chosen)
 
 
-class _Turn(BaseModel):
+class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
+
+class _Turn(_Strict):
     question: Text
     answer: str
 
 
-class _Line(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+class _Passage(_Strict):
+    uri: Text
+    text: Text
 
+
+class _Then(_Strict):
+    trace_id: Text
+    asked_at: float
+    answer: str
+    passages: list[_Passage] = []
+    reasons: list[Text] = []
+    index_version: str = ""
+    prompts: list[Text] = []
+    models: list[Text] = []
+
+
+class _Line(_Strict):
     id: Text
     question: Text
     history: list[_Turn] = []
     facts: list[Annotated[list[Text], Field(min_length=1)]] = []
+    expected: str = ""
     sources: list[Text] = []
+    evidence: list[Text] = []
     answerable: bool = True
     tags: list[Text] = []
     split: Split = "test"
+    conversation: str = ""
+    weight: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    origin: Origin = "hand"
+    confirmed: bool = True
+    then: _Then | None = None
 
     @model_validator(mode="after")
     def _is_consistent(self) -> _Line:
-        if not self.answerable and (self.facts or self.sources):
-            raise ValueError("no facts and no sources where answerable is false")
-        if self.answerable and not (self.facts or self.sources):
-            raise ValueError("facts or sources where answerable is true")
+        is_expected = bool(self.facts or self.sources or self.evidence or self.expected.strip())
+        if is_expected and not self.answerable:
+            raise ValueError("no facts, sources, evidence or expected answer where answerable is false")
+        if self.answerable and self.confirmed and not is_expected:
+            raise ValueError("facts, sources, evidence or an expected answer where answerable is true")
         return self
 
-    def case(self) -> Case:
-        return Case(
-            id=self.id,
-            question=self.question,
-            history=tuple(Turn(question=turn.question, answer=turn.answer) for turn in self.history),
-            facts=tuple(tuple(wordings) for wordings in self.facts),
-            sources=tuple(self.sources),
-            answerable=self.answerable,
-            tags=tuple(self.tags),
-            split=self.split,
-        )
+
+_CASE = TypeAdapter(Case)
 
 
 def _read(path: Path) -> bytes:
@@ -151,7 +146,7 @@ def _lines(data: bytes, path: Path) -> Iterator[tuple[int, str]]:
 
 def _parse(line: str, where: str) -> Case:
     try:
-        return _Line.model_validate_json(line).case()
+        return _CASE.validate_python(_Line.model_validate_json(line).model_dump())
     except ValidationError as error:
         raise _explain(error, where) from None
 

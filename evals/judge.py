@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from evals.dataset import Case
+from evals.case import Case
 from rag.budget.purse import Purses
 from rag.errors import ModelError
 from rag.llm import LLM, make_chains, pinned

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from evals.dataset import Case
+from evals.case import Case
 from evals.records import Figure, Given, Record, Retrieved, Run, Summary
 from rag.verify import MARKER, plain
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evals.dataset import Case
+from evals.case import Case
 from evals.metrics import recall, reciprocal_rank
 from rag.errors import InputError
 from rag.search import Searcher, standing_alone

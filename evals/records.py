@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from evals.dataset import Case
+from evals.case import Case
 from rag.errors import InputError, PlumbError
 from rag.types import Citation, Usage, Verdict
 
@@ -56,12 +56,14 @@ class Given:
 class Record:
     """What happened to one case: an answer and its hits, or an error. `scores` holds the case's own figures.
 
-    `judged` is how likely the judge found the answer right, 0 to 1; None where none was asked. `cost` is that of the
-    answer and of its grade, in the currency of the prices; None when it is unknown, as that of what failed.
+    `repetition` counts from 0, where each case is asked several times. `judged` is how likely the judge found the
+    answer right, 0 to 1; None where none was asked. `cost` is that of the answer and of its grade, in the currency of
+    the prices; None when it is unknown, as that of what failed.
     """
 
     case_id: str
     answer: Given | None
+    repetition: int = 0
     hits: tuple[Retrieved, ...] = ()
     error: str | None = None
     error_kind: str | None = None

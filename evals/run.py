@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from evals.dataset import Case, Dataset
+from evals.case import Case
+from evals.dataset import Dataset
 from evals.judge import Judge
 from evals.machine import this_machine
 from evals.metrics import score, summarize

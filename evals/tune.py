@@ -12,7 +12,7 @@ from itertools import product
 
 import numpy as np
 
-from evals.dataset import Case
+from evals.case import Case
 from evals.metrics import reciprocal_rank
 from evals.paired import Difference, difference
 from evals.remember import RememberingEmbedder, RememberingReranker, RememberingStore

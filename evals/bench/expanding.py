@@ -17,7 +17,8 @@ import numpy as np
 
 from evals.bench.figures import Line, Measured, Note
 from evals.bench.project import HANDBOOK, QUESTIONS, new_project, require_examples
-from evals.dataset import Case, load_dataset
+from evals.case import Case
+from evals.dataset import load_dataset
 from evals.metrics import recall
 from evals.paired import difference
 from ingest.pipeline import ingest

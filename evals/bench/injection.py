@@ -21,7 +21,8 @@ from evals.bench.packs import found_pack, skipped
 from evals.bench.project import HANDBOOK, TUNING, new_project, require_examples
 from evals.bench.replayed import replayed
 from evals.bench.unfenced import Unfenced
-from evals.dataset import Case, load_dataset
+from evals.case import Case
+from evals.dataset import load_dataset
 from evals.metrics import says
 from ingest.pipeline import ingest
 from rag.engine import Engine

@@ -46,8 +46,8 @@ def test_the_examples_load() -> None:
             "expected 'dev' or 'test'",
         ),
         ('{"id": "b", "question": "?", "answerable": "no"}', "line 3: 'answerable' is 'no'"),
-        ('{"id": "b", "question": "?"}', "line 3; expected facts or sources where answerable is true"),
-        ('{"id": "b", "question": "?", "answerable": false, "sources": ["x"]}', "expected no facts and no sources"),
+        ('{"id": "b", "question": "?"}', "line 3; expected facts, sources, evidence or an expected answer"),
+        ('{"id": "b", "question": "?", "answerable": false, "sources": ["x"]}', "expected no facts, sources, evidence"),
     ],
 )
 def test_a_bad_line_is_named_with_what_was_expected(tmp_path: Path, line: str, said: str) -> None:
