@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from evals.records import Run
     from evals.run import Progress
+    from rag.settings import Settings
 
 app = typer.Typer(help="Measure answers against a dataset of questions.", no_args_is_help=True)
 
@@ -29,6 +30,10 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options
     limit: Annotated[int | None, typer.Option(min=1, help="Ask only the first so many.")] = None,
     split: Annotated[Literal["dev", "test"] | None, typer.Option(help="Ask only this part.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="Ask only questions with this tag; repeatable.")] = None,
+    repeat: Annotated[int, typer.Option(min=1, help="Ask each question so often: models vary.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, max=64, help="So many questions at once.")] = 1,
+    max_cost: Annotated[float | None, typer.Option(min=0, help="Stop when the answers cost so much.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with this run: what has no answer there is asked.")] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Where to keep the run; default: <data_dir>/runs/<time>-<dataset>.json."),
@@ -38,23 +43,19 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options
     """Ask every question, keep the run as one file, print its figures."""
     from evals.dataset import load_dataset, select
     from evals.judge import make_judge
-    from evals.records import check_writable, plain_run, save_run
-    from evals.run import evaluate, run_path
+    from evals.records import check_writable, load_run, plain_run
+    from evals.run import Plan, evaluate, run_path
     from rag.engine import Engine
     from rag.observe.ship import ship_detached
     from rag.settings import load_settings
 
-    questions = load_dataset(dataset)
-    selection = {"split": split, "tags": tag or [], "limit": limit}
-    cases = select(questions.cases, split=split, tags=tag or [], limit=limit)
+    questions = select(load_dataset(dataset), split=split, tags=tag or [], limit=limit)
+    plan, earlier = Plan(repeat=repeat, threads=threads, max_cost=max_cost), load_run(resume) if resume else None
     settings = load_settings()
+    out = out or resume
     check_writable(out or run_path(settings, "run"))
     engine, judge = Engine.from_settings(settings), make_judge(settings)
-    for done in _runs(evaluate(engine, questions, cases=cases, selection=selection, judge=judge)):
-        path = out or run_path(settings, done.id)
-        save_run(done, path)
-        if len(done.records) < len(cases):
-            complain(f"the run ends after {len(done.records)} of {len(cases)} questions; they are kept in {path}")
+    done, path = _kept(evaluate(engine, questions, judge=judge, plan=plan, earlier=earlier), out, settings)
     if as_json:
         print_json({**plain_run(done), "path": str(path)})
     else:
@@ -62,6 +63,24 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options
     ship_detached(settings)
     if any(record.error is not None for record in done.records):
         raise typer.Exit(1)
+
+
+def _kept(events: Iterable[Progress], out: Path | None, settings: Settings) -> tuple[Run, Path]:
+    """Keep the run while it grows; returns it whole, and where it is. An error leaves what was asked until then."""
+    from evals.records import save_run
+    from evals.run import run_path
+
+    done = None
+    try:
+        for done in _runs(events):
+            path = out or run_path(settings, done.id)
+            save_run(done, path)
+    finally:
+        if done and not done.is_whole:
+            asked = f"{len(done.records)} of {len(done.cases) * done.repeat}"
+            complain(f"the run ends after {asked} questions; go on with --resume {path}")
+    assert done  # noqa: S101 - what evaluate() ends with
+    return done, path
 
 
 def _runs(events: Iterable[Progress]) -> Iterator[Run]:
@@ -78,8 +97,8 @@ def _runs(events: Iterable[Progress]) -> Iterator[Run]:
         task, failed = bar.add_task("", total=None), 0
         for event in events:
             match event:
-                case Started(cases=cases):
-                    bar.update(task, total=cases)
+                case Started(questions=questions, done=done):
+                    bar.update(task, total=questions, completed=done)
                 case Asked(case=case, record=record):
                     failed += record.error is not None
                     told = f"{failed} failed · " if failed else ""

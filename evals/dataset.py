@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, model_validator
 
 from evals.case import Case, Origin, Split
+from evals.lines import Strict, Text, read_lines
 from rag.errors import InputError
-
-# A dataset is written by people, a case a line: more than this is some other file.
-MAX_BYTES = 64_000_000
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """The cases of a file. `sha256` is the digest of its bytes: the version of the dataset."""
+    """The cases of a file, or those of them that `selection` tells of.
+
+    `sha256` is the digest of the file's bytes: the version of the dataset.
+    """
 
     name: str
     path: str
     sha256: str
     cases: tuple[Case, ...]
+    selection: Mapping[str, Any] = field(default_factory=dict)
 
 
 def load_dataset(path: Path) -> Dataset:
@@ -33,21 +33,20 @@ def load_dataset(path: Path) -> Dataset:
 
     Raises InputError for a file that can't be read, and for the first line that is no case.
     """
-    data = _read(path)
-    cases = tuple(_parse(line, f"{path}, line {number}") for number, line in _lines(data, path))
-    if not cases:
-        raise InputError(f"{path} holds no cases", expected="one JSON object a line", remedy="add a question")
+    found = read_lines(path, _Line, holds="cases")
+    cases = tuple(_CASE.validate_python(line.model_dump()) for _, line in found.lines)
     _refuse_repeated_ids(cases, path)
-    return Dataset(name=path.stem, path=str(path), sha256=hashlib.sha256(data).hexdigest(), cases=cases)
+    return Dataset(name=path.stem, path=str(path), sha256=found.sha256, cases=cases)
 
 
 def select(
-    cases: Sequence[Case], *, split: Split | None = None, tags: Sequence[str] = (), limit: int | None = None
-) -> tuple[Case, ...]:
-    """The first `limit` cases of a split that have at least one of the tags.
+    dataset: Dataset, *, split: Split | None = None, tags: Sequence[str] = (), limit: int | None = None
+) -> Dataset:
+    """The dataset with the first `limit` cases of a split that have at least one of the tags.
 
     Raises InputError when none is left.
     """
+    cases = dataset.cases
     chosen = [
         case for case in cases if (not split or case.split == split) and (not tags or set(tags) & set(case.tags))
     ][:limit]
@@ -58,44 +57,40 @@ def select(
             expected=f"a split that has cases and some of these tags: {known}",
             remedy="choose others",
         )
-    return tuple(chosen)
+    return replace(dataset, cases=tuple(chosen), selection={"split": split, "tags": list(tags), "limit": limit})
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class _Turn(_Strict):
+class _Turn(Strict):
     question: Text
     answer: str
 
 
-class _Passage(_Strict):
+class _Passage(Strict):
     uri: Text
     text: Text
 
 
-class _Then(_Strict):
+class _Then(Strict):
     trace_id: Text
     asked_at: float
     answer: str
-    passages: list[_Passage] = []
-    reasons: list[Text] = []
+    passages: tuple[_Passage, ...] = ()
+    reasons: tuple[Text, ...] = ()
     index_version: str = ""
-    prompts: list[Text] = []
-    models: list[Text] = []
+    prompts: tuple[Text, ...] = ()
+    models: tuple[Text, ...] = ()
 
 
-class _Line(_Strict):
+class _Line(Strict):
     id: Text
     question: Text
-    history: list[_Turn] = []
-    facts: list[Annotated[list[Text], Field(min_length=1)]] = []
+    history: tuple[_Turn, ...] = ()
+    facts: tuple[Annotated[tuple[Text, ...], Field(min_length=1)], ...] = ()
     expected: str = ""
-    sources: list[Text] = []
-    evidence: list[Text] = []
+    sources: tuple[Text, ...] = ()
+    evidence: tuple[Text, ...] = ()
     answerable: bool = True
-    tags: list[Text] = []
+    tags: tuple[Text, ...] = ()
     split: Split = "test"
     conversation: str = ""
     weight: Annotated[float, Field(gt=0, le=1000)] = 1.0
@@ -114,68 +109,6 @@ class _Line(_Strict):
 
 
 _CASE = TypeAdapter(Case)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(
-            f"can't read {path}: {error.strerror}",
-            expected="a dataset, one JSON object a line",
-            remedy="check the path",
-        ) from None
-    if len(data) > MAX_BYTES:
-        raise InputError(f"{path} is too large", expected=f"at most {MAX_BYTES:,} bytes", remedy="split it")
-    return data
-
-
-def _lines(data: bytes, path: Path) -> Iterator[tuple[int, str]]:
-    """Numbered lines that are not blank. JSON strings may hold other line separators than the newline."""
-    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
-        try:
-            text = line.decode()
-        except UnicodeDecodeError:
-            raise InputError(
-                f"{path}, line {number} is not UTF-8", expected="UTF-8 text", remedy="save the file as UTF-8"
-            ) from None
-        if text.strip():
-            yield number, text
-
-
-def _parse(line: str, where: str) -> Case:
-    try:
-        return _CASE.validate_python(_Line.model_validate_json(line).model_dump())
-    except ValidationError as error:
-        raise _explain(error, where) from None
-
-
-def _explain(error: ValidationError, where: str) -> InputError:
-    first = error.errors(include_url=False, include_context=False)[0]
-    key = ".".join(str(part) for part in first["loc"])
-    match first["type"]:
-        case "json_invalid":
-            return InputError(f"{where}: {first['msg']}", expected="a JSON object", remedy="mend that line")
-        case "missing":
-            return InputError(f"{where} has no '{key}'", expected=_KEYS, remedy="add it")
-        case "extra_forbidden":
-            return InputError(f"{where} has an unknown key '{key}'", expected=_KEYS, remedy="remove or rename it")
-        case "value_error":
-            seen, expected = where, first["msg"].removeprefix("Value error, ")
-        case _:
-            subject = f"'{key}' is " if key else ""
-            seen = f"{where}: {subject}{_short(first['input'])}"
-            expected = first["msg"].removeprefix("Input should ").removeprefix("be ")
-    return InputError(seen, expected=expected, remedy="mend that line")
-
-
-_KEYS = f"the keys {', '.join(_Line.model_fields)} (only id and question are always needed)"
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:79] + "…"
 
 
 def _refuse_repeated_ids(cases: Sequence[Case], path: Path) -> None:

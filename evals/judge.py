@@ -37,8 +37,11 @@ class Judge:
     purses: Purses
 
     def grade(self, case: Case, text: str) -> Grade:
-        """Hold an answer against the facts of its case. Raises ModelError, also for a reply that is no grade."""
-        facts = "; ".join(" or ".join(wordings) for wordings in case.facts)
+        """Hold an answer against the facts of its case, or the expected answer.
+
+        Raises ModelError, also for a reply that is no grade.
+        """
+        facts = "; ".join(" or ".join(wordings) for wordings in case.facts) or case.expected
         messages = self.prompt.render({"question": case.question, "facts": facts, "answer": text})
         sampling = Sampling(temperature=0, max_tokens=MAX_TOKENS, choices=YES_NO)
         call = complete(pinned(self.llm, self.purses.purse()), messages, sampling)

@@ -1,42 +1,48 @@
 """From cases and records to figures: pure functions, so that a stored run can be scored again.
 
-A metric takes observations from each case it applies to, none from the others. A question that failed counts as a
-wrong answer and as not declined; what it would have retrieved, cited and taken is unknown, so it is left out there
-and the number of cases says so.
+A metric takes one value from each record it applies to, none from the others: what does not apply or can't be computed
+is left out, and the number of cases says so. A question that failed counts as a wrong answer and as not declined; what
+it would have retrieved, cited and taken is unknown.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from evals.case import Case
+from evals.ranking import DEPTHS, is_source, rank_scores
 from evals.records import Figure, Given, Record, Retrieved, Run, Summary
+from evals.saying import says
+from evals.squad_scores import exact_match, f1
 from rag.verify import MARKER, plain
 
-Unit = Literal["share", "score", "ms", "tokens"]
+Unit = Literal["share", "score", "ms", "tokens", "money"]
 Group = Literal["retrieval", "answers", "citations", "time", "tokens"]
-Observe = Callable[[Case, Record], Sequence[float]]
+Observe = Callable[[Case, Record], float | None]
 # The judge's chance from which on an answer counts as right.
 JUDGED_RIGHT_AT = 0.5
-DEPTHS = (1, 3, 5, 8)
 # 97.5 % quantile of the normal distribution: two sides of 2.5 % make 95 %.
 Z_95 = 1.959964
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """A figure by name: what it takes from a case (`observe`) and what it makes of all of that (`over`)."""
+    """A figure by name. `observe` takes its value from a record, `over` makes one of all.
+
+    Without `over` it is the mean over the cases, by their weights, of each case's own mean over its repetitions. A
+    metric `is_binary` whose values are 0 or 1.
+    """
 
     name: str
     label: str
     group: Group
     unit: Unit
     observe: Observe
-    over: Callable[[Sequence[float]], float]
+    over: Callable[[Sequence[float]], float] | None = None
+    is_binary: bool = False
 
 
 def score(run: Run) -> Run:
@@ -69,24 +75,31 @@ def figures(pairs: Sequence[tuple[Case, Record]]) -> dict[str, Figure]:
 
 
 def figure(metric: Metric, pairs: Sequence[tuple[Case, Record]]) -> Figure:
-    """One metric over these cases; a share comes with its Wilson interval."""
-    observed = [metric.observe(case, record) for case, record in pairs]
-    values = [value for found in observed for value in found]
-    cases = sum(bool(found) for found in observed)
-    if not values:
+    """One metric over these cases; a share comes with its Wilson interval, as if each case were one observation."""
+    observed = [(case, value) for case, record in pairs if (value := metric.observe(case, record)) is not None]
+    weights = {case.id: case.weight for case, _ in observed}
+    if not weights:
         return Figure(cases=0, value=None)
-    value = metric.over(values)
-    low, high = wilson(value, len(values)) if metric.unit == "share" else (None, None)
-    return Figure(cases=cases, value=value, low=low, high=high)
+    if metric.over:
+        return Figure(cases=len(weights), value=metric.over([value for _, value in observed]))
+    own = {name: mean([value for case, value in observed if case.id == name]) for name in weights}
+    value = math.fsum(own[name] * weight for name, weight in weights.items()) / math.fsum(weights.values())
+    low, high = wilson(value, _effective(weights.values())) if metric.unit == "share" else (None, None)
+    return Figure(cases=len(weights), value=value, low=low, high=high)
 
 
-def wilson(share: float, count: int) -> tuple[float, float]:
+def _effective(weights: Iterable[float]) -> float:
+    """The number of equal cases that tell as much: Kish, Survey Sampling (1965)."""
+    known = list(weights)
+    return math.fsum(known) ** 2 / math.fsum(weight**2 for weight in known)
+
+
+def wilson(share: float, count: float) -> tuple[float, float]:
     """The 95 % score interval of a share of `count` observations.
 
     Wilson, Probable Inference, the Law of Succession, and Statistical Inference (1927); recommended for small
     counts by Brown, Cai and DasGupta, Interval Estimation for a Binomial Proportion (2001). For observations
-    between 0 and 1 (half of the sources found) it is wider than need be; for several observations from one answer
-    (its citations), which are not independent, it is narrower.
+    between 0 and 1 (half of the sources found) it is wider than need be.
     """
     spread = Z_95**2 / count
     centre = (share + spread / 2) / (1 + spread)
@@ -108,55 +121,9 @@ def mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)
 
 
-def is_source(uri: str, source: str) -> bool:
-    """Whether an indexed document is the expected one: the same path, or one that ends in it."""
-    return uri == source or uri.endswith(f"/{source}")
-
-
-def recall(case: Case, uris: Sequence[str], *, depth: int) -> float:
-    """The share of the expected sources among the first `depth` hits, `uris` naming the document of each.
-
-    With the tag 'any' one of them is enough. A product that returns fewer hits than `depth` is judged by those.
-    """
-    found = [any(is_source(uri, source) for uri in uris[:depth]) for source in case.sources]
-    return float(any(found)) if "any" in case.tags else sum(found) / len(found)
-
-
-def reciprocal_rank(case: Case, uris: Sequence[str]) -> float:
-    """One over the rank of the first hit from any expected source; 0 when there is none."""
-    ranks = (rank for rank, uri in enumerate(uris, 1) if any(is_source(uri, s) for s in case.sources))
-    return 1 / next(ranks, math.inf)
-
-
 def is_correct(case: Case, answer: Given) -> bool:
     """Whether an answer was given that says every fact, each in one of its wordings."""
     return not answer.abstained and all(any(says(answer.text, wording) for wording in fact) for fact in case.facts)
-
-
-def says(text: str, wording: str) -> bool:
-    """Whether a text contains a wording of a fact.
-
-    Compared as `rag.verify.plain` evens texts out (case, white space, quotation marks, dashes), without citation
-    marks and Markdown emphasis. The wording must begin where a word or number begins and may go on as a word does
-    ('30 min' in '30 minutes'), but a number must be whole: '28' is not in '280', '1928', '1,028', '28.5' or '28:15',
-    'five' not in 'twenty-five'. Cents of zero ('90' in '90.00') and the year after a date ('21.08' in '21.08.2026')
-    may follow.
-    """
-    wanted = _evened(wording)
-    return bool(wanted) and re.search(_BEFORE + re.escape(wanted) + _after(wanted), _evened(text)) is not None
-
-
-_BEFORE = r"(?<!\w)(?<!\d[.,:])(?<!ty-)"
-_AFTER_NUMBER = r"(?=[.,]00?(?!\d|[.,]\d)|\.(?:19|20)\d\d(?!\d)|(?!\w|[.,:]\d))"
-_EMPHASIS = re.compile(r"[*`]|(?<!\w)_+|_+(?!\w)")
-
-
-def _after(wanted: str) -> str:
-    return _AFTER_NUMBER if wanted[-1].isdigit() else ""
-
-
-def _evened(text: str) -> str:
-    return plain(_EMPHASIS.sub("", MARKER.sub("", text)))
 
 
 def stands_in_passage(quote: str, marker: int, hits: Sequence[Retrieved]) -> bool:
@@ -166,71 +133,108 @@ def stands_in_passage(quote: str, marker: int, hits: Sequence[Retrieved]) -> boo
 
 
 def _own_scores(case: Case, record: Record) -> Mapping[str, float | None]:
-    judged = (metric for metric in METRICS if metric.unit in ("share", "score"))
-    observed = {metric.name: metric.observe(case, record) for metric in judged}
-    return {name: mean(values) if values else None for name, values in observed.items()}
+    return {metric.name: metric.observe(case, record) for metric in METRICS if metric.unit in ("share", "score")}
 
 
-def _recall_at(depth: int) -> Observe:
-    return lambda case, record: [recall(case, _uris(record), depth=depth)] if case.sources and record.answer else []
+def _ranked(name: str) -> Observe:
+    def observe(case: Case, record: Record) -> float | None:
+        return rank_scores(case, [hit.uri for hit in record.hits]).get(name) if record.answer else None
+
+    return observe
 
 
-def _uris(record: Record) -> list[str]:
-    return [hit.uri for hit in record.hits]
+def _evidence(case: Case, record: Record) -> float | None:
+    if not (case.evidence and record.answer):
+        return None
+    texts = [plain(hit.text) for hit in record.hits]
+    return mean([float(any(plain(words) in text for text in texts)) for words in case.evidence])
 
 
-def _reciprocal_rank(case: Case, record: Record) -> Sequence[float]:
-    return [reciprocal_rank(case, _uris(record))] if case.sources and record.answer else []
+def _correct(case: Case, record: Record) -> float | None:
+    return float(record.answer is not None and is_correct(case, record.answer)) if case.facts else None
 
 
-def _correct(case: Case, record: Record) -> Sequence[float]:
+def _facts_said(case: Case, record: Record) -> float | None:
     if not case.facts:
-        return []
-    return [float(record.answer is not None and is_correct(case, record.answer))]
+        return None
+    text = _answered(record)
+    return mean([float(any(says(text, wording) for wording in fact)) for fact in case.facts])
 
 
-def _judged(case: Case, record: Record) -> Sequence[float]:  # noqa: ARG001
-    return [] if record.judged is None else [float(record.judged >= JUDGED_RIGHT_AT)]
+def _exact(case: Case, record: Record) -> float | None:
+    return exact_match(_answered(record), [case.expected]) if case.expected else None
 
 
-def _declined_unanswerable(case: Case, record: Record) -> Sequence[float]:
-    return [] if case.answerable else [float(record.answer is not None and record.answer.abstained)]
+def _f1(case: Case, record: Record) -> float | None:
+    return f1(_answered(record), [case.expected]) if case.expected else None
 
 
-def _declined_answerable(case: Case, record: Record) -> Sequence[float]:
-    return [float(record.answer.abstained)] if case.answerable and record.answer else []
+def _answered(record: Record) -> str:
+    """What was answered, without citation marks; '' where the question was declined or failed."""
+    return MARKER.sub("", record.answer.text) if record.answer and not record.answer.abstained else ""
 
 
-def _supported(case: Case, record: Record) -> Sequence[float]:  # noqa: ARG001
+def _similarity(case: Case, record: Record) -> float | None:  # noqa: ARG001
+    return record.similarity
+
+
+def _judged(case: Case, record: Record) -> float | None:  # noqa: ARG001
+    return None if record.judged is None else float(record.judged >= JUDGED_RIGHT_AT)
+
+
+def _declined_unanswerable(case: Case, record: Record) -> float | None:
+    return None if case.answerable else float(record.answer is not None and record.answer.abstained)
+
+
+def _declined_answerable(case: Case, record: Record) -> float | None:
+    return float(record.answer.abstained) if case.answerable and record.answer else None
+
+
+def _supported(case: Case, record: Record) -> float | None:  # noqa: ARG001
     given = record.answer is not None and not record.answer.abstained
-    return [float(record.answer.verdict.supported)] if given and record.answer else []
+    return float(record.answer.verdict.supported) if given and record.answer else None
 
 
-def _precision(case: Case, record: Record) -> Sequence[float]:
-    if not (case.sources and record.answer):
-        return []
-    return [float(any(is_source(cited.uri, s) for s in case.sources)) for cited in record.answer.citations]
+def _supported_claims(case: Case, record: Record) -> float | None:  # noqa: ARG001
+    return record.answer.verdict.supported_share if record.answer and not record.answer.abstained else None
 
 
-def _verbatim(case: Case, record: Record) -> Sequence[float]:  # noqa: ARG001
+def _precision(case: Case, record: Record) -> float | None:
+    if not (case.sources and record.answer and record.answer.citations):
+        return None
+    return mean([float(any(is_source(cited.uri, s) for s in case.sources)) for cited in record.answer.citations])
+
+
+def _cited(case: Case, record: Record) -> float | None:
+    if not (case.sources and record.answer) or record.answer.abstained:
+        return None
+    found = [float(any(is_source(cited.uri, source) for cited in record.answer.citations)) for source in case.sources]
+    return max(found) if "any" in case.tags else mean(found)
+
+
+def _verbatim(case: Case, record: Record) -> float | None:  # noqa: ARG001
     cited = record.answer.citations if record.answer else ()
-    return [float(stands_in_passage(citation.quote, citation.marker, record.hits)) for citation in cited]
+    stands = [float(stands_in_passage(citation.quote, citation.marker, record.hits)) for citation in cited]
+    return mean(stands) if stands else None
 
 
-def _failed(case: Case, record: Record) -> Sequence[float]:  # noqa: ARG001
-    return [float(record.error is not None)]
+def _failed(case: Case, record: Record) -> float | None:  # noqa: ARG001
+    return float(record.error is not None)
+
+
+def _cost(case: Case, record: Record) -> float | None:  # noqa: ARG001
+    return record.cost
 
 
 def _took(name: str) -> Observe:
-    def observe(case: Case, record: Record) -> Sequence[float]:  # noqa: ARG001
-        value = record.answer.timings_ms.get(name) if record.answer else None
-        return [] if value is None else [value]
+    def observe(case: Case, record: Record) -> float | None:  # noqa: ARG001
+        return record.answer.timings_ms.get(name) if record.answer else None
 
     return observe
 
 
 def _used(name: Literal["prompt", "completion", "cached"]) -> Observe:
-    return lambda case, record: [float(getattr(record.answer.usage, name))] if record.answer else []  # noqa: ARG005
+    return lambda case, record: float(getattr(record.answer.usage, name)) if record.answer else None  # noqa: ARG005
 
 
 def _p50(values: Sequence[float]) -> float:
@@ -242,7 +246,17 @@ def _p95(values: Sequence[float]) -> float:
 
 
 def _share(name: str, label: str, group: Group, observe: Observe) -> Metric:
-    return Metric(name=name, label=label, group=group, unit="share", observe=observe, over=mean)
+    """A share that may be part of one case: two of its three facts."""
+    return Metric(name=name, label=label, group=group, unit="share", observe=observe)
+
+
+def _yes(name: str, label: str, group: Group, observe: Observe) -> Metric:
+    """A share of cases, each of which is or is not."""
+    return Metric(name=name, label=label, group=group, unit="share", observe=observe, is_binary=True)
+
+
+def _score(name: str, label: str, group: Group, observe: Observe) -> Metric:
+    return Metric(name=name, label=label, group=group, unit="score", observe=observe)
 
 
 def _time(name: str, label: str, step: str, over: Callable[[Sequence[float]], float]) -> Metric:
@@ -255,15 +269,23 @@ def _tokens(name: Literal["prompt", "completion", "cached"]) -> Metric:
 
 
 METRICS: tuple[Metric, ...] = (
-    *(_share(f"recall_at_{k}", f"recall@{k} of sources", "retrieval", _recall_at(k)) for k in DEPTHS),
-    Metric(name="mrr", label="MRR", group="retrieval", unit="score", observe=_reciprocal_rank, over=mean),
-    _share("correct", "answerable, right", "answers", _correct),
-    _share("judged", "right to the judge", "answers", _judged),
-    _share("declined_answerable", "answerable, declined", "answers", _declined_answerable),
-    _share("declined_unanswerable", "unanswerable, declined", "answers", _declined_unanswerable),
-    _share("failed", "questions failed", "answers", _failed),
-    _share("supported", "answers fully supported", "citations", _supported),
+    *(_share(f"recall_at_{k}", f"recall@{k} of sources", "retrieval", _ranked(f"recall_at_{k}")) for k in DEPTHS),
+    _score("ndcg_at_10", "nDCG@10", "retrieval", _ranked("ndcg_at_10")),
+    _score("mrr", "MRR", "retrieval", _ranked("mrr")),
+    _share("evidence_found", "evidence found", "retrieval", _evidence),
+    _yes("correct", "answerable, right", "answers", _correct),
+    _share("facts_said", "facts said", "answers", _facts_said),
+    _yes("exact", "expected answer, exact", "answers", _exact),
+    _score("f1", "expected answer, F1", "answers", _f1),
+    _score("similarity", "expected answer, likeness", "answers", _similarity),
+    _yes("judged", "right to the judge", "answers", _judged),
+    _yes("declined_answerable", "answerable, declined", "answers", _declined_answerable),
+    _yes("declined_unanswerable", "unanswerable, declined", "answers", _declined_unanswerable),
+    _yes("failed", "questions failed", "answers", _failed),
+    _yes("supported", "answers fully supported", "citations", _supported),
+    _share("supported_claims", "claims supported", "citations", _supported_claims),
     _share("citation_precision", "citations from sources", "citations", _precision),
+    _share("citation_recall", "sources cited", "citations", _cited),
     _share("quotes_verbatim", "quotes word for word", "citations", _verbatim),
     _time("total_ms_p50", "total time, p50", "total", _p50),
     _time("total_ms_p95", "total time, p95", "total", _p95),
@@ -273,4 +295,5 @@ METRICS: tuple[Metric, ...] = (
     _tokens("prompt"),
     _tokens("completion"),
     _tokens("cached"),
+    Metric(name="cost", label="cost of a question, mean", group="tokens", unit="money", observe=_cost, over=mean),
 )

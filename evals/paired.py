@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from evals.case import Case
-from evals.metrics import recall, reciprocal_rank
+from evals.ranking import rank_scores
 from rag.errors import InputError
 from rag.search import Searcher, standing_alone
-from rag.types import Hit
 
-Score = Callable[[Case, Sequence[str]], float]
 RESAMPLES = 10_000
-SCORES: dict[str, Score] = {
-    "recall@1": lambda case, uris: recall(case, uris, depth=1),
-    "recall@5": lambda case, uris: recall(case, uris, depth=5),
-    "reciprocal rank": reciprocal_rank,
-}
+SCORES = {"recall@1": "recall_at_1", "recall@5": "recall_at_5", "nDCG@10": "ndcg_at_10", "reciprocal rank": "mrr"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,20 +42,14 @@ def compare(first: Searcher, second: Searcher, cases: Sequence[Case]) -> list[Di
     asked = [case for case in cases if case.sources]
     if not asked:
         raise InputError("no question expects a source", expected="some that do", remedy="choose another file")
-    found = [
-        (
-            _uris(first.search(standing_alone(case.question, case.history))),
-            _uris(second.search(standing_alone(case.question, case.history))),
-        )
-        for case in asked
-    ]
+    scored = [(_scores(first, case), _scores(second, case)) for case in asked]
     return [
         difference(
-            name,
-            np.array([score(case, ours) for case, (ours, _) in zip(asked, found, strict=True)]),
-            np.array([score(case, theirs) for case, (_, theirs) in zip(asked, found, strict=True)]),
+            label,
+            np.array([ours[name] for ours, _ in scored]),
+            np.array([theirs[name] for _, theirs in scored]),
         )
-        for name, score in SCORES.items()
+        for label, name in SCORES.items()
     ]
 
 
@@ -86,5 +74,6 @@ def difference(name: str, first: np.ndarray, second: np.ndarray) -> Difference:
     )
 
 
-def _uris(hits: Sequence[Hit]) -> list[str]:
-    return [hit.chunk.uri for hit in hits]
+def _scores(searcher: Searcher, case: Case) -> Mapping[str, float]:
+    hits = searcher.search(standing_alone(case.question, case.history))
+    return rank_scores(case, [hit.chunk.uri for hit in hits])

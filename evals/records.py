@@ -57,8 +57,9 @@ class Record:
     """What happened to one case: an answer and its hits, or an error. `scores` holds the case's own figures.
 
     `repetition` counts from 0, where each case is asked several times. `judged` is how likely the judge found the
-    answer right, 0 to 1; None where none was asked. `cost` is that of the answer and of its grade, in the currency of
-    the prices; None when it is unknown, as that of what failed.
+    answer right, 0 to 1, and `similarity` how like the expected answer it is, -1 to 1; None where that was not asked.
+    `cost` is that of the answer and of its grade, in the currency of the prices; None when it is unknown, as that of
+    what failed.
     """
 
     case_id: str
@@ -68,6 +69,7 @@ class Record:
     error: str | None = None
     error_kind: str | None = None
     judged: float | None = None
+    similarity: float | None = None
     cost: float | None = None
     scores: Mapping[str, float | None] = field(default_factory=dict)
 
@@ -132,7 +134,7 @@ class Machine:
 class Run:
     """A finished run. Times are UTC in ISO 8601; `models` lists who really answered, by role.
 
-    A run that ended early has fewer records than cases.
+    Each case was to be asked `repeat` times; a run that ended early has fewer records.
     """
 
     id: str
@@ -149,7 +151,13 @@ class Run:
     config: Mapping[str, Any]
     cases: tuple[Case, ...]
     records: tuple[Record, ...]
+    repeat: int = 1
     format: Format = FORMAT
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every case was asked as often as it was to be."""
+        return len(self.records) == len(self.cases) * self.repeat
 
 
 _RUN = TypeAdapter(Run)

@@ -57,6 +57,8 @@ def shown_figure(figure: Figure | None, unit: Unit) -> str:
             return f"{value / 1000:.2f} s"
         case "tokens":
             return f"{value:,.0f}"
+        case "money":
+            return cost_text(value)
 
 
 def _head(run: Run) -> str:

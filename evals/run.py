@@ -2,82 +2,112 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
-from typing import Any
 
+from evals.ask import Asker
 from evals.case import Case
 from evals.dataset import Dataset
 from evals.judge import Judge
 from evals.machine import this_machine
 from evals.metrics import score, summarize
-from evals.records import Given, Index, Record, Retrieved, Run, Source, UsedPrompt
+from evals.records import Index, Record, Run, Source, UsedPrompt
+from evals.resume import check_same
 from rag.engine import Engine
-from rag.errors import ConfigError, InputError, ModelError, PlumbError, WeightsError
-from rag.llm.price import total
+from rag.errors import BudgetExceeded, InputError, PlumbError
+from rag.llm.price import cost_text, total
 from rag.settings import Settings, shown
-from rag.types import Answer, Hit, Passage
 from rag.version import code_version
 
-log = logging.getLogger("plumbline")
 # So many failures in a row are no accident of single questions.
 PATIENCE = 3
+# Of a run that goes on, what is there is given to be kept so often: no more than this is lost.
+KEEP_EVERY_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How cases are asked: each `repeat` times, `threads` at once, until `max_cost` is used up.
+
+    `max_cost` is in the currency of the prices; the questions that are under way then are still answered.
+    """
+
+    repeat: int = 1
+    threads: int = 1
+    max_cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """The run begins with so many cases."""
+    """The run begins: so many questions in all, of which so many are answered already."""
 
     run_id: str
-    cases: int
+    questions: int
+    done: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One case is done, well or with an error."""
+    """One question is done, well or with an error."""
 
     case: Case
     record: Record
 
 
 Progress = Started | Asked | Run
+Job = tuple[Case, int]
+Done = tuple[Case, Record, PlumbError | None]
 
 
 def evaluate(
     engine: Engine,
     dataset: Dataset,
     *,
-    cases: Sequence[Case] | None = None,
-    selection: Mapping[str, Any] | None = None,
     judge: Judge | None = None,
+    plan: Plan | None = None,
+    earlier: Run | None = None,
 ) -> Iterator[Progress]:
-    """Ask the cases (default: all) through the engine, then yield the scored Run; nothing is written.
+    """Ask the cases of the dataset through the engine, then yield the scored Run; nothing is written.
 
-    A `judge` grades each answer whose case has facts. An answer that it can't grade is kept without a grade, and counts
-    as a failure only for whether going on is in vain.
+    A `judge` grades each answer whose case has facts or an expected answer. An answer that it can't grade is kept
+    without a grade, and counts as a failure only for whether going on is in vain. With an `earlier` run of the same
+    cases by the same system only what has no answer there is asked; raises InputError if it is not.
 
     A question that fails is recorded and counted. The error is raised when going on is in vain: a setting or a
-    model file is wrong, every question so far failed, or the last three failed because a part of the system did.
-    Before an error or an interrupt is raised, a Run with the records so far is yielded, if one of them has an answer.
+    model file is wrong, every question so far failed, or the last three failed because a part of the system did;
+    BudgetError when `max_cost` is used up. While it goes on, and before an error or an interrupt is raised, a Run with
+    the records so far is yielded now and then, if one of them has an answer.
     """
-    chosen = tuple(dataset.cases if cases is None else cases)
-    begun = _begin(engine, dataset, chosen, selection or {}, judge)
-    yield Started(run_id=begun.id, cases=len(chosen))
+    plan, cases = plan or Plan(), dataset.cases
+    begun = _begun(engine, dataset, plan, judge)
+    if earlier:
+        check_same(earlier, begun)
+        begun = replace(begun, id=earlier.id, started=earlier.started)
+    records = [record for record in earlier.records if record.answer] if earlier else []
+    questions = len(cases) * plan.repeat
+    yield Started(run_id=begun.id, questions=questions, done=len(records))
     engine.warm()
-    records: list[Record] = []
+    asker = Asker(engine=engine, judge=judge, session_id=f"eval:{begun.id}")
     errors: list[PlumbError | None] = []
+    kept_at = time.monotonic()
     try:
-        for case in chosen:
-            record, error = _asked_and_graded(engine, case, judge, session_id=f"eval:{begun.id}")
+        for case, record, error in _asked(asker, _jobs(cases, records, plan), plan.threads):
             records.append(record)
             errors.append(error)
-            _stop_in_vain(errors, remaining=len(chosen) - len(errors))
+            _stop_in_vain(errors, remaining=questions - len(records))
             yield Asked(case=case, record=record)
+            if time.monotonic() - kept_at > KEEP_EVERY_S and _has_answer(records):
+                kept_at = time.monotonic()
+                yield _finished(begun, records)
+        if len(records) < questions:
+            raise _used_up(records, plan)
     except (PlumbError, KeyboardInterrupt):
-        if any(record.answer for record in records):
+        if _has_answer(records):
             yield _finished(begun, records)
         raise
     yield _finished(begun, records)
@@ -88,9 +118,62 @@ def run_path(settings: Settings, run_id: str) -> Path:
     return settings.data_path / "runs" / f"{run_id}.json"
 
 
-def _begin(
-    engine: Engine, dataset: Dataset, cases: Sequence[Case], selection: Mapping[str, Any], judge: Judge | None
-) -> Run:
+def _jobs(cases: Sequence[Case], records: Sequence[Record], plan: Plan) -> Iterator[Job]:
+    """What is still to be asked, every case once before one comes again; ends when the budget is used up."""
+    answered = {(record.case_id, record.repetition) for record in records}
+    for repetition, case in product(range(plan.repeat), cases):
+        if (case.id, repetition) not in answered:
+            if _is_used_up(records, plan):
+                return
+            yield case, repetition
+
+
+def _is_used_up(records: Sequence[Record], plan: Plan) -> bool:
+    """Whether no more may be asked; costs that nobody knows might be any."""
+    if plan.max_cost is None:
+        return False
+    spent = total(record.cost for record in records if record.answer)
+    return spent is None or spent >= plan.max_cost
+
+
+def _used_up(records: Sequence[Record], plan: Plan) -> BudgetExceeded:
+    spent = total(record.cost for record in records if record.answer)
+    if spent is None:
+        return BudgetExceeded(
+            "what a question costs is not known",
+            expected="a price for each model",
+            remedy="set prices, or no --max-cost",
+        )
+    return BudgetExceeded(
+        f"{len(records)} questions cost {cost_text(spent)}",
+        expected=f"at most {cost_text(plan.max_cost)}",
+        remedy="go on with --resume and a higher --max-cost",
+    )
+
+
+def _asked(asker: Asker, jobs: Iterator[Job], threads: int) -> Iterator[Done]:
+    """Every job done, in the order in which they end. One at a time is asked in this thread, so Ctrl-C stops it."""
+    if threads == 1:
+        for case, repetition in jobs:
+            yield case, *asker.ask(case, repetition)
+        return
+    with ThreadPoolExecutor(threads, thread_name_prefix="plumb-eval") as pool:
+        running: dict[Future[tuple[Record, PlumbError | None]], Case] = {}
+        for case, repetition in jobs:
+            running[pool.submit(asker.ask, case, repetition)] = case
+            if len(running) == threads:
+                yield from _ended(running)
+        while running:
+            yield from _ended(running)
+
+
+def _ended(running: dict[Future[tuple[Record, PlumbError | None]], Case]) -> Iterator[Done]:
+    """Wait for the next to end, and take it out."""
+    for future in wait(running, return_when=FIRST_COMPLETED).done:
+        yield running.pop(future), *future.result()
+
+
+def _begun(engine: Engine, dataset: Dataset, plan: Plan, judge: Judge | None) -> Run:
     """A run that has asked nothing yet."""
     settings, started = engine.settings, datetime.now(UTC)
     prompts = (*engine.prompts, judge.prompt) if judge else engine.prompts
@@ -98,7 +181,7 @@ def _begin(
         id=f"{started:%Y-%m-%dT%H-%M-%SZ}-{dataset.name}",
         started=_iso(started),
         ended="",
-        dataset=Source(name=dataset.name, path=dataset.path, sha256=dataset.sha256, selection=selection),
+        dataset=Source(name=dataset.name, path=dataset.path, sha256=dataset.sha256, selection=dataset.selection),
         summary=summarize((), ()),
         models={},
         prompts=tuple(UsedPrompt(id=prompt.id, version=prompt.version, sha=prompt.sha) for prompt in prompts),
@@ -107,48 +190,20 @@ def _begin(
         code_version=code_version(),
         machine=this_machine(),
         config=shown(settings),
-        cases=tuple(cases),
+        cases=dataset.cases,
         records=(),
+        repeat=plan.repeat,
     )
 
 
 def _finished(begun: Run, records: Sequence[Record]) -> Run:
-    return score(replace(begun, records=tuple(records), models=_models(records), ended=_iso(datetime.now(UTC))))
+    place = {case.id: number for number, case in enumerate(begun.cases)}
+    ordered = sorted(records, key=lambda record: (place[record.case_id], record.repetition))
+    return score(replace(begun, records=tuple(ordered), models=_models(ordered), ended=_iso(datetime.now(UTC))))
 
 
-def _ask(engine: Engine, case: Case, *, session_id: str) -> tuple[Record, PlumbError | None]:
-    try:
-        for event in engine.stream(case.question, history=case.history, session_id=session_id):
-            if isinstance(event, Answer):
-                return _record(case, event), None
-        raise ModelError("the engine ended without an answer")
-    except (ConfigError, WeightsError):
-        raise
-    except PlumbError as error:
-        return Record(case_id=case.id, answer=None, error=str(error), error_kind=type(error).__name__), error
-
-
-def _asked_and_graded(
-    engine: Engine, case: Case, judge: Judge | None, *, session_id: str
-) -> tuple[Record, PlumbError | None]:
-    record, error = _ask(engine, case, session_id=session_id)
-    if judge is None or not case.facts:
-        return record, error
-    try:
-        return _graded(case, record, judge), error
-    except ModelError as failure:
-        log.warning("%s is kept without a grade: %s", case.id, failure)
-        return replace(record, cost=None), failure
-
-
-def _graded(case: Case, record: Record, judge: Judge) -> Record:
-    """The record with the judge's grade; where there is no answer, there is none that could be right."""
-    answer = record.answer
-    if answer is None or answer.abstained:
-        return replace(record, judged=0.0)
-    grade = judge.grade(case, answer.text)
-    told = replace(answer, models={**answer.models, "judge": grade.model})
-    return replace(record, judged=grade.chance, answer=told, cost=total((record.cost, grade.cost)))
+def _has_answer(records: Sequence[Record]) -> bool:
+    return any(record.answer for record in records)
 
 
 def _stop_in_vain(errors: Sequence[PlumbError | None], *, remaining: int) -> None:
@@ -161,42 +216,6 @@ def _stop_in_vain(errors: Sequence[PlumbError | None], *, remaining: int) -> Non
     part_failed = len(recent) == PATIENCE and not any(e is None or isinstance(e, InputError) for e in recent)
     if all_failed or part_failed:
         raise last
-
-
-def _record(case: Case, answer: Answer) -> Record:
-    return Record(
-        case_id=case.id,
-        answer=Given(
-            text=answer.text,
-            abstained=answer.abstained,
-            citations=answer.citations,
-            verdict=answer.verdict,
-            usage=answer.usage,
-            models=dict(answer.models),
-            trace_id=answer.trace_id,
-            timings_ms={name: value for name, value in answer.timings_ms.items() if value is not None},
-        ),
-        hits=tuple(_retrieved(hit, answer.passages) for hit in answer.hits),
-        cost=answer.cost,
-    )
-
-
-def _retrieved(hit: Hit, passages: Sequence[Passage]) -> Retrieved:
-    chunk = hit.chunk
-    passage = next((passage for passage in passages if passage.hit.chunk.id == chunk.id), None)
-    return Retrieved(
-        marker=passage.marker if passage else None,
-        shown=passage.text if passage else None,
-        uri=chunk.uri,
-        title=chunk.title,
-        page=chunk.page,
-        headings=chunk.headings,
-        text=chunk.text,
-        score=hit.score,
-        scores=dict(hit.scores),
-        chunk_id=chunk.id,
-        revision=chunk.revision,
-    )
 
 
 def _models(records: Sequence[Record]) -> dict[str, tuple[str, ...]]:

@@ -13,8 +13,8 @@ from itertools import product
 import numpy as np
 
 from evals.case import Case
-from evals.metrics import reciprocal_rank
 from evals.paired import Difference, difference
+from evals.ranking import rank_scores
 from evals.remember import RememberingEmbedder, RememberingReranker, RememberingStore
 from rag.errors import InputError
 from rag.index import Index
@@ -88,7 +88,7 @@ def tune(searcher: Searcher, cases: Sequence[Case]) -> Iterator[Tried | Tuning]:
     choices = _choices(now, has_reranker=reranker is not None)
     for choice in choices:
         chosen = Searcher(choice.applied(searcher.settings), index, reranker=reranker)
-        scores[choice] = np.array([reciprocal_rank(case, _uris(chosen, case)) for case in asked])
+        scores[choice] = np.array([rank_scores(case, _uris(chosen, case))["mrr"] for case in asked])
         yield Tried(done=len(scores), of=len(choices))
     table = np.stack([scores[choice] for choice in choices])
     best = choices[int(table.mean(axis=1).argmax())]

@@ -19,8 +19,8 @@ from evals.bench.figures import Line, Measured, Note
 from evals.bench.project import HANDBOOK, QUESTIONS, new_project, require_examples
 from evals.case import Case
 from evals.dataset import load_dataset
-from evals.metrics import recall
 from evals.paired import difference
+from evals.ranking import rank_scores
 from ingest.pipeline import ingest
 from rag.expand import Expander
 from rag.llm import make_chains
@@ -102,7 +102,7 @@ class _Asking:
 
 
 def _recall(case: Case, found: Found) -> float:
-    return recall(case, [hit.chunk.uri for hit in found.hits], depth=DEPTH)
+    return rank_scores(case, [hit.chunk.uri for hit in found.hits])[f"recall_at_{DEPTH}"]
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def measure(*, limit: int | None = None) -> Iterator[Line]:
 
 def _asked(engine: Engine, file: Path, *, limit: int | None) -> Run:
     dataset = load_dataset(file)
-    events: Iterator[Progress] = evaluate(engine, dataset, cases=select(dataset.cases, limit=limit))
+    events: Iterator[Progress] = evaluate(engine, select(dataset, limit=limit))
     # To its end: a run that an error cut short comes before that error.
     *_, run = events
     assert isinstance(run, Run)  # noqa: S101 - what evaluate() ends with

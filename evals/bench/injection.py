@@ -23,7 +23,7 @@ from evals.bench.replayed import replayed
 from evals.bench.unfenced import Unfenced
 from evals.case import Case
 from evals.dataset import load_dataset
-from evals.metrics import says
+from evals.saying import says
 from ingest.pipeline import ingest
 from rag.engine import Engine
 from rag.index import Index, open_index

@@ -22,9 +22,9 @@ from evals.bench.packs import found_pack, skipped
 from evals.bench.project import new_project
 from evals.bench.replayed import Clock
 from evals.bench.squad import PACK, Asked, parts, read_squad, write_documents
-from evals.bench.squad_scores import exact_match, f1, stands_in
 from evals.bench.strategies import made, missing_models, skipped_without
 from evals.metrics import mean, percentile
+from evals.squad_scores import exact_match, f1, stands_in
 from ingest.pipeline import ingest
 from rag.engine import Engine
 from rag.errors import ModelError

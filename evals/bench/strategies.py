@@ -69,7 +69,7 @@ def _asked(settings: Settings, strategy: str, models: tuple[str, ...], limit: in
     dataset = load_dataset(QUESTIONS)
     # An open index has files made in its folder, which could then not be removed.
     with closing(engine.searcher.opened.store):
-        *_, run = evaluate(engine, dataset, cases=select(dataset.cases, limit=limit))
+        *_, run = evaluate(engine, select(dataset, limit=limit))
     assert isinstance(run, Run)  # noqa: S101 - what evaluate() ends with
     return run
 

@@ -14,7 +14,7 @@ from evals.bench.__main__ import main
 from evals.bench.kept import Kept
 from evals.bench.squad import PACK, parts, read_squad
 from evals.bench.squad2 import Outcome
-from evals.bench.squad_scores import exact_match, f1, normalised, stands_in
+from evals.squad_scores import exact_match, f1, normalised, stands_in
 
 TOWNS = ("Kellmouth", "Sundmark", "Brennhaven", "Calder", "Hollin", "Marrow", "Tarn", "Ostby")
 

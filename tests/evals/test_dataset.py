@@ -20,7 +20,7 @@ def test_the_examples_load() -> None:
     assert len(dataset.sha256) == 64
     assert len(dataset.cases) == 60
     assert sum(case.answerable for case in dataset.cases) == 45
-    assert len(select(dataset.cases, split="dev")) == 20
+    assert len(select(dataset, split="dev").cases) == 20
     follow_up = next(case for case in dataset.cases if case.id == "q18")
     assert follow_up.history[0] == Turn(
         question="How much annual leave do I have in a full-time job?",
@@ -81,9 +81,9 @@ def test_a_mark_windows_ends_and_line_separators_inside_strings_are_fine(tmp_pat
 
 
 def test_selecting() -> None:
-    cases = load_dataset(EXAMPLES).cases
-    assert {case.split for case in select(cases, split="test", tags=["pdf"])} == {"test"}
-    assert [case.id for case in select(cases, limit=2)] == ["q01", "q02"]
-    assert all({"mail", "slide"} & set(case.tags) for case in select(cases, tags=["mail", "slide"]))
+    dataset = load_dataset(EXAMPLES)
+    assert {case.split for case in select(dataset, split="test", tags=["pdf"]).cases} == {"test"}
+    assert [case.id for case in select(dataset, limit=2).cases] == ["q01", "q02"]
+    assert all({"mail", "slide"} & set(case.tags) for case in select(dataset, tags=["mail", "slide"]).cases)
     with pytest.raises(InputError, match=r"no case fits split any, tags nonsense; .*near-miss"):
-        select(cases, tags=["nonsense"])
+        select(dataset, tags=["nonsense"])

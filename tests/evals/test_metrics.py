@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evals.case import Case
-from evals.metrics import is_source, percentile, recall, reciprocal_rank, says, score_records, summarize, wilson
+from evals.metrics import percentile, score_records, summarize, wilson
+from evals.ranking import is_source, rank_scores
 from evals.records import Given, Record, Retrieved
+from evals.saying import says
 from rag.types import Citation, Claim, Usage, Verdict
 
 
@@ -115,10 +117,13 @@ def test_recall_counts_documents_among_the_first_hits() -> None:
     hits = [hit("x/a.md"), hit("x/a.md"), hit("c.md"), hit("b.md")]
     both = case(sources=("a.md", "b.md"), tags=("multi",))
     uris = [hit.uri for hit in hits]
-    assert [recall(both, uris, depth=depth) for depth in (1, 3, 5)] == [0.5, 0.5, 1.0]
-    assert recall(case(sources=("z.md", "b.md"), tags=("any",)), uris, depth=5) == 1.0
-    assert reciprocal_rank(case(sources=("c.md",)), uris) == pytest.approx(1 / 3)
-    assert reciprocal_rank(case(sources=("z.md",)), uris) == 0
+    assert [rank_scores(both, uris)[f"recall_at_{depth}"] for depth in (1, 3, 5)] == [0.5, 0.5, 1.0]
+    assert rank_scores(both, uris)["ndcg_at_10"] == pytest.approx((1 + 1 / np.log2(5)) / (1 + 1 / np.log2(3)))
+    assert rank_scores(case(sources=("z.md", "b.md"), tags=("any",)), uris)["recall_at_5"] == 1.0
+    assert rank_scores(case(sources=("c.md",)), uris)["mrr"] == pytest.approx(1 / 3)
+    assert rank_scores(case(sources=("z.md",)), uris)["mrr"] == 0
+    assert rank_scores(case(sources=("z.md",)), [])["ndcg_at_10"] == 0
+    assert rank_scores(case(sources=()), uris) == {}
 
 
 def test_wilson_as_published() -> None:
@@ -192,3 +197,31 @@ def test_splits_and_tags_have_their_own_figures() -> None:
     assert {split: figures["correct"].value for split, figures in summary.by_split.items()} == {"test": 1.0, "dev": 0.0}
     assert summary.by_tag["pdf"]["correct"].cases == 1
     assert summary.overall["correct"].value == 0.5
+
+
+def test_an_expected_answer_is_held_against_what_was_said() -> None:
+    wanted = case(facts=(("28",), ("March",)), expected="28 working days", evidence=("28 working days", "by March"))
+    hits = [hit("x/hr/leave.md", shown="All have 28\nworking days a year.")]
+    scores = score_records([wanted], [record("28 days [1].", hits=hits)])[0].scores
+    assert (scores["facts_said"], scores["evidence_found"], scores["exact"]) == (0.5, 0.5, 0.0)
+    assert scores["f1"] == pytest.approx(0.8)
+    assert score_records([wanted], [record("28 working days")])[0].scores["exact"] == 1.0
+    declined = score_records([wanted], [record("Closest: 28 working days", abstained=True)])[0].scores
+    assert (declined["f1"], declined["facts_said"], declined["citation_recall"]) == (0.0, 0.0, None)
+
+
+def test_sources_that_are_cited() -> None:
+    both = case(sources=("hr/leave.md", "b.md"))
+    one = record(citations=(cited("x/hr/leave.md", "28"), cited("x/hr/leave.md", "28"), cited("c.md", "28")))
+    scores = score_records([both], [one])[0].scores
+    assert (scores["citation_precision"], scores["citation_recall"]) == (pytest.approx(2 / 3), 0.5)
+    either = case(sources=("hr/leave.md", "b.md"), tags=("any",))
+    assert score_records([either], [one])[0].scores["citation_recall"] == 1.0
+
+
+def test_a_case_counts_once_however_often_it_was_asked_and_by_its_weight() -> None:
+    other = Case(id="b", question="?", facts=(("9",),), weight=3.0)
+    records = [record(), record("No."), record("No."), record("No."), Record(case_id="b", answer=record("9.").answer)]
+    right = summarize([case(), other], records).overall["correct"]
+    assert (right.cases, right.value) == (2, pytest.approx((0.25 + 3) / 4))
+    assert right.low == pytest.approx(wilson((0.25 + 3) / 4, 16 / 10)[0])

@@ -32,7 +32,7 @@ def run(engine: Engine, write_cases: Write, cases: list[dict[str, Any]]) -> Run:
 def test_progress_is_typed(engine: Engine, write_cases: Write, cases: list[dict[str, Any]]) -> None:
     started, *asked, done = evaluate(engine, load_dataset(write_cases(cases)))
     assert isinstance(started, Started)
-    assert started.cases == 3
+    assert started.questions == 3
     assert [event.case.id for event in asked if isinstance(event, Asked)] == ["leave", "car", "moon"]
     assert isinstance(done, Run)
     assert done.id == started.run_id
@@ -181,11 +181,11 @@ def test_files_that_are_no_runs(tmp_path: Path, run: Run) -> None:
 
 def test_a_part_of_a_dataset(engine: Engine, write_cases: Write, cases: list[dict[str, Any]]) -> None:
     dataset = load_dataset(write_cases(cases))
-    chosen = select(dataset.cases, split="dev")
-    *_, done = evaluate(engine, dataset, cases=chosen, selection={"split": "dev"})
+    chosen = select(dataset, split="dev")
+    *_, done = evaluate(engine, chosen)
     assert isinstance(done, Run)
     assert [case.id for case in done.cases] == ["car"]
-    assert done.dataset.selection == {"split": "dev"}
+    assert done.dataset.selection == {"split": "dev", "tags": [], "limit": None}
     assert done.dataset.sha256 == dataset.sha256
 
 

@@ -1,0 +1,36 @@
+"""Whether a run can go on where it ended: the same questions to the same system."""
+
+from __future__ import annotations
+
+from evals.records import Run
+from rag.errors import InputError
+
+
+def check_same(earlier: Run, now: Run) -> None:
+    """Raise InputError that names what is not the same: a run of two systems would tell of neither."""
+    sides = {
+        "dataset": (earlier.dataset.sha256[:12], now.dataset.sha256[:12]),
+        "cases": (_cases(earlier), _cases(now)),
+        "prompts": (_prompts(earlier), _prompts(now)),
+        "index": (
+            f"{earlier.index.name}, {earlier.index.chunks} chunks",
+            f"{now.index.name}, {now.index.chunks} chunks",
+        ),
+        "settings": (earlier.config_hash, now.config_hash),
+        "code": (earlier.code_version, now.code_version),
+    }
+    for name, (then, today) in sides.items():
+        if then != today:
+            raise InputError(
+                f"run {earlier.id} was begun with {name} {then}, now it is {today}",
+                expected="the same questions to the same system",
+                remedy="begin a new run",
+            )
+
+
+def _cases(run: Run) -> str:
+    return f"{len(run.cases)} of {run.dataset.selection or 'all'}, each {run.repeat} times"
+
+
+def _prompts(run: Run) -> str:
+    return ", ".join(f"{prompt.id} {prompt.sha}" for prompt in run.prompts)

@@ -1,0 +1,116 @@
+"""Runs that ask more than once, at the same time, within a budget, and that go on where they ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evals import run as runner
+from evals.dataset import Dataset, load_dataset
+from evals.records import Run
+from evals.run import Asked, Plan, Started, evaluate
+from rag.engine import Engine
+from rag.errors import BudgetExceeded, InputError, ModelError
+from rag.settings import Settings, load_settings
+
+Write = Callable[[Sequence[dict[str, Any]]], Path]
+
+
+@pytest.fixture
+def dataset(write_cases: Write, cases: list[dict[str, Any]]) -> Dataset:
+    return load_dataset(write_cases(cases))
+
+
+def run(engine: Engine, dataset: Dataset, plan: Plan | None = None, earlier: Run | None = None) -> Run:
+    *_, done = evaluate(engine, dataset, plan=plan, earlier=earlier)
+    assert isinstance(done, Run)
+    return done
+
+
+def kept(events: Iterator[object], error: type[Exception], said: str | None = None) -> list[Run]:
+    """The runs that came before the error."""
+    runs: list[Run] = []
+    with pytest.raises(error, match=said):
+        runs.extend(event for event in events if isinstance(event, Run))
+    return runs
+
+
+def test_every_case_is_asked_before_one_comes_again(engine: Engine, dataset: Dataset) -> None:
+    started, *asked, done = evaluate(engine, dataset, plan=Plan(repeat=2))
+    assert isinstance(started, Started)
+    assert started.questions == 6
+    assert [e.record.repetition for e in asked if isinstance(e, Asked)] == [0, 0, 0, 1, 1, 1]
+    assert isinstance(done, Run)
+    assert [(r.case_id, r.repetition) for r in done.records][:3] == [("leave", 0), ("leave", 1), ("car", 0)]
+    assert done.summary.overall["correct"].cases == 2
+    assert done.is_whole
+
+
+def test_several_at_once_give_the_same_as_one_after_the_other(
+    engine: Engine, write_cases: Write, cases: list[dict[str, Any]]
+) -> None:
+    many = load_dataset(write_cases([{**case, "id": f"{case['id']}-{n}"} for n in range(8) for case in cases]))
+    alone, together = run(engine, many), run(engine, many, Plan(threads=6))
+    assert [(r.case_id, r.answer.text) for r in together.records if r.answer] == [
+        (r.case_id, r.answer.text) for r in alone.records if r.answer
+    ]
+    assert together.summary.overall["correct"] == alone.summary.overall["correct"]
+
+
+def test_a_run_goes_on_where_it_ended(
+    settings: Settings, engine: Engine, write_cases: Write, cases: list[Any], broken: dict[str, Any]
+) -> None:
+    dataset = load_dataset(write_cases([*cases, *({**broken, "id": str(n)} for n in range(4))]))
+    (partial,) = kept(evaluate(engine, dataset), ModelError)
+    assert not partial.is_whole
+    mended = [line for line in json.loads((settings.root / "script.json").read_text()) if "error" not in line]
+    (settings.root / "script.json").write_text(json.dumps(mended))
+    started, *asked, done = evaluate(Engine.from_settings(settings), dataset, earlier=partial)
+    assert isinstance(started, Started)
+    assert (started.questions, started.done) == (7, 3)
+    assert [e.case.id for e in asked if isinstance(e, Asked)] == ["0", "1", "2", "3"]
+    assert isinstance(done, Run)
+    assert (done.id, done.is_whole) == (partial.id, True)
+    assert [r.case_id for r in done.records] == ["leave", "car", "moon", "0", "1", "2", "3"]
+
+
+def test_another_system_does_not_go_on_with_a_run(settings: Settings, engine: Engine, dataset: Dataset) -> None:
+    done = run(engine, dataset)
+    changed = {"retrieve": settings.retrieve.model_copy(update={"limit": 1})}
+    other = Engine.from_settings(settings.model_copy(update=changed))
+    with pytest.raises(InputError, match=r"was begun with settings .*; expected the same questions to the same system"):
+        run(other, dataset, earlier=done)
+    with pytest.raises(InputError, match=r"was begun with cases 3 of .*each 1 times, now it is .*each 2 times"):
+        run(engine, dataset, Plan(repeat=2), earlier=done)
+    with pytest.raises(InputError, match="was begun with dataset"):
+        run(engine, replace(dataset, sha256="0" * 64), earlier=done)
+
+
+def test_a_run_ends_when_its_budget_is_used_up(settings: Settings, dataset: Dataset) -> None:
+    told = (settings.root / "plumbline.toml").read_text()
+    prices = '[candidates."scripted:script.json"]\nprice_in = 1.0\nprice_out = 1.0\n'
+    (settings.root / "plumbline.toml").write_text(f"{told}\n{prices}")
+    engine = Engine.from_settings(load_settings(settings.root / "plumbline.toml"))
+    plan = Plan(max_cost=0.0000001)
+    (partial,) = kept(evaluate(engine, dataset, plan=plan), BudgetExceeded, r"1 questions cost .*at most 1e-07; go on")
+    assert len(partial.records) == 1
+    assert run(engine, dataset, Plan(max_cost=1.0), earlier=partial).is_whole
+
+
+def test_unknown_prices_spend_no_budget_unseen(engine: Engine, dataset: Dataset) -> None:
+    with pytest.raises(BudgetExceeded, match="what a question costs is not known; expected a price for each model"):
+        run(engine, dataset, Plan(max_cost=1.0))
+
+
+def test_a_run_that_goes_on_is_kept_now_and_then(
+    engine: Engine, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "KEEP_EVERY_S", -1.0)
+    runs = [event for event in evaluate(engine, dataset) if isinstance(event, Run)]
+    assert [len(each.records) for each in runs] == [1, 2, 3, 3]
+    assert [each.is_whole for each in runs] == [False, False, True, True]
