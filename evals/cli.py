@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from evals.calibrate_cli import calibrate
 from rag.terminal import clean, complain, console, print_json
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from rag.settings import Settings
 
 app = typer.Typer(help="Measure answers against a dataset of questions.", no_args_is_help=True)
+app.command()(calibrate)
 
 
 @app.callback()

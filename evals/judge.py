@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 
 from evals.case import Case
+from evals.judges import with_agreement
+from evals.records import JudgeUsed, UsedPrompt
 from rag.budget.purse import Purses
 from rag.errors import ModelError
 from rag.llm import LLM, make_chains, pinned
@@ -30,11 +32,15 @@ class Grade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judge:
-    """A chat model with the prompt that makes it one. Each grade is a turn of nobody in particular."""
+    """A chat model with the prompt that makes it one; `used` tells what it is, and how far it can be trusted.
+
+    Each grade is a turn of nobody in particular.
+    """
 
     llm: LLM
     prompt: Prompt
     purses: Purses
+    used: JudgeUsed
 
     def grade(self, case: Case, text: str) -> Grade:
         """Hold an answer against the facts of its case, or the expected answer.
@@ -43,7 +49,8 @@ class Judge:
         """
         facts = "; ".join(" or ".join(wordings) for wordings in case.facts) or case.expected
         messages = self.prompt.render({"question": case.question, "facts": facts, "answer": text})
-        sampling = Sampling(temperature=0, max_tokens=MAX_TOKENS, choices=YES_NO)
+        used = self.used
+        sampling = Sampling(temperature=used.temperature, max_tokens=used.max_tokens, choices=YES_NO)
         call = complete(pinned(self.llm, self.purses.purse()), messages, sampling)
         if not call.chances and not GRADE.match(call.text):
             raise ModelError(
@@ -60,4 +67,11 @@ def make_judge(settings: Settings) -> Judge | None:
     chain = make_chains(settings, "judge").get("judge")
     if chain is None:
         return None
-    return Judge(llm=chain, prompt=load_prompt("judge", own=settings.prompts_path), purses=Purses(settings))
+    prompt = load_prompt("judge", own=settings.prompts_path)
+    used = JudgeUsed(
+        models=settings.roles.candidates("judge"),
+        prompt=UsedPrompt(id=prompt.id, version=prompt.version, sha=prompt.sha),
+        temperature=0,
+        max_tokens=MAX_TOKENS,
+    )
+    return Judge(llm=chain, prompt=prompt, purses=Purses(settings), used=with_agreement(settings, used))

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from evals.agreement import Agreement
 from evals.case import Case
 from rag.errors import InputError, PlumbError
 from rag.types import Citation, Usage, Verdict
@@ -113,6 +114,21 @@ class UsedPrompt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeUsed:
+    """The judge of a run: its models in their order, its prompt, how its words are drawn.
+
+    `agreement` is with people on the set `labelled`, as `plumb eval calibrate` found; None where nobody measured it.
+    """
+
+    models: tuple[str, ...]
+    prompt: UsedPrompt
+    temperature: float
+    max_tokens: int
+    agreement: Agreement | None = None
+    labelled: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
     """The index that was searched."""
 
@@ -152,6 +168,7 @@ class Run:
     cases: tuple[Case, ...]
     records: tuple[Record, ...]
     repeat: int = 1
+    judge: JudgeUsed | None = None
     format: Format = FORMAT
 
     @property

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evals.metrics import METRICS, Metric, Unit
-from evals.records import Figure, Record, Run
+from evals.records import Figure, JudgeUsed, Record, Run
 from rag.llm.price import cost_text
 from rag.terminal import clean
 
@@ -65,14 +65,29 @@ def _head(run: Run) -> str:
     models = "; ".join(f"{role} {', '.join(names)}" for role, names in run.models.items())
     asked = f"{len(run.records)} of {len(run.cases)}" if len(run.records) < len(run.cases) else str(len(run.cases))
     selection = ", ".join(f"{name} {value}" for name, value in run.dataset.selection.items() if value)
+    judge = f"{judge_told(run.judge)}\n" if run.judge else ""
     return clean(
         f"{run.dataset.name} {run.dataset.sha256[:12]}{f' ({selection})' if selection else ''}, "
         f"{asked} questions, {run.started} to {run.ended}\n"
         f"models: {models or NONE}\n"
-        f"cost {cost_told(run.records)}\n"
+        f"{judge}cost {cost_told(run.records)}\n"
         f"index {run.index.name}, {run.index.chunks} chunks; config {run.config_hash}; code {run.code_version}; "
         f"{run.machine.cpu}, {run.machine.cores} cores"
     )
+
+
+def judge_told(judge: JudgeUsed) -> str:
+    """Which judge it is, and how far it agrees with people."""
+    named = f"judge {', then '.join(judge.models)}, prompt {judge.prompt.id} {judge.prompt.version}"
+    found = judge.agreement
+    if found is None:
+        return f"{named}: its agreement with people was not measured (plumb eval calibrate)"
+    kappa = f"kappa {_number(found.kappa)} (95 % {_number(found.low)} to {_number(found.high)})"
+    return f"{named}: {kappa}, the same on {100 * found.share:.0f} % of {found.items} of {judge.labelled}"
+
+
+def _number(value: float | None) -> str:
+    return NONE if value is None else f"{value:.2f}"
 
 
 def cost_told(records: Sequence[Record]) -> str:

@@ -193,6 +193,7 @@ def _begun(engine: Engine, dataset: Dataset, plan: Plan, judge: Judge | None) ->
         cases=dataset.cases,
         records=(),
         repeat=plan.repeat,
+        judge=judge.used if judge else None,
     )
 
 
