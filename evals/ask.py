@@ -35,7 +35,8 @@ class Asker:
         """
         record, error = self._asked(case, repetition)
         try:
-            return self._graded(case, self._likened(case, record)), error
+            likened = self._likened(case, record)
+            return graded(self.judge, case, likened) if self.judge else likened, error
         except ModelError as failure:
             log.warning("%s is kept without a grade: %s", case.id, failure)
             return replace(record, cost=None), failure
@@ -67,16 +68,15 @@ class Asker:
             return replace(record, similarity=0.0)
         return replace(record, similarity=_likeness(self.engine.searcher.index.embedder, record.answer, case.expected))
 
-    def _graded(self, case: Case, record: Record) -> Record:
-        """The record with the judge's grade; where there is no answer, there is none that could be right."""
-        if self.judge is None or not (case.facts or case.expected):
-            return record
-        return regraded(self.judge, case, record)
 
+def graded(judge: Judge, case: Case, record: Record) -> Record:
+    """The record with the judge's grade, if something is expected; no answer is none that could be right.
 
-def regraded(judge: Judge, case: Case, record: Record) -> Record:
-    """The record with this judge's grade in the place of an earlier one. Raises ModelError."""
+    Raises ModelError.
+    """
     answer = record.answer
+    if not (case.facts or case.expected):
+        return record
     if answer is None or answer.abstained:
         return replace(record, judged=0.0)
     grade = judge.grade(case, answer.text)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from evals.calibrate_cli import calibrate
-from rag.terminal import clean, complain, console, print_json
+from evals.kept_cli import live, print_run, score
+from rag.terminal import clean, complain, console
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from rag.settings import Settings
 
 app = typer.Typer(help="Measure answers against a dataset of questions.", no_args_is_help=True)
+app.command()(score)
+app.command()(live)
 app.command()(calibrate)
 
 
@@ -45,7 +48,7 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options
     """Ask every question, keep the run as one file, print its figures."""
     from evals.dataset import load_dataset, select
     from evals.judge import make_judge
-    from evals.records import check_writable, load_run, plain_run
+    from evals.records import check_writable, load_run
     from evals.run import Plan, evaluate, run_path
     from rag.engine import Engine
     from rag.observe.ship import ship_detached
@@ -58,10 +61,7 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options
     check_writable(out or run_path(settings, "run"))
     engine, judge = Engine.from_settings(settings), make_judge(settings)
     done, path = _kept(evaluate(engine, questions, judge=judge, plan=plan, earlier=earlier), out, settings)
-    if as_json:
-        print_json({**plain_run(done), "path": str(path)})
-    else:
-        _print(done, path)
+    print_run(done, path, as_json=as_json)
     ship_detached(settings)
     if any(record.error is not None for record in done.records):
         raise typer.Exit(1)
@@ -107,11 +107,3 @@ def _runs(events: Iterable[Progress]) -> Iterator[Run]:
                     bar.update(task, advance=1, description=f"{told}{clean(case.question)[:50]}")
                 case Run():
                     yield event
-
-
-def _print(done: Run, path: Path) -> None:
-    from evals.report import draw_run
-
-    screen = console()
-    draw_run(screen, done)
-    screen.print(f"\nkept in {path}", markup=False, soft_wrap=True)

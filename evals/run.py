@@ -200,7 +200,7 @@ def _begun(engine: Engine, dataset: Dataset, plan: Plan, judge: Judge | None) ->
 def _finished(begun: Run, records: Sequence[Record]) -> Run:
     place = {case.id: number for number, case in enumerate(begun.cases)}
     ordered = sorted(records, key=lambda record: (place[record.case_id], record.repetition))
-    return score(replace(begun, records=tuple(ordered), models=_models(ordered), ended=_iso(datetime.now(UTC))))
+    return score(replace(begun, records=tuple(ordered), models=models_of(ordered), ended=_iso(datetime.now(UTC))))
 
 
 def _has_answer(records: Sequence[Record]) -> bool:
@@ -219,7 +219,8 @@ def _stop_in_vain(errors: Sequence[PlumbError | None], *, remaining: int) -> Non
         raise last
 
 
-def _models(records: Sequence[Record]) -> dict[str, tuple[str, ...]]:
+def models_of(records: Sequence[Record]) -> dict[str, tuple[str, ...]]:
+    """The models that really answered, by role."""
     named = {(role, model) for record in records if record.answer for role, model in record.answer.models.items()}
     return {role: tuple(sorted(model for r, model in named if r == role)) for role in sorted({r for r, _ in named})}
 
