@@ -46,6 +46,11 @@ class Patterns:
 
     own: Mapping[str, re.Pattern[str]]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What stands in brackets for what was found."""
+        return ("mail", "phone", "card", "key", *self.own)
+
     def __call__(self, text: str) -> str:
         """The text without what the patterns find."""
         text = _KEY.sub("[key]", text)
