@@ -275,8 +275,8 @@ class Tracing(Section):
     enabled: bool = Field(True, description="keep traces in <data_dir>/traces.db")
     content: Literal["full", "masked", "none"] = Field(
         "full",
-        description="'masked' takes mail addresses, phone and card numbers, keys and own patterns out of all texts,"
-        " 'none' keeps times and counts, no texts",
+        description="'masked' takes mail addresses, phone, card and account numbers, keys and own patterns out of all"
+        " texts, 'none' keeps times and counts, no texts",
     )
     keep_days: float = Field(0, ge=0, description="older traces go, with what was said of them; 0 keeps them for ever")
     max_mb: int = Field(
