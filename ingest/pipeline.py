@@ -30,7 +30,7 @@ from ingest.sources import Item, discover, ignored, open_sources, vanished
 from ingest.sources.places import KIND
 from ingest.writer import Writer
 from rag.embed import Matrix
-from rag.errors import PlumbError, StoreError
+from rag.errors import ConfigError, PlumbError, StoreError
 from rag.index import Index, open_index
 from rag.observe.record import Recorder
 from rag.observe.spool import open_spool
@@ -305,6 +305,6 @@ def _keep(
     trace = recorder.finish(status=status, output=error or tally.output(), attributes=facts)
     try:
         open_spool(settings).add_trace(trace)
-    except StoreError as failure:
+    except (StoreError, ConfigError) as failure:
         # Where the disk refuses the index too, the run's own error says so.
         log.log(logging.DEBUG if error else logging.WARNING, "the trace of this run was not kept: %s", failure)

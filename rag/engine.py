@@ -16,7 +16,7 @@ from rag.asked import Asked
 from rag.budget.purse import Purses, facts_of
 from rag.cache import AnswerCache
 from rag.draft import Draft, Drafter, Task
-from rag.errors import ModelError, StoreError
+from rag.errors import ConfigError, ModelError, StoreError
 from rag.events import Delta, Event, Progress, Stage
 from rag.feedback import rate
 from rag.gather import Gathered, Gatherer
@@ -239,13 +239,13 @@ class Engine:
         output: Any,
         attributes: Mapping[str, Any],
     ) -> None:
-        """Write the trace; a disk that refuses it costs the trace, never the answer."""
+        """Write the trace; a disk that refuses it, or a mask that fails, costs the trace, never the answer."""
         if not self.settings.trace.enabled:
             return
         trace = recorder.finish(status=status, output=output, attributes=attributes)
         try:
             self.spool.add_trace(trace)
-        except StoreError as error:
+        except (StoreError, ConfigError) as error:
             # Where the question failed too, its own error is what counts.
             level = logging.WARNING if status == "ok" else logging.DEBUG
             log.log(level, "the trace of this answer was not kept: %s", error)

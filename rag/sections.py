@@ -253,14 +253,30 @@ class Ingest(Section):
         return value
 
 
+class Presidio(Section):
+    """Names and the like that Presidio takes out of traces, besides the patterns; off while no model is named."""
+
+    models: dict[Annotated[str, Field(pattern="^[a-z]{2,3}$")], Annotated[str, Field(pattern=r"^[a-z]\w*$")]] = Field(
+        default_factory=dict,
+        description="language and installed spaCy model that finds names in it, as { en = 'en_core_web_sm' }; of"
+        " several each reads every text",
+    )
+    entities: tuple[Annotated[str, Field(pattern="^[A-Z][A-Z_]*$")], ...] = Field(
+        ("PERSON", "LOCATION"), min_length=1, description="what is taken out, by Presidio's names"
+    )
+    least_score: float = Field(
+        0.5, ge=0, le=0.85, description="what it is less sure of stays; what a spaCy model finds always has 0.85"
+    )
+
+
 class Tracing(Section):
     """The local record of every question and ingest run."""
 
     enabled: bool = Field(True, description="keep traces in <data_dir>/traces.db")
     content: Literal["full", "masked", "none"] = Field(
         "full",
-        description="'masked' takes mail addresses, phone and card numbers, keys and own patterns out of all texts,"
-        " 'none' keeps times and counts, no texts",
+        description="'masked' takes mail addresses, phone, card and account numbers, keys and own patterns out of all"
+        " texts, 'none' keeps times and counts, no texts",
     )
     keep_days: float = Field(0, ge=0, description="older traces go, with what was said of them; 0 keeps them for ever")
     max_mb: int = Field(
@@ -279,6 +295,14 @@ class Tracing(Section):
     patterns: dict[str, str] = Field(
         default_factory=dict, description="own regular expressions for 'masked': what BADGE finds becomes [BADGE]"
     )
+    presidio: Presidio = Presidio()
+
+    @field_validator("presidio")
+    @classmethod
+    def _is_used(cls, value: Presidio, info: ValidationInfo) -> Presidio:
+        if value.models and info.data.get("content") == "full":
+            raise ValueError("models are of use with trace.content = 'masked' only")
+        return value
 
 
 class LangfuseServer(Section):

@@ -34,5 +34,17 @@ class Content:
 
 
 def content(rules: Tracing) -> Content:
-    """What the settings keep. Raises ConfigError for a pattern that is no regular expression."""
-    return Content(policy=rules.content, mask=patterns(rules.patterns) if rules.content == "masked" else str)
+    """What the settings keep. Raises ConfigError for a pattern that is no regular expression.
+
+    And for Presidio: MissingExtra without its extra, ConfigError for a model that is not installed.
+    """
+    return Content(policy=rules.content, mask=_mask(rules) if rules.content == "masked" else str)
+
+
+def _mask(rules: Tracing) -> Mask:
+    found = patterns(rules.patterns)
+    if not rules.presidio.models:
+        return found
+    from rag.observe.presidio import names
+
+    return names(found, rules.presidio)

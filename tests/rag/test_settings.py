@@ -151,6 +151,7 @@ def test_every_setting_is_described() -> None:
         "llama_index.reader_args",
         "llama_index.rerank_args",
         "trace.patterns",
+        "trace.presidio.models",
     }
 
 
