@@ -35,6 +35,10 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options
     limit: Annotated[int | None, typer.Option(min=1, help="Ask only the first so many.")] = None,
     split: Annotated[Literal["dev", "test"] | None, typer.Option(help="Ask only this part.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="Ask only questions with this tag; repeatable.")] = None,
+    change: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Ask with this setting changed; repeatable.")
+    ] = None,
+    index: Annotated[str, typer.Option(metavar="VERSION", help="Search this version of the index.")] = "",
     repeat: Annotated[int, typer.Option(min=1, help="Ask each question so often: models vary.")] = 1,
     threads: Annotated[int, typer.Option(min=1, max=64, help="So many questions at once.")] = 1,
     max_cost: Annotated[float | None, typer.Option(min=0, help="Stop when the answers cost so much.")] = None,
@@ -50,16 +54,20 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options
     from evals.judge import make_judge
     from evals.records import check_writable, load_run
     from evals.run import Plan, evaluate, run_path
+    from rag.changes import read_changes
     from rag.engine import Engine
     from rag.observe.ship import ship_detached
     from rag.settings import load_settings
+    from rag.versions import Versions
 
     questions = select(load_dataset(dataset), split=split, tags=tag or [], limit=limit)
     plan, earlier = Plan(repeat=repeat, threads=threads, max_cost=max_cost), load_run(resume) if resume else None
-    settings = load_settings()
+    settings = load_settings(changes=read_changes(change or []))
+    if index:
+        Versions(settings).require(index)
     out = out or resume
     check_writable(out or run_path(settings, "run"))
-    engine, judge = Engine.from_settings(settings), make_judge(settings)
+    engine, judge = Engine.from_settings(settings, version=index), make_judge(settings)
     done, path = _kept(evaluate(engine, questions, judge=judge, plan=plan, earlier=earlier), out, settings)
     print_run(done, path, as_json=as_json)
     ship_detached(settings)

@@ -69,15 +69,10 @@ def _print(tuning: Tuning) -> None:
 
 
 def _write(choice: Choice, root: Path) -> Path:
-    """Put the choice into the config file, whose comments and order stay; the file."""
-    import tomlkit
-
-    from rag.durable import replace_text
+    """Put the choice into the config file; the file."""
+    from rag.changes import write_changes
     from rag.settings import CONFIG_NAME, find_config
 
     file = find_config() or root / CONFIG_NAME
-    document = tomlkit.parse(file.read_text(encoding="utf-8") if file.is_file() else "")
-    table = document.setdefault("retrieve", tomlkit.table())
-    table.update(asdict(choice))
-    replace_text(file, tomlkit.dumps(document))
+    write_changes(file, {f"retrieve.{name}": value for name, value in asdict(choice).items()})
     return file

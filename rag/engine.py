@@ -62,11 +62,14 @@ class Engine:
         self._held: AnswerCache | None = None
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Engine:
-        """An engine as the settings describe it. Raises ConfigError, WeightsError, ModelError or StoreError."""
+    def from_settings(cls, settings: Settings, *, version: str = "") -> Engine:
+        """An engine as the settings describe it, over the live version of the index or the one named.
+
+        Raises ConfigError, WeightsError, ModelError or StoreError.
+        """
         judging: tuple[ChatRole, ...] = ("judge",) if settings.verify.second_opinion else ()
         chains = make_chains(settings, "answer", "rewrite", *judging)
-        searcher = Searcher.from_settings(settings)
+        searcher = Searcher.from_settings(settings, version=version)
         rewrite, judge = chains.get("rewrite"), chains.get("judge")
         return cls(searcher=searcher, answer=chains["answer"], rewrite=rewrite, judge=judge)
 

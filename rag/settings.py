@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings.exceptions import SettingsError
 
 from rag.budget.bounds import Budget
+from rag.changes import changed
 from rag.errors import ConfigError
 from rag.roles import USUAL_LIMITS, CandidateSettings, Roles
 from rag.sections import Cache, Folder, Generate, Ingest, LangfuseServer, Retrieve, Section, Server, Tracing, Ui
@@ -246,14 +247,16 @@ class Settings(BaseSettings):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
 
-def load_settings(path: Path | None = None) -> Settings:
+def load_settings(path: Path | None = None, *, changes: Mapping[str, Any] | None = None) -> Settings:
     """Read the settings from `path`, or from the nearest plumbline.toml upwards, or take the defaults.
+
+    `changes` stand in the place of what the file says, by dotted key: {'retrieve.limit': 5}.
 
     Raises ConfigError for a file that is missing or is not TOML, and for unknown or unusable keys.
     """
     _refuse_unknown_variables()
     file = path or find_config()
-    values = _read_toml(file) if file else {}
+    values = changed(_read_toml(file) if file else {}, changes or {})
     if "root" in values:
         raise _unknown("root", _where(file))
     root = file.resolve().parent if file else Path.cwd()

@@ -102,3 +102,20 @@ def test_bad_input_is_refused_before_anything_is_asked(
     assert isinstance(invoke(write_cases(cases), "--out", tmp_path).exception, PlumbError)
     assert invoke(write_cases(cases), "--split", "train").exit_code == 2
     assert not (settings.data_path / "traces.db").exists() or not kept(settings)
+
+
+def test_another_system_is_asked_for_one_run(
+    invoke: Callable[..., Result], settings: Settings, write_cases: Write, cases: list[dict[str, Any]]
+) -> None:
+    path = write_cases(cases)
+    (settings.root / "other.json").write_text(json.dumps([{"match": "", "reply": "EUR 0.38 per kilometre [1]."}]))
+    told = json.loads(
+        invoke(path, "--set", "roles.answer=scripted:other.json", "--set", "retrieve.limit=1", "--json").stdout
+    )
+    assert told["models"]["answer"] == ["scripted:other.json"]
+    assert {len(record["hits"]) for record in told["records"]} == {1}
+    assert told["config_hash"] != settings.config_hash()
+    assert json.loads(invoke(path, "--index", "v1", "--json").stdout)["config_hash"] == settings.config_hash()
+    unknown = invoke(path, "--index", "v9").exception
+    assert isinstance(unknown, InputError)
+    assert "there is no version 'v9' of the index; expected one of v1" in str(unknown)
