@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from evals.calibrate_cli import calibrate
 from evals.kept_cli import live, print_run, score
-from rag.terminal import clean, complain, console
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from evals.records import Run
-    from evals.run import Progress
-    from rag.settings import Settings
+from evals.schedule_cli import schedule
 
 app = typer.Typer(help="Measure answers against a dataset of questions.", no_args_is_help=True)
 app.command()(score)
 app.command()(live)
 app.command()(calibrate)
+app.command()(schedule)
 
 
 @app.callback()
@@ -52,6 +46,7 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options
     """Ask every question, keep the run as one file, print its figures."""
     from evals.dataset import load_dataset, select
     from evals.judge import make_judge
+    from evals.progress import kept
     from evals.records import check_writable, load_run
     from evals.run import Plan, evaluate, run_path
     from rag.changes import read_changes
@@ -68,50 +63,8 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options
     out = out or resume
     check_writable(out or run_path(settings, "run"))
     engine, judge = Engine.from_settings(settings, version=index), make_judge(settings)
-    done, path = _kept(evaluate(engine, questions, judge=judge, plan=plan, earlier=earlier), out, settings)
+    done, path = kept(evaluate(engine, questions, judge=judge, plan=plan, earlier=earlier), out, settings)
     print_run(done, path, as_json=as_json)
     ship_detached(settings)
     if any(record.error is not None for record in done.records):
         raise typer.Exit(1)
-
-
-def _kept(events: Iterable[Progress], out: Path | None, settings: Settings) -> tuple[Run, Path]:
-    """Keep the run while it grows; returns it whole, and where it is. An error leaves what was asked until then."""
-    from evals.records import save_run
-    from evals.run import run_path
-
-    done = None
-    try:
-        for done in _runs(events):
-            path = out or run_path(settings, done.id)
-            save_run(done, path)
-    finally:
-        if done and not done.is_whole:
-            asked = f"{len(done.records)} of {len(done.cases) * done.repeat}"
-            complain(f"the run ends after {asked} questions; go on with --resume {path}")
-    assert done  # noqa: S101 - what evaluate() ends with
-    return done, path
-
-
-def _runs(events: Iterable[Progress]) -> Iterator[Run]:
-    """Show the progress, and yield the run as soon as there is one: an error may still follow."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    from evals.records import Run
-    from evals.run import Asked, Started
-
-    screen = console(stderr=True)
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False))
-    with Bar(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
-        task, failed = bar.add_task("", total=None), 0
-        for event in events:
-            match event:
-                case Started(questions=questions, done=done):
-                    bar.update(task, total=questions, completed=done)
-                case Asked(case=case, record=record):
-                    failed += record.error is not None
-                    told = f"{failed} failed · " if failed else ""
-                    bar.update(task, advance=1, description=f"{told}{clean(case.question)[:50]}")
-                case Run():
-                    yield event

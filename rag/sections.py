@@ -333,3 +333,29 @@ class Ui(Section):
     )
     cases: str = Field("cases.jsonl", description="file to which the page adds eval cases, from the config's folder")
     examples: list[str] = Field(default_factory=list, description="questions offered as buttons on an empty page")
+
+
+class Job(Section):
+    """What 'plumb eval schedule' does again and again: see docs/schedule.md."""
+
+    cron: str = Field(description="when, as five fields of cron in local time: '0 3 * * *' is every night at three")
+    dataset: str = Field("", description="questions to ask; the run is put before the gate")
+    canaries: str = Field("", description="canaries to ask; the answers are held against those of reference")
+    reference: str = Field("oldest", description="the observation that canaries are held against: a name, 'oldest'")
+    live: str = Field("", description="hold what people asked since then, as 7d, against as long before")
+    repeat: int = Field(1, ge=1, le=20, description="ask each question or canary so often")
+    timeout_minutes: float = Field(240.0, gt=0, description="longest time of one of its commands")
+
+
+class Notify(Section):
+    """Who is told when a job's gate fails, drift is seen, or a job breaks or can't tell."""
+
+    always: bool = Field(default=False, description="tell of jobs that found nothing, too")
+    webhook_env: str = Field("", description="variable with the address that gets it as JSON with a text")
+    mail_to: tuple[str, ...] = Field((), description="addresses that get a mail")
+    mail_from: str = Field("plumbline@localhost", description="its sender")
+    smtp_host: str = Field("127.0.0.1", description="server that takes mail")
+    smtp_port: int = Field(25, ge=1, le=65535, description="its port")
+    smtp_tls: bool = Field(default=False, description="speak TLS to it, by STARTTLS")
+    smtp_user_env: str = Field("", description="variable with the user's name there, if it wants one")
+    smtp_password_env: str = Field("", description="variable with the password")

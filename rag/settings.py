@@ -24,7 +24,20 @@ from rag.budget.bounds import Budget
 from rag.changes import changed
 from rag.errors import ConfigError
 from rag.roles import USUAL_LIMITS, CandidateSettings, Roles
-from rag.sections import Cache, Folder, Generate, Ingest, LangfuseServer, Retrieve, Section, Server, Tracing, Ui
+from rag.sections import (
+    Cache,
+    Folder,
+    Generate,
+    Ingest,
+    Job,
+    LangfuseServer,
+    Notify,
+    Retrieve,
+    Section,
+    Server,
+    Tracing,
+    Ui,
+)
 
 CONFIG_NAME = "plumbline.toml"
 ENV_PREFIX = "PLUMB_"
@@ -35,6 +48,7 @@ SECRET_NAME = re.compile(r"key|token|secret|passw|credential|auth", re.IGNORECAS
 # In a URL: the user and password before the host, and parameters with the name of a secret.
 SECRET_IN_URL = re.compile(r"(?<=//)[^/@\s]+(?=@)|(?<=[?&])([\w.-]*(?:key|token|secret|passw|sig)[\w.-]*=)[^&\s]+")
 INPUT_CHARS = 100
+JobName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,60}$")]
 ModelName = Annotated[str, StringConstraints(pattern=r"^[^:]+:.")]
 
 
@@ -174,6 +188,8 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     ui: Ui = Ui()
     budget: Budget = Budget()
+    jobs: dict[JobName, Job] = Field(default_factory=dict, description="what is done again and again, by name")
+    notify: Notify = Notify()
 
     @classmethod
     def settings_customise_sources(

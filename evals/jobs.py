@@ -1,0 +1,108 @@
+"""What is done again and again: the commands of a job, run one after the other as a person would type them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from evals.notify import Level, News
+from rag.sections import Job
+from rag.settings import Settings
+
+# The exit codes of a gate and of a comparison of canaries that could not tell.
+OPEN = 3
+MOST_CHARS = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A command that was run. `code` is its exit code, None where it took too long; `said` is the end of its words."""
+
+    command: tuple[str, ...]
+    code: int | None
+    seconds: float
+    said: str
+
+
+def commands(job: Job, run_file: Path) -> list[tuple[str, ...]]:
+    """The job as commands of plumb, each alone what a person would type."""
+    found: list[tuple[str, ...]] = []
+    if job.dataset:
+        found.append(("eval", "run", job.dataset, "--repeat", str(job.repeat), "--out", str(run_file)))
+        found.append(("eval", "gate", str(run_file), "--markdown"))
+    if job.canaries:
+        found.append(("eval", "canary", "run", job.canaries, "--repeat", str(job.repeat)))
+        found.append(("eval", "drift", job.reference, "latest", "--markdown"))
+    if job.live:
+        found.append(("eval", "drift", "--live", job.live, "--markdown"))
+    return found
+
+
+def perform(name: str, job: Job, settings: Settings) -> tuple[Step, ...]:
+    """Run the commands of a job; one that fails does not keep the others from being run."""
+    run_file = settings.data_path / "runs" / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}-{name}.json"
+    return tuple(
+        _step(command, settings.root, timeout_s=job.timeout_minutes * 60) for command in commands(job, run_file)
+    )
+
+
+def news(name: str, steps: Sequence[Step]) -> News:
+    """What the steps say together. A command that asks tells by its code that some question failed: no alarm."""
+    level = _level(steps)
+    title = {"ok": "nothing to report", "open": "could not tell", "alarm": "look at this"}[level]
+    parts = [f"$ plumb {' '.join(step.command)}\n{_ended(step)}\n\n{step.said.strip()}" for step in steps]
+    return News(job=name, level=level, title=f"{name}: {title}", text="\n\n".join(parts))
+
+
+def _level(steps: Sequence[Step]) -> Level:
+    codes = [0 if _asks(step) and step.code == 1 else step.code for step in steps]
+    if any(code not in (0, OPEN) for code in codes):
+        return "alarm"
+    return "open" if OPEN in codes else "ok"
+
+
+def _asks(step: Step) -> bool:
+    return step.command[:2] == ("eval", "run") or step.command[:3] == ("eval", "canary", "run")
+
+
+def _ended(step: Step) -> str:
+    told = "took too long and was ended" if step.code is None else f"exit code {step.code}"
+    return f"{told}, {step.seconds:.0f} s"
+
+
+def _step(command: tuple[str, ...], folder: Path, *, timeout_s: float) -> Step:
+    # Without -P, Python would look for our packages in the user's folder first.
+    package = str(Path(__file__).parents[1])
+    path = os.pathsep.join(part for part in (package, os.environ.get("PYTHONPATH")) if part)
+    began = time.monotonic()
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "rag.cli", *command],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": path, "NO_COLOR": "1"},
+    ) as process:
+        try:
+            said, _ = process.communicate(timeout=timeout_s)
+            code: int | None = process.returncode
+        except BaseException as error:
+            # What it started goes with it.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            said, _ = process.communicate()
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+            code = None
+    return Step(command=command, code=code, seconds=time.monotonic() - began, said=said[-MOST_CHARS:])
