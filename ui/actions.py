@@ -11,7 +11,8 @@ from rag.engine import Engine
 from rag.errors import PlumbError
 from rag.triage import SAME_COMPLAINT
 from rag.types import Answer, Signal
-from ui.conversation import Exchange, ask_again, exchanges
+from ui.conversation import ask_again, exchanges
+from ui.exchange import Exchange
 
 log = logging.getLogger("plumbline")
 
@@ -69,12 +70,12 @@ def _edited(engine: Engine, exchange: Exchange) -> None:
     if question and exchange.answer:
         _note(engine, exchange.answer, "edited")
     if question:
-        ask_again(exchange, question)
+        ask_again(engine.settings, exchange, question)
 
 
 def _regenerated(engine: Engine, exchange: Exchange, answer: Answer) -> None:
     _note(engine, answer, "regenerated")
-    ask_again(exchange, exchange.question)
+    ask_again(engine.settings, exchange, exchange.question)
 
 
 def _copied(engine: Engine, exchange: Exchange, answer: Answer) -> None:

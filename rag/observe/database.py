@@ -88,7 +88,7 @@ class Kept:
                 self._close()
                 db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
                 self._file, self._close = file, weakref.finalize(self, db.close)
-                db.execute("SELECT count(*) FROM traces LIMIT 0").fetchall()
+                db.execute("SELECT count(*) FROM sqlite_master").fetchall()
 
 
 @contextmanager

@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
-from pages import DOCUMENTS, MakeProject, fill, write_project
+from pages import DOCUMENTS, MakeProject, Visitor, fill, write_project
+from streamlit.runtime.context import ContextProxy
+
+
+@pytest.fixture(autouse=True)
+def visitor(monkeypatch: pytest.MonkeyPatch) -> Visitor:
+    """What the browser of whoever opens a page sends along; Streamlit's own stand-in sends nothing usable."""
+    sent = Visitor()
+    monkeypatch.setattr(ContextProxy, "headers", property(lambda _: sent.headers))
+    monkeypatch.setattr(ContextProxy, "cookies", property(lambda _: sent.cookies))
+    return sent
 
 
 @pytest.fixture

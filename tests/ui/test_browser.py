@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -120,7 +120,8 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @contextmanager
 def visit(chromium: Browser, served: Served) -> Iterator[Page]:
     """A new visitor's page; fails when the browser asked any other host for anything."""
-    page = chromium.new_page()
+    # A context of its own is a browser of its own, whose pages share its cookies.
+    page = chromium.new_context().new_page()
     page.set_default_timeout(PATIENCE_MS)
     expect.set_options(timeout=PATIENCE_MS)
     asked: list[str] = []
@@ -129,7 +130,13 @@ def visit(chromium: Browser, served: Served) -> Iterator[Page]:
     expect(page.get_by_placeholder("Ask about the documents")).to_be_visible()
     yield page
     assert {urlsplit(url).hostname for url in asked if url.startswith(("http", "ws"))} == {"127.0.0.1"}
-    page.close()
+    page.context.close()
+
+
+def screenshot(page: Page, name: str) -> None:
+    """A picture of the page, where somebody wants to look at it."""
+    if folder := os.environ.get("PLUMB_TEST_SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
 def ask(page: Page, question: str) -> None:
@@ -186,8 +193,7 @@ def test_a_cited_passage_is_shown_on_its_page(chromium: Browser, tmp_path: Path)
         picture = page.locator(".stChatMessage img")
         expect(picture).to_be_visible()
         assert picture.evaluate("image => image.naturalWidth") == 1200
-        if folder_of_pictures := os.environ.get("PLUMB_TEST_SCREENSHOTS"):
-            page.screenshot(path=Path(folder_of_pictures) / "page-picture.png", full_page=True)
+        screenshot(page, "page-picture")
         (folder / "docs" / "boat.pdf").write_bytes(b"another")
         shown.click()
         expect(picture).to_have_count(0)
@@ -221,6 +227,40 @@ def test_an_answer_can_be_stopped_and_the_next_one_comes(chromium: Browser, scri
         expect(stop).to_be_visible()
         expect(page.get_by_text("Every claim is supported by the documents")).to_be_visible()
     assert [row.status for row in scripted.spool.traces(Filter(name="ask"), limit=2)] == ["ok", "abandoned"]
+
+
+def test_a_conversation_outlives_its_page_and_stays_in_its_browser(chromium: Browser, quoting: Served) -> None:
+    with visit(chromium, quoting) as page:
+        ask(page, QUESTION)
+        expect(page.get_by_text("Every claim is supported by the documents")).to_be_visible()
+        # The side bar is drawn before the answer, and anew after it.
+        kept = page.locator(".st-key-plumb-earlier").get_by_role("button", name="How many working")
+        expect(kept).to_be_visible()
+        page.reload()
+        expect(page.get_by_text("Every claim is supported by the documents")).to_be_visible()
+        with_other = page.context.new_page()
+        with_other.goto(quoting.url)
+        other = with_other.locator(".st-key-plumb-earlier").get_by_role("button", name="How many working")
+        other.click()
+        expect(with_other.get_by_text("Every claim is supported by the documents")).to_be_visible()
+        address = page.url
+        screenshot(page, "conversation")
+        with visit(chromium, replace(quoting, url=address)) as stranger:
+            expect(stranger.locator(".plumb-brand")).to_be_visible()
+            assert stranger.get_by_test_id("stChatMessage").count() == 0
+            assert stranger.get_by_role("button", name="How many working").count() == 0
+        page.get_by_role("button", name="Delete", exact=True).click()
+        dialog = page.get_by_role("dialog", name="Delete this conversation?")
+        expect(dialog).to_be_visible()
+        screenshot(page, "delete")
+        page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
+        expect(kept).to_be_visible()
+        page.get_by_role("button", name="Delete", exact=True).click()
+        dialog.get_by_role("button", name="Delete it").click()
+        expect(kept).to_have_count(0)
+        expect(page.get_by_text("Ask about your documents")).to_be_visible()
+        with_other.close()
 
 
 @pytest.mark.model
