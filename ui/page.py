@@ -13,6 +13,7 @@ from rag.engine import Engine
 from rag.errors import PlumbError
 from rag.observe.ship import start_background
 from rag.settings import Settings, load_settings
+from ui.adding import draw_adding, may_add
 from ui.chat import UNEXPECTED, draw_exchange
 from ui.conversation import begin_anew, exchanges, put, settle
 from ui.earlier import draw_earlier
@@ -119,6 +120,8 @@ def _draw_side(engine: Engine) -> None:
         st.html(f'<p class="plumb-brand">{text_html(engine.settings.ui.title)}</p>')
         st.button("New conversation", icon=":material/add:", on_click=begin_anew, width="stretch")
         draw_earlier(engine)
+        if may_add(engine.settings):
+            draw_adding(engine, _count.clear)
         st.html(_side_html(engine))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -261,6 +262,29 @@ def test_a_conversation_outlives_its_page_and_stays_in_its_browser(chromium: Bro
         expect(kept).to_have_count(0)
         expect(page.get_by_text("Ask about your documents")).to_be_visible()
         with_other.close()
+
+
+def test_a_visitor_adds_a_document_and_asks_about_it(chromium: Browser, tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "adding", config="[ui]\nupload = true\n")
+    fill(folder)
+    bicycles = b"Bicycles\n\nThe blue bicycle of the company stands in the cellar of building nine.\n"
+    with serve(folder) as served, visit(chromium, served) as page:
+        page.get_by_text("Add documents").click()
+        page.get_by_test_id("stFileUploader").locator("input").set_input_files(
+            [
+                {"name": "bicycles.txt", "mimeType": "text/plain", "buffer": bicycles},
+                {"name": "broken.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 nothing"},
+            ]
+        )
+        page.get_by_role("button", name="Add to the index").click()
+        expect(page.get_by_text(re.compile("of 2 read"))).to_be_visible()
+        screenshot(page, "uploading")
+        expect(page.get_by_text("bicycles.txt: 1 passage")).to_be_visible()
+        expect(page.get_by_text(re.compile(r"^broken\.pdf: "))).to_be_visible()
+        expect(page.locator(".plumb-side")).to_contain_text("3 passages")
+        screenshot(page, "uploaded")
+        ask(page, "Where does the blue bicycle of the company stand?")
+        expect(page.locator("blockquote")).to_contain_text("building nine")
 
 
 @pytest.mark.model
