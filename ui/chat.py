@@ -19,11 +19,11 @@ from rag.types import Answer
 from ui.actions import draw_actions, draw_edit, note_rephrased
 from ui.conversation import exchanges, hold, keep, session_id, turns
 from ui.details import draw_details, steps_of
-from ui.evidence import anchor, closest_html, sources_html, verdict_html
+from ui.evidence import anchor, closest_html, verdict_html
 from ui.exchange import Exchange
 from ui.markup import answer_html, literal
-from ui.page_picture import draw_page_pictures
 from ui.rating import draw_rating
+from ui.sources import draw_sources
 from ui.visitor import scope_of_visitor
 
 STAGES = {
@@ -126,10 +126,10 @@ def _draw_answer(engine: Engine, exchange: Exchange, answer: Answer) -> None:
     else:
         markers = {citation.marker for citation in answer.citations}
         st.html(answer_html(answer.text, markers=markers, anchor=anchor(answer)))
-        st.html(verdict_html(answer) + sources_html(answer))
+        st.html(verdict_html(answer))
+        draw_sources(engine, answer)
         if answer.given_before:
             st.caption(GIVEN_BEFORE)
-        draw_page_pictures(answer, engine.settings)
     draw_actions(engine, exchange, answer)
     # What has no trace any more can't be rated.
     if exchange.steps:

@@ -151,7 +151,10 @@ def test_a_question_is_answered_rated_and_commented(chromium: Browser, quoting: 
     with visit(chromium, quoting) as page:
         ask(page, QUESTION)
         expect(page.get_by_text("Every claim is supported by the documents")).to_be_visible()
-        page.get_by_text("Whole passage").click()
+        for _ in range(3):
+            # Opened, closed, opened again: noted once.
+            page.get_by_text("Whole passage").click()
+        expect(page.locator("mark")).to_be_visible()
         expect(page.locator("mark")).to_contain_text("30 working days")
         page.locator("a.plumb-chip").click()
         expect(page.locator(".plumb-source:target")).to_have_count(1)
@@ -177,6 +180,7 @@ def test_a_question_is_answered_rated_and_commented(chromium: Browser, quoting: 
     assert [(row.question, row.rating, row.comment) for row in rated] == [(QUESTION, False, "out of date")]
     (said,) = quoting.spool.feedback(rated[0].id)
     assert (said.reasons, said.correction) == (("outdated",), "31 working days.")
+    assert quoting.spool.signals(rated[0].id) == ["opened"]
 
 
 def test_a_cited_passage_is_shown_on_its_page(chromium: Browser, tmp_path: Path) -> None:
@@ -194,6 +198,7 @@ def test_a_cited_passage_is_shown_on_its_page(chromium: Browser, tmp_path: Path)
         picture = page.locator(".stChatMessage img")
         expect(picture).to_be_visible()
         assert picture.evaluate("image => image.naturalWidth") == 1200
+        assert [served.spool.signals(row.id) for row in served.spool.traces(Filter(name="ask"))] == [["opened"]]
         screenshot(page, "page-picture")
         (folder / "docs" / "boat.pdf").write_bytes(b"another")
         shown.click()
