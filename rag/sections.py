@@ -333,6 +333,14 @@ class Ui(Section):
     )
     cases: str = Field("cases.jsonl", description="file to which the page adds eval cases, from the config's folder")
     examples: list[str] = Field(default_factory=list, description="questions offered as buttons on an empty page")
+    upload: bool = Field(
+        False, description="visitors may add documents to the index; where visitors have names, those that have one"
+    )
+    upload_file_mb: int = Field(20, ge=1, description="larger files are refused")
+    upload_files: int = Field(10, ge=1, description="most files at once")
+    upload_readers: Literal["visitor", "everyone"] = Field(
+        "visitor", description="who may read what a visitor with a name adds: that visitor alone, or everyone"
+    )
 
 
 class Job(Section):

@@ -17,7 +17,7 @@ Abstention = Literal["", "missing", "unconfirmed", "beside"]
 # What may be wrong with an answer.
 Reason = Literal["wrong", "not-in-sources", "outdated", "incomplete", "off-topic", "too-slow", "unsafe"]
 # What somebody did with an answer, which is no rating of it.
-Signal = Literal["regenerated", "rephrased", "edited", "copied"]
+Signal = Literal["regenerated", "rephrased", "edited", "copied", "opened"]
 # What became of a bad answer: nobody decided yet, it is an eval case, it was mended, it stays.
 Decision = Literal["new", "case", "fixed", "wontfix"]
 # What a document says of itself besides its text: `team = "people"`. Dates are ISO 8601 text, truths 'true' or 'false'.

@@ -43,7 +43,7 @@ def run_script(db: sqlite3.Connection, script: str, *, wait_s: float) -> None:
 class Schema:
     """What a file holds: `script` makes it, and marks it with `version`; `upgrades` lift one of an earlier version.
 
-    Every script is a transaction of its own; an upgrade marks the file with the version after its own.
+    Every script is a transaction of its own; an upgrade marks the file with a later version.
     """
 
     script: str

@@ -11,7 +11,8 @@ from rag.engine import Engine
 from rag.errors import PlumbError
 from rag.triage import SAME_COMPLAINT
 from rag.types import Answer, Signal
-from ui.conversation import Exchange, ask_again, exchanges
+from ui.conversation import ask_again, exchanges
+from ui.exchange import Exchange
 
 log = logging.getLogger("plumbline")
 
@@ -59,7 +60,7 @@ def note_rephrased(engine: Engine, question: str) -> None:
         embedder = engine.searcher.index.embedder
         first, second = (question_vector(asked, embedder) for asked in (before.question, question))
         if sum(a * b for a, b in zip(first, second, strict=True)) >= SAME_COMPLAINT:
-            _note(engine, before.answer, "rephrased")
+            note(engine, before.answer, "rephrased")
     except PlumbError as error:
         log.debug("whether a question was asked before was not found out: %s", error)
 
@@ -67,25 +68,26 @@ def note_rephrased(engine: Engine, question: str) -> None:
 def _edited(engine: Engine, exchange: Exchange) -> None:
     question = st.session_state[f"question-{exchange.id}"].strip()
     if question and exchange.answer:
-        _note(engine, exchange.answer, "edited")
+        note(engine, exchange.answer, "edited")
     if question:
-        ask_again(exchange, question)
+        ask_again(engine.settings, exchange, question)
 
 
 def _regenerated(engine: Engine, exchange: Exchange, answer: Answer) -> None:
-    _note(engine, answer, "regenerated")
-    ask_again(exchange, exchange.question)
+    note(engine, answer, "regenerated")
+    ask_again(engine.settings, exchange, exchange.question)
 
 
 def _copied(engine: Engine, exchange: Exchange, answer: Answer) -> None:
     if st.session_state.get(f"copy-{exchange.id}"):
-        _note(engine, answer, "copied")
+        note(engine, answer, "copied")
 
 
-def _note(engine: Engine, answer: Answer, signal: Signal) -> None:
+def note(engine: Engine, answer: Answer, signal: Signal, *, citation: int = 0) -> None:
+    """Note what was done with an answer, or with the citation of this number; it may fail, and nobody is told."""
     if not engine.settings.trace.enabled:
         return
     try:
-        engine.spool.add_signal(answer.trace_id, signal)
+        engine.spool.add_signal(answer.trace_id, signal, citation=citation)
     except PlumbError as error:
         log.warning("what was done with an answer was not noted: %s", error)

@@ -17,12 +17,13 @@ from rag.language import phrases
 from rag.llm.protocol import Restart
 from rag.types import Answer
 from ui.actions import draw_actions, draw_edit, note_rephrased
-from ui.conversation import Exchange, exchanges, keep, session_id, turns
+from ui.conversation import exchanges, hold, keep, session_id, turns
 from ui.details import draw_details, steps_of
-from ui.evidence import anchor, closest_html, sources_html, verdict_html
+from ui.evidence import anchor, closest_html, verdict_html
+from ui.exchange import Exchange
 from ui.markup import answer_html, literal
-from ui.page_picture import draw_page_pictures
 from ui.rating import draw_rating
+from ui.sources import draw_sources
 from ui.visitor import scope_of_visitor
 
 STAGES = {
@@ -34,6 +35,7 @@ STAGES = {
     "verify": "Checking every claim …",
 }
 GIVEN_BEFORE = "This question was answered before, and nothing it rests on has changed. Rated down, it is asked anew."
+WITHHELD = "This answer rests on documents that are not yours to read, or no longer there. Ask again for a new one."
 UNEXPECTED = "Something went wrong that should not have. The server's log has the details; please try again."
 # Drawing every token of a fast model would keep the browser busy.
 REDRAW_S = 0.05
@@ -55,6 +57,8 @@ def draw_exchange(engine: Engine, exchange: Exchange) -> None:
                 _answer_now(engine, exchange)
             case "failed":
                 st.error(literal(exchange.problem), icon=":material/error:")
+            case "withheld":
+                st.info(WITHHELD, icon=":material/lock:")
             case "answered" if exchange.answer:
                 _draw_answer(engine, exchange, exchange.answer)
             case _:
@@ -64,7 +68,7 @@ def draw_exchange(engine: Engine, exchange: Exchange) -> None:
 def _answer_now(engine: Engine, exchange: Exchange) -> None:
     """Answer while the page watches; any rerun of the script (the stop button asks for one) ends it."""
     earlier = turns(exchanges())
-    keep(replace(exchange, state="answering"))
+    hold(replace(exchange, state="answering"))
     try:
         scope = scope_of_visitor(engine.settings)
         told = engine.stream(
@@ -74,12 +78,12 @@ def _answer_now(engine: Engine, exchange: Exchange) -> None:
             answer = _draw_stream(exchange, events)
         steps = steps_of(engine, answer.trace_id)
         note_rephrased(engine, exchange.question)
-        keep(replace(exchange, state="answered", answer=answer, steps=steps))
+        keep(engine.settings, replace(exchange, state="answered", answer=answer, steps=steps))
     except PlumbError as error:
-        keep(replace(exchange, state="failed", problem=str(error)))
+        keep(engine.settings, replace(exchange, state="failed", problem=str(error)))
     except Exception:
         log.exception("answering failed")
-        keep(replace(exchange, state="failed", problem=UNEXPECTED))
+        keep(engine.settings, replace(exchange, state="failed", problem=UNEXPECTED))
     st.rerun()
 
 
@@ -96,13 +100,13 @@ def _draw_stream(exchange: Exchange, events: Generator[Event, None, None]) -> An
                 if not text:
                     stage.html(_stage_html("write"))
                 text += piece
-                keep(replace(exchange, state="answering", text=text))
+                hold(replace(exchange, state="answering", text=text))
                 if time.monotonic() - drawn_at > REDRAW_S:
                     body.html(answer_html(text))
                     drawn_at = time.monotonic()
             case Restart():
                 text = ""
-                keep(replace(exchange, state="answering"))
+                hold(replace(exchange, state="answering"))
                 body.html(answer_html(text))
                 stage.html(_stage_html("restart"))
             case Answer():
@@ -122,12 +126,13 @@ def _draw_answer(engine: Engine, exchange: Exchange, answer: Answer) -> None:
     else:
         markers = {citation.marker for citation in answer.citations}
         st.html(answer_html(answer.text, markers=markers, anchor=anchor(answer)))
-        st.html(verdict_html(answer) + sources_html(answer))
+        st.html(verdict_html(answer))
+        draw_sources(engine, answer)
         if answer.given_before:
             st.caption(GIVEN_BEFORE)
-        draw_page_pictures(answer, engine.settings)
     draw_actions(engine, exchange, answer)
-    if engine.settings.trace.enabled:
+    # What has no trace any more can't be rated.
+    if exchange.steps:
         draw_rating(engine, answer)
     draw_details(answer, exchange.steps)
 

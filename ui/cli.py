@@ -31,7 +31,17 @@ def ui(
     address, number = host or settings.ui.host, port or settings.ui.port
     _refuse_busy(address, number)
     console().print(f"chat on {url(address, number)} (Ctrl-C ends it)", markup=False, soft_wrap=True)
-    _run([sys.executable, "-P", "-m", "streamlit", "run", str(SCRIPT), *flags(address, number, browser=browser)])
+    _run(
+        [
+            sys.executable,
+            "-P",
+            "-m",
+            "streamlit",
+            "run",
+            str(SCRIPT),
+            *flags(address, number, browser=browser, upload_mb=settings.ui.upload_file_mb),
+        ]
+    )
 
 
 def url(host: str, port: int) -> str:
@@ -40,13 +50,14 @@ def url(host: str, port: int) -> str:
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 
-def flags(host: str, port: int, *, browser: bool) -> list[str]:
+def flags(host: str, port: int, *, browser: bool, upload_mb: int) -> list[str]:
     """What Streamlit is told: nothing leaves this machine, no developer's menu, no traceback on the page."""
     options = {
         "server.address": host,
         "server.port": port,
         "server.headless": not (browser and _has_screen()),
         "server.showEmailPrompt": False,
+        "server.maxUploadSize": upload_mb,
         "server.fileWatcherType": "none",
         "browser.gatherUsageStats": False,
         "client.showErrorDetails": "none",

@@ -1,10 +1,10 @@
-"""What an answer rests on, as HTML: its sources with their passages, and the claims that stand on nothing."""
+"""What an answer rests on, as HTML: its sources, their passages, and the claims that stand on nothing."""
 
 from __future__ import annotations
 
 from rag.abstention import searched
 from rag.language import Phrases
-from rag.types import Answer, Chunk, Citation, Claim, Hit, Passage
+from rag.types import Answer, Chunk, Citation, Claim, Hit
 from ui.markup import claim_html, highlighted_html, text_html
 
 CLOSEST = 3
@@ -35,16 +35,23 @@ def verdict_html(answer: Answer) -> str:
     )
 
 
-def sources_html(answer: Answer) -> str:
-    """Every citation with its document, place, quoted words and passage."""
-    if not answer.citations:
-        return ""
-    passages = {passage.marker: passage for passage in answer.passages}
-    shown = "".join(
-        _source(citation, passages.get(citation.marker), name=f"{anchor(answer)}-{citation.marker}")
-        for citation in answer.citations
+def source_html(citation: Citation, chunk: Chunk | None, *, name: str) -> str:
+    """A citation with its document, its place and the quoted words; `name` is what its marker leads to."""
+    title = chunk.title if chunk else citation.uri
+    mark = "✓ supported" if citation.supported else "◐ some claims not supported"
+    kind = "plumb-good" if citation.supported else "plumb-partly"
+    return (
+        f'<div class="plumb-source" id="{text_html(name)}">'
+        f'<div class="plumb-head"><span class="plumb-number">{citation.marker}</span>'
+        f'<span class="plumb-name">{text_html(title)}</span><span class="plumb-badge {kind}">{mark}</span></div>'
+        f'<div class="plumb-quiet">{text_html(_place(citation, title))}</div>'
+        f"<blockquote>{text_html(citation.quote)}</blockquote></div>"
     )
-    return f'<h4 class="plumb-title">Sources</h4><ol class="plumb-sources">{shown}</ol>'
+
+
+def passage_html(chunk: Chunk, quote: str) -> str:
+    """A whole passage with the quoted words marked."""
+    return f'<div class="plumb-passage">{highlighted_html(chunk.text, quote)}</div>'
 
 
 def closest_html(answer: Answer, said: Phrases) -> str:
@@ -66,32 +73,10 @@ def _doubt(claim: Claim) -> str:
     return f'<p class="plumb-doubt">{head} {claim_html(claim.text)}{reason}</p>'
 
 
-def _source(citation: Citation, passage: Passage | None, *, name: str) -> str:
-    chunk = passage.hit.chunk if passage else None
-    title = chunk.title if chunk else citation.uri
-    mark = "✓ supported" if citation.supported else "◐ some claims not supported"
-    kind = "plumb-good" if citation.supported else "plumb-partly"
-    return (
-        f'<li class="plumb-source" id="{text_html(name)}">'
-        f'<div class="plumb-head"><span class="plumb-number">{citation.marker}</span>'
-        f'<span class="plumb-name">{text_html(title)}</span><span class="plumb-badge {kind}">{mark}</span></div>'
-        f'<div class="plumb-quiet">{text_html(_place(citation, title))}</div>'
-        f"<blockquote>{text_html(citation.quote)}</blockquote>"
-        f"{_whole(chunk, citation.quote) if chunk else ''}</li>"
-    )
-
-
 def _place(citation: Citation, title: str) -> str:
     page = f"page {citation.page}" if citation.page else ""
     headings = " › ".join(heading for heading in citation.headings if heading != title)
     return " · ".join(part for part in (citation.uri, page, headings) if part)
-
-
-def _whole(chunk: Chunk, quote: str) -> str:
-    return (
-        "<details><summary>Whole passage</summary>"
-        f'<div class="plumb-passage">{highlighted_html(chunk.text, quote)}</div></details>'
-    )
 
 
 def _closest(hit: Hit) -> str:

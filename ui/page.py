@@ -13,8 +13,10 @@ from rag.engine import Engine
 from rag.errors import PlumbError
 from rag.observe.ship import start_background
 from rag.settings import Settings, load_settings
+from ui.adding import draw_adding, may_add
 from ui.chat import UNEXPECTED, draw_exchange
 from ui.conversation import begin_anew, exchanges, put, settle
+from ui.earlier import draw_earlier
 from ui.health_page import draw_health
 from ui.markup import literal, text_html
 from ui.reviewing import may_review
@@ -91,13 +93,14 @@ def _show(traces: StreamlitPage, trace_id: str) -> None:
 
 
 def _draw_chat(engine: Engine) -> None:
-    settle()
+    settle(engine)
     _draw_side(engine)
     st.chat_input(
         "Ask about the documents",
         key=QUESTION,
         submit_mode="disable",
         on_submit=_submit,
+        args=(engine.settings,),
     )
     # A slot of its own: what was drawn in it would stay visible while the first answer is written.
     welcome = st.empty()
@@ -108,14 +111,17 @@ def _draw_chat(engine: Engine) -> None:
         draw_exchange(engine, exchange)
 
 
-def _submit() -> None:
-    put(st.session_state[QUESTION])
+def _submit(settings: Settings) -> None:
+    put(settings, st.session_state[QUESTION])
 
 
 def _draw_side(engine: Engine) -> None:
     with st.sidebar:
         st.html(f'<p class="plumb-brand">{text_html(engine.settings.ui.title)}</p>')
         st.button("New conversation", icon=":material/add:", on_click=begin_anew, width="stretch")
+        draw_earlier(engine)
+        if may_add(engine.settings):
+            draw_adding(engine, _count.clear)
         st.html(_side_html(engine))
 
 
@@ -151,4 +157,4 @@ def _draw_welcome(settings: Settings) -> None:
     if _passages().startswith("0 "):
         st.info("The index is empty. Fill it with `plumb ingest PATH`, then ask.", icon=":material/info:")
     for number, example in enumerate(settings.ui.examples):
-        st.button(literal(example), key=f"example-{number}", on_click=put, args=(example,), width="stretch")
+        st.button(literal(example), key=f"example-{number}", on_click=put, args=(settings, example), width="stretch")

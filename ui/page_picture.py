@@ -9,26 +9,15 @@ import streamlit as st
 from ingest.picture import passage_picture
 from rag.errors import PlumbError
 from rag.settings import Settings
-from rag.types import Answer, Chunk
+from rag.types import Chunk
 from ui.markup import literal
 
 # Each drawing takes a process of its own: one at a time, however many people ask.
 _TURN = threading.Lock()
 
 
-def draw_page_pictures(answer: Answer, settings: Settings) -> None:
-    """A button for every citation whose passage has a place on a page; nothing is drawn before one is pressed."""
-    passages = {passage.marker: passage.hit.chunk for passage in answer.passages}
-    placed = [(c.marker, chunk) for c in answer.citations if (chunk := passages.get(c.marker)) and chunk.boxes]
-    for marker, chunk in placed:
-        _draw(answer.trace_id, marker, chunk, settings)
-
-
-@st.fragment
-def _draw(trace_id: str, marker: int, chunk: Chunk, settings: Settings) -> None:
-    label = f"Show [{marker}] on page {chunk.page or 1}"
-    if not st.toggle(literal(label), key=f"picture-{trace_id}-{marker}"):
-        return
+def draw_page_picture(chunk: Chunk, settings: Settings) -> None:
+    """The part of its page where a passage stands, or why it can't be drawn."""
     try:
         with st.spinner("Drawing the page …"):
             st.image(

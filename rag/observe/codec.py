@@ -18,7 +18,7 @@ NOT_TEXT = frozenset((
     "revision", "config_hash", "code_version", "uri", "model", "models", "resolved_model", "fingerprint",
     "finish_reason", "outcome", "provider", "role", "rule", "support", "kind", "store", "index", "collection",
     "readers", "history_readers", "given_before",
-    "strategy", "decided_by",
+    "strategy", "decided_by", "abstention",
 ))
 # fmt: on
 
@@ -47,8 +47,8 @@ def without_content(trace: Trace) -> Trace:
     """
     return replace(
         trace,
-        input=_bare_value(trace.input),
-        output=_bare_value(trace.output),
+        input=bare_value(trace.input),
+        output=bare_value(trace.output),
         attributes=_bare(trace.attributes),
         steps=tuple(_bare_step(step) for step in trace.steps),
     )
@@ -60,7 +60,8 @@ def _bare_step(step: Step) -> Step:
     return replace(step, attributes=_bare(step.attributes), error=error)
 
 
-def _bare_value(value: Any) -> Any:
+def bare_value(value: Any) -> Any:
+    """Nothing of a text; of other JSON all but the texts in it."""
     return None if isinstance(value, str) else _bare(value)
 
 

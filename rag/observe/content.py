@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from rag.observe.codec import without_content
-from rag.observe.mask import Mask, masked, masked_feedback, patterns
+from rag.observe.codec import bare_value, without_content
+from rag.observe.mask import Mask, masked, masked_feedback, masked_value, patterns
 from rag.sections import Tracing
 from rag.types import Feedback, Trace
 
@@ -27,6 +27,16 @@ class Content:
                 return masked(trace, self.mask)
             case "none":
                 return without_content(trace)
+
+    def of_value(self, value: Any) -> Any:
+        """A text, or JSON with texts in it, as it is kept."""
+        match self.policy:
+            case "full":
+                return value
+            case "masked":
+                return masked_value(value, self.mask)
+            case "none":
+                return bare_value(value)
 
     def of_feedback(self, said: Feedback) -> Feedback:
         """The feedback as it is kept: people write it to be read, so it is masked at most."""

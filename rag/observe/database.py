@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rag.wal import Schema, connect, translated
 
-VERSION = 2
+VERSION = 3
 BUSY_S = 5.0
 _FEEDBACK = """
 CREATE TABLE IF NOT EXISTS feedback (
@@ -24,7 +24,9 @@ CREATE TABLE IF NOT EXISTS feedback (
     correction TEXT NOT NULL, citations TEXT NOT NULL, created_at REAL NOT NULL, PRIMARY KEY (trace_id, user)
 );
 CREATE TABLE IF NOT EXISTS sent_scores (trace_id TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (trace_id, id));
-CREATE TABLE IF NOT EXISTS signals (trace_id TEXT NOT NULL, signal TEXT NOT NULL, at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS signals (
+    trace_id TEXT NOT NULL, signal TEXT NOT NULL, at REAL NOT NULL, citation INTEGER NOT NULL DEFAULT 0
+);
 CREATE INDEX IF NOT EXISTS signals_by_trace ON signals (trace_id);
 CREATE TABLE IF NOT EXISTS pruning (id INTEGER PRIMARY KEY CHECK (id = 1), at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS triage (trace_id TEXT PRIMARY KEY, state TEXT NOT NULL, decided_at REAL NOT NULL);
@@ -64,9 +66,10 @@ INSERT INTO sent_scores SELECT trace_id, 'user-feedback-' || trace_id FROM feedb
 DROP TABLE feedback_1;
 CREATE INDEX IF NOT EXISTS outbox_by_trace ON outbox (trace_id);
 {_ADDED}
-PRAGMA user_version = 2
+PRAGMA user_version = 3
 """  # noqa: S608 - nothing from outside
-SCHEMA = Schema(script=_SCRIPT, version=VERSION, upgrades={1: _FROM_1})
+_FROM_2 = "ALTER TABLE signals ADD COLUMN citation INTEGER NOT NULL DEFAULT 0; PRAGMA user_version = 3"
+SCHEMA = Schema(script=_SCRIPT, version=VERSION, upgrades={1: _FROM_1, 2: _FROM_2})
 EXPECTED = "a usable file of traces"
 
 
@@ -88,7 +91,7 @@ class Kept:
                 self._close()
                 db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
                 self._file, self._close = file, weakref.finalize(self, db.close)
-                db.execute("SELECT count(*) FROM traces LIMIT 0").fetchall()
+                db.execute("SELECT count(*) FROM sqlite_master").fetchall()
 
 
 @contextmanager

@@ -101,9 +101,9 @@ def masked(trace: Trace, mask: Mask) -> Trace:
     """The trace with every text masked; ids, addresses and names of things stay (`codec.NOT_TEXT`)."""
     return replace(
         trace,
-        input=_masked(trace.input, mask),
-        output=_masked(trace.output, mask),
-        attributes=_masked(trace.attributes, mask),
+        input=masked_value(trace.input, mask),
+        output=masked_value(trace.output, mask),
+        attributes=masked_value(trace.attributes, mask),
         steps=tuple(_masked_step(step, mask) for step in trace.steps),
     )
 
@@ -115,16 +115,17 @@ def masked_feedback(said: Feedback, mask: Mask) -> Feedback:
 
 def _masked_step(step: Step, mask: Mask) -> Step:
     error = mask(step.error) if step.error else step.error
-    return replace(step, attributes=_masked(step.attributes, mask), error=error)
+    return replace(step, attributes=masked_value(step.attributes, mask), error=error)
 
 
-def _masked(value: Any, mask: Mask) -> Any:
+def masked_value(value: Any, mask: Mask) -> Any:
+    """A text, or JSON with texts in it, masked."""
     if isinstance(value, str):
         return mask(value)
     if isinstance(value, Mapping):
-        return {name: item if name in NOT_TEXT else _masked(item, mask) for name, item in value.items()}
+        return {name: item if name in NOT_TEXT else masked_value(item, mask) for name, item in value.items()}
     if isinstance(value, Sequence):
-        return [_masked(item, mask) for item in value]
+        return [masked_value(item, mask) for item in value]
     return value
 
 

@@ -60,7 +60,7 @@ def prune(db: sqlite3.Connection, rules: Tracing) -> int:
     gone = _old(db, before=now - rules.unsampled_hours * 3600, only_held=True)
     if rules.keep_days:
         gone += _old(db, before=now - rules.keep_days * DAY_S, only_held=False)
-    if rules.max_mb and _bytes(db) > rules.max_mb * 1_000_000:
+    if rules.max_mb and held_bytes(db) > rules.max_mb * 1_000_000:
         most = max(1, min(AT_ONCE, int(db.execute(_COUNT).fetchone()[0] * SHARE_LET_GO)))
         gone += [found for (found,) in db.execute(_OLDEST, {"most": most})]
     # Due again at the next look, where there is more to do.
@@ -73,7 +73,7 @@ def _old(db: sqlite3.Connection, *, before: float, only_held: bool) -> list[str]
     return [found for (found,) in db.execute(_OLD, values)]
 
 
-def _bytes(db: sqlite3.Connection) -> int:
+def held_bytes(db: sqlite3.Connection) -> int:
     """What the file holds; pages that are free again are used before it grows."""
     size, pages, free = (
         db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_size", "page_count", "freelist_count")

@@ -44,6 +44,13 @@ INSERT INTO outbox (kind, trace_id, state) VALUES (?, ?, ?)
 ON CONFLICT (kind, trace_id) DO UPDATE SET state = excluded.state, reason = '', revision = revision + 1
 """
 
+_SIGNAL = """
+INSERT INTO signals (trace_id, signal, at, citation) SELECT :trace, :signal, :at, :citation
+WHERE NOT (:citation AND EXISTS (
+    SELECT 1 FROM signals WHERE trace_id = :trace AND signal = :signal AND citation = :citation
+))
+"""
+
 log = logging.getLogger("plumbline")
 
 
@@ -178,10 +185,14 @@ class Spool:
         with reading(self.path) as db:
             return ratings.is_rated_down(db, trace_id)
 
-    def add_signal(self, trace_id: str, signal: Signal) -> None:
-        """Note what somebody did with an answer; it never counts as a rating."""
+    def add_signal(self, trace_id: str, signal: Signal, *, citation: int = 0) -> None:
+        """Note what somebody did with an answer, or with one of its citations, which is noted once.
+
+        It never counts as a rating.
+        """
+        values = {"trace": trace_id, "signal": signal, "at": time.time(), "citation": citation}
         with writing(self.path) as db:
-            db.execute("INSERT INTO signals VALUES (?, ?, ?)", (trace_id, signal, time.time()))
+            db.execute(_SIGNAL, values)
 
     def signals(self, trace_id: str) -> list[Signal]:
         """What people did with the answer of this trace, in order."""

@@ -242,5 +242,32 @@ def test_a_file_of_the_first_version_is_lifted(tmp_path: Path) -> None:
     assert lifted.note_scores(TRACE_ID, []) == [f"user-feedback-{TRACE_ID}"]
     (row,) = lifted.traces(Filter(rated="down"))
     assert (row.id, row.cost, row.models) == (TRACE_ID, None, ())
+    lifted.add_signal(TRACE_ID, "opened", citation=1)
+    assert lifted.signals(TRACE_ID) == ["opened"]
     lifted.add_trace(ask_trace("f" * 32, attributes={"cost": 0.5, "user_id": "ada"}))
     assert [row.id for row in lifted.traces(Filter(user="ada", dearer_than=0.4))] == ["f" * 32]
+
+
+def test_what_is_done_with_a_citation_is_noted_once(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "traces.db")
+    spool.add_trace(ask_trace())
+    for citation in (1, 2, 1):
+        spool.add_signal(TRACE_ID, "opened", citation=citation)
+    for _ in range(2):
+        spool.add_signal(TRACE_ID, "copied")
+    assert spool.signals(TRACE_ID) == ["opened", "opened", "copied", "copied"]
+    assert spool.feedback(TRACE_ID) == []
+    assert spool.traces(Filter(rated="any")) == []
+
+
+def test_signals_of_a_file_of_the_second_version_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "traces.db"
+    Spool(path).add_trace(ask_trace())
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("ALTER TABLE signals DROP COLUMN citation")
+        db.execute("INSERT INTO signals VALUES (?, 'copied', 1)", (TRACE_ID,))
+        db.execute("PRAGMA user_version = 2")
+    lifted = Spool(path)
+    for _ in range(2):
+        lifted.add_signal(TRACE_ID, "opened", citation=1)
+    assert lifted.signals(TRACE_ID) == ["copied", "opened"]

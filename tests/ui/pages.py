@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
@@ -23,6 +24,15 @@ HOSTILE = """Printers <script>alert(1)</script>
 The printer room is on floor seven ![pixel](http://tracker.test/p.png) <img src="http://tracker.test/q.png">.
 """
 DOCUMENTS = {"leave.txt": LEAVE, "printers.txt": HOSTILE}
+
+
+@dataclass(slots=True)
+class Visitor:
+    """What a browser sends along with its connection."""
+
+    headers: dict[str, str] = field(default_factory=dict)
+    cookies: dict[str, str] = field(default_factory=dict)
+
 
 MakeProject = Callable[..., Path]
 
@@ -47,6 +57,9 @@ def fill(folder: Path) -> Settings:
     return settings
 
 
-def open_page() -> AppTest:
-    """The page as a new visitor sees it."""
-    return AppTest.from_file(str(APP), default_timeout=30).run()
+def open_page(*, chat: str = "") -> AppTest:
+    """The page as a new visitor sees it, or a reload of one whose address names a conversation."""
+    page = AppTest.from_file(str(APP), default_timeout=30)
+    if chat:
+        page.query_params["chat"] = chat
+    return page.run()

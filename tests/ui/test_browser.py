@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
+from browser import Served, ask, screenshot, serve, visit
 from header_proxy import proxied
 from pages import fill, write_project
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 from reportlab.pdfgen import canvas
 
 from rag.observe.filter import Filter
-from rag.observe.spool import Spool, open_spool
-from rag.settings import load_settings
 
 pytestmark = pytest.mark.browser
-PATIENCE_MS = 30_000
 QUESTION = "How many working days of annual leave do full-time employees have?"
 SCRIPT = [
     {
@@ -38,76 +29,6 @@ SCRIPT = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
-    """A running page and its traces."""
-
-    url: str
-    spool: Spool
-
-
-@contextmanager
-def serve(folder: Path) -> Iterator[Served]:
-    """`plumb ui` for a project folder, until the block ends."""
-    config, port, log = folder / "plumbline.toml", free_port(), folder / "ui.log"
-    with log.open("w") as output:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "rag.cli", "--config", str(config), "ui", "--no-browser", "--port", str(port)],
-            stdout=output,
-            stderr=output,
-            cwd=folder,
-            env={name: value for name, value in os.environ.items() if not name.startswith(("PLUMB_", "LANGFUSE_"))},
-        )
-    try:
-        wait_for(f"http://127.0.0.1:{port}/_stcore/health", server, log)
-        yield Served(url=f"http://127.0.0.1:{port}", spool=open_spool(load_settings(config)))
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            if httpx.get(url, timeout=2).is_success:
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    raise AssertionError(f"the page did not start: {log.read_text()}")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """Debian's Chromium without a window."""
-    path = shutil.which("chromium")
-    if not path:
-        assert not os.environ.get("PLUMB_TEST_BROWSER"), "PLUMB_TEST_BROWSER is set, and there is no chromium"
-        pytest.skip("needs chromium (apt-get install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def quoting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A page whose model quotes the passages."""
-    folder = write_project(tmp_path_factory.mktemp("ui") / "quoting")
-    fill(folder)
-    with serve(folder) as served:
-        yield served
-
-
 @pytest.fixture(scope="module")
 def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A page whose model is slow, broken or hostile."""
@@ -117,33 +38,14 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield served
 
 
-@contextmanager
-def visit(chromium: Browser, served: Served) -> Iterator[Page]:
-    """A new visitor's page; fails when the browser asked any other host for anything."""
-    page = chromium.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    expect.set_options(timeout=PATIENCE_MS)
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(served.url)
-    expect(page.get_by_placeholder("Ask about the documents")).to_be_visible()
-    yield page
-    assert {urlsplit(url).hostname for url in asked if url.startswith(("http", "ws"))} == {"127.0.0.1"}
-    page.close()
-
-
-def ask(page: Page, question: str) -> None:
-    box = page.get_by_placeholder("Ask about the documents")
-    expect(box).to_be_editable()
-    box.fill(question)
-    box.press("Enter")
-
-
 def test_a_question_is_answered_rated_and_commented(chromium: Browser, quoting: Served) -> None:
     with visit(chromium, quoting) as page:
         ask(page, QUESTION)
         expect(page.get_by_text("Every claim is supported by the documents")).to_be_visible()
-        page.get_by_text("Whole passage").click()
+        for _ in range(3):
+            # Opened, closed, opened again: noted once.
+            page.get_by_text("Whole passage").click()
+        expect(page.locator("mark")).to_be_visible()
         expect(page.locator("mark")).to_contain_text("30 working days")
         page.locator("a.plumb-chip").click()
         expect(page.locator(".plumb-source:target")).to_have_count(1)
@@ -169,6 +71,7 @@ def test_a_question_is_answered_rated_and_commented(chromium: Browser, quoting: 
     assert [(row.question, row.rating, row.comment) for row in rated] == [(QUESTION, False, "out of date")]
     (said,) = quoting.spool.feedback(rated[0].id)
     assert (said.reasons, said.correction) == (("outdated",), "31 working days.")
+    assert quoting.spool.signals(rated[0].id) == ["opened"]
 
 
 def test_a_cited_passage_is_shown_on_its_page(chromium: Browser, tmp_path: Path) -> None:
@@ -186,8 +89,8 @@ def test_a_cited_passage_is_shown_on_its_page(chromium: Browser, tmp_path: Path)
         picture = page.locator(".stChatMessage img")
         expect(picture).to_be_visible()
         assert picture.evaluate("image => image.naturalWidth") == 1200
-        if folder_of_pictures := os.environ.get("PLUMB_TEST_SCREENSHOTS"):
-            page.screenshot(path=Path(folder_of_pictures) / "page-picture.png", full_page=True)
+        assert [served.spool.signals(row.id) for row in served.spool.traces(Filter(name="ask"))] == [["opened"]]
+        screenshot(page, "page-picture")
         (folder / "docs" / "boat.pdf").write_bytes(b"another")
         shown.click()
         expect(picture).to_have_count(0)
@@ -221,6 +124,63 @@ def test_an_answer_can_be_stopped_and_the_next_one_comes(chromium: Browser, scri
         expect(stop).to_be_visible()
         expect(page.get_by_text("Every claim is supported by the documents")).to_be_visible()
     assert [row.status for row in scripted.spool.traces(Filter(name="ask"), limit=2)] == ["ok", "abandoned"]
+
+
+def test_a_conversation_outlives_its_page_and_stays_in_its_browser(chromium: Browser, quoting: Served) -> None:
+    with visit(chromium, quoting) as page:
+        ask(page, QUESTION)
+        expect(page.get_by_text("Every claim is supported by the documents")).to_be_visible()
+        # The side bar is drawn before the answer, and anew after it.
+        kept = page.locator(".st-key-plumb-earlier").get_by_role("button", name="How many working")
+        expect(kept).to_be_visible()
+        page.reload()
+        expect(page.get_by_text("Every claim is supported by the documents")).to_be_visible()
+        with_other = page.context.new_page()
+        with_other.goto(quoting.url)
+        other = with_other.locator(".st-key-plumb-earlier").get_by_role("button", name="How many working")
+        other.click()
+        expect(with_other.get_by_text("Every claim is supported by the documents")).to_be_visible()
+        address = page.url
+        screenshot(page, "conversation")
+        with visit(chromium, replace(quoting, url=address)) as stranger:
+            expect(stranger.locator(".plumb-brand")).to_be_visible()
+            assert stranger.get_by_test_id("stChatMessage").count() == 0
+            assert stranger.get_by_role("button", name="How many working").count() == 0
+        page.get_by_role("button", name="Delete", exact=True).click()
+        dialog = page.get_by_role("dialog", name="Delete this conversation?")
+        expect(dialog).to_be_visible()
+        screenshot(page, "delete")
+        page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
+        expect(kept).to_be_visible()
+        page.get_by_role("button", name="Delete", exact=True).click()
+        dialog.get_by_role("button", name="Delete it").click()
+        expect(kept).to_have_count(0)
+        expect(page.get_by_text("Ask about your documents")).to_be_visible()
+        with_other.close()
+
+
+def test_a_visitor_adds_a_document_and_asks_about_it(chromium: Browser, tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "adding", config="[ui]\nupload = true\n")
+    fill(folder)
+    bicycles = b"Bicycles\n\nThe blue bicycle of the company stands in the cellar of building nine.\n"
+    with serve(folder) as served, visit(chromium, served) as page:
+        page.get_by_text("Add documents").click()
+        page.get_by_test_id("stFileUploader").locator("input").set_input_files(
+            [
+                {"name": "bicycles.txt", "mimeType": "text/plain", "buffer": bicycles},
+                {"name": "broken.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 nothing"},
+            ]
+        )
+        page.get_by_role("button", name="Add to the index").click()
+        expect(page.get_by_text(re.compile("of 2 read"))).to_be_visible()
+        screenshot(page, "uploading")
+        expect(page.get_by_text("bicycles.txt: 1 passage")).to_be_visible()
+        expect(page.get_by_text(re.compile(r"^broken\.pdf: "))).to_be_visible()
+        expect(page.locator(".plumb-side")).to_contain_text("3 passages")
+        screenshot(page, "uploaded")
+        ask(page, "Where does the blue bicycle of the company stand?")
+        expect(page.locator("blockquote")).to_contain_text("building nine")
 
 
 @pytest.mark.model

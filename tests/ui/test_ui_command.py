@@ -25,10 +25,11 @@ def test_a_busy_port_is_one_clear_line(plumb: Callable[..., subprocess.Completed
 
 
 def test_streamlit_is_told_to_send_nothing_and_show_no_traceback() -> None:
-    given = flags("127.0.0.1", 8501, browser=False)
+    given = flags("127.0.0.1", 8501, browser=False, upload_mb=7)
     assert "--browser.gatherUsageStats=false" in given
     assert "--client.showErrorDetails=none" in given
     assert "--server.headless=true" in given
+    assert "--server.maxUploadSize=7" in given
     assert "--server.address=127.0.0.1" in given
 
 
