@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from evals.compare_cli import baseline, compare, gate
 from rag.terminal import clean, complain, console, print_json
 
 if TYPE_CHECKING:
@@ -94,3 +95,7 @@ def _print(done: Run, path: Path) -> None:
     screen = console()
     draw_run(screen, done)
     screen.print(f"\nkept in {path}", markup=False, soft_wrap=True)
+
+
+for command in (compare, gate, baseline):
+    app.command()(command)

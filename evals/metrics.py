@@ -29,7 +29,10 @@ Z_95 = 1.959964
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """A figure by name: what it takes from a case (`observe`) and what it makes of all of that (`over`)."""
+    """A figure by name: what it takes from a case (`observe`) and what it makes of all of that (`over`).
+
+    `by_judge` tells that a model gave it: figures of two judges are not compared.
+    """
 
     name: str
     label: str
@@ -37,6 +40,8 @@ class Metric:
     unit: Unit
     observe: Observe
     over: Callable[[Sequence[float]], float]
+    low_is_good: bool = False
+    by_judge: bool = False
 
 
 def score(run: Run) -> Run:
@@ -258,10 +263,10 @@ METRICS: tuple[Metric, ...] = (
     *(_share(f"recall_at_{k}", f"recall@{k} of sources", "retrieval", _recall_at(k)) for k in DEPTHS),
     Metric(name="mrr", label="MRR", group="retrieval", unit="score", observe=_reciprocal_rank, over=mean),
     _share("correct", "answerable, right", "answers", _correct),
-    _share("judged", "right to the judge", "answers", _judged),
-    _share("declined_answerable", "answerable, declined", "answers", _declined_answerable),
+    replace(_share("judged", "right to the judge", "answers", _judged), by_judge=True),
+    replace(_share("declined_answerable", "answerable, declined", "answers", _declined_answerable), low_is_good=True),
     _share("declined_unanswerable", "unanswerable, declined", "answers", _declined_unanswerable),
-    _share("failed", "questions failed", "answers", _failed),
+    replace(_share("failed", "questions failed", "answers", _failed), low_is_good=True),
     _share("supported", "answers fully supported", "citations", _supported),
     _share("citation_precision", "citations from sources", "citations", _precision),
     _share("quotes_verbatim", "quotes word for word", "citations", _verbatim),

@@ -309,3 +309,25 @@ class Ui(Section):
     )
     cases: str = Field("cases.jsonl", description="file to which the page adds eval cases, from the config's folder")
     examples: list[str] = Field(default_factory=list, description="questions offered as buttons on an empty page")
+
+
+Margin = Annotated[float, Field(gt=0, le=1)]
+Floor = Annotated[float, Field(ge=0, le=1)]
+
+
+class Gate(Section):
+    """When 'plumb eval gate' lets a run pass: see docs/gate.md."""
+
+    baseline: str = Field("main", description="name of the baseline that a run is held against")
+    metrics: tuple[str, ...] = Field(
+        (), description="metrics that must pass; default: the usual ones for which the run has cases enough"
+    )
+    margin: Margin = Field(0.05, description="largest loss that is let through, of any metric: 0.05 are 5 points")
+    margins: dict[str, Margin] = Field(
+        default_factory=dict, description="by metric, where it is another; a metric named here must pass"
+    )
+    floors: dict[str, Floor] = Field(
+        default_factory=dict,
+        description="by metric, the least that it must be, whatever the baseline was; the most, where low is good. A"
+        " metric named here must pass",
+    )

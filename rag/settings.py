@@ -23,7 +23,7 @@ from pydantic_settings.exceptions import SettingsError
 from rag.budget.bounds import Budget
 from rag.errors import ConfigError
 from rag.roles import USUAL_LIMITS, CandidateSettings, Roles
-from rag.sections import Cache, Folder, Generate, Ingest, LangfuseServer, Retrieve, Section, Server, Tracing, Ui
+from rag.sections import Cache, Folder, Gate, Generate, Ingest, LangfuseServer, Retrieve, Section, Server, Tracing, Ui
 
 CONFIG_NAME = "plumbline.toml"
 ENV_PREFIX = "PLUMB_"
@@ -173,6 +173,7 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     ui: Ui = Ui()
     budget: Budget = Budget()
+    gate: Gate = Gate()
 
     @classmethod
     def settings_customise_sources(
