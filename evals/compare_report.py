@@ -30,12 +30,12 @@ def draw_comparison(console: Console, found: Comparison, *, shown: int) -> None:
     _draw_head(console, found)
     console.print(_metrics(found.metrics))
     console.print(Text(SAID, style="dim"))
-    for told in (noise_told(one.label, one.spread) for one in found.metrics):
-        if told:
-            console.print(Text(told, style="dim"))
+    for told in _repeated(found.metrics):
+        console.print(Text(told, style="dim"))
     if found.places:
         console.print()
-        console.print(_places(found.places))
+        most = max(found.metrics, key=lambda one: (one.worse, one.better)).metric
+        console.print(_places([place for place in found.places if place.metric == most]))
     _draw_flips(console, found.flips, shown=shown)
 
 
@@ -79,14 +79,20 @@ def _style(one: Compared) -> str:
     return "green" if one.gain > 0 else "red"
 
 
+def _repeated(metrics: Sequence[Compared]) -> list[str]:
+    """What repetitions tell of the metrics; that they would, where no case was asked twice."""
+    if all(one.spread.noise is None for one in metrics):
+        return ["asked once each: how much of a change is noise is unknown, repetitions would tell"]
+    return [told for one in metrics if (told := noise_told(one.label, one.spread))]
+
+
 def _places(places: Sequence[Place]) -> Table:
-    """The places of the metric that comes first and changed; the others are in the JSON."""
-    mine = [place for place in places if place.metric == places[0].metric]
+    """The places of the metric that lost most cases; those of the others are in the JSON."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column(f"where '{places[0].label}' changed", overflow="fold")
     for title in ("n", "first", "second", "better", "worse", "p"):
         table.add_column(title, justify="right", no_wrap=True)
-    for place in mine[:MOST_PLACES]:
+    for place in places[:MOST_PLACES]:
         table.add_row(
             Text(f"{place.kind} {in_line(place.name)}"),
             *(str(place.cases), figure(place.first, place.unit), figure(place.second, place.unit)),

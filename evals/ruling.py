@@ -191,7 +191,7 @@ def _copies(one: Asked, of: Sample, own: Sample) -> float | None:
     """So many times the cases would decide about the margin and the floor; None where one of both stays open."""
     floor, needed = _floor(one), list[float | None]()
     if not is_harmless(of, one.margin):
-        needed.append(copies_to_pass(of, one.margin) if mean(of) > -one.margin else copies_to_fail(of))
+        needed.append(copies_to_pass(of, one.margin) if mean(of) > -one.margin else copies_to_fail(of, alpha=FAIL_AT))
     if floor is not None and least(own) < floor:
         above = bool(mean(own) >= floor)
         needed.append(copies_to_pass(own, -floor) if above else copies_to_pass(own.negative, floor))
