@@ -8,14 +8,12 @@ from typing import Annotated, Literal
 import typer
 
 from evals.calibrate_cli import calibrate
+from evals.compare_cli import baseline, compare, gate
 from evals.kept_cli import live, print_run, score
+from evals.report_cli import report
 from evals.schedule_cli import schedule
 
 app = typer.Typer(help="Measure answers against a dataset of questions.", no_args_is_help=True)
-app.command()(score)
-app.command()(live)
-app.command()(calibrate)
-app.command()(schedule)
 
 
 @app.callback()
@@ -68,3 +66,7 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options
     ship_detached(settings)
     if any(record.error is not None for record in done.records):
         raise typer.Exit(1)
+
+
+for command in (compare, gate, baseline, report, score, live, calibrate, schedule):
+    app.command()(command)

@@ -32,8 +32,8 @@ Z_95 = 1.959964
 class Metric:
     """A figure by name. `observe` takes its value from a record, `over` makes one of all.
 
-    Without `over` it is the mean over the cases, by their weights, of each case's own mean over its repetitions. A
-    metric `is_binary` whose values are 0 or 1.
+    Without `over` it is the mean over the cases, by their weights, of each case's own mean over its repetitions.
+    `by_judge` tells that a model gave it: figures of two judges are not compared.
     """
 
     name: str
@@ -42,7 +42,8 @@ class Metric:
     unit: Unit
     observe: Observe
     over: Callable[[Sequence[float]], float] | None = None
-    is_binary: bool = False
+    low_is_good: bool = False
+    by_judge: bool = False
 
 
 def score(run: Run) -> Run:
@@ -246,13 +247,7 @@ def _p95(values: Sequence[float]) -> float:
 
 
 def _share(name: str, label: str, group: Group, observe: Observe) -> Metric:
-    """A share that may be part of one case: two of its three facts."""
     return Metric(name=name, label=label, group=group, unit="share", observe=observe)
-
-
-def _yes(name: str, label: str, group: Group, observe: Observe) -> Metric:
-    """A share of cases, each of which is or is not."""
-    return Metric(name=name, label=label, group=group, unit="share", observe=observe, is_binary=True)
 
 
 def _score(name: str, label: str, group: Group, observe: Observe) -> Metric:
@@ -273,16 +268,16 @@ METRICS: tuple[Metric, ...] = (
     _score("ndcg_at_10", "nDCG@10", "retrieval", _ranked("ndcg_at_10")),
     _score("mrr", "MRR", "retrieval", _ranked("mrr")),
     _share("evidence_found", "evidence found", "retrieval", _evidence),
-    _yes("correct", "answerable, right", "answers", _correct),
+    _share("correct", "answerable, right", "answers", _correct),
     _share("facts_said", "facts said", "answers", _facts_said),
-    _yes("exact", "expected answer, exact", "answers", _exact),
+    _share("exact", "expected answer, exact", "answers", _exact),
     _score("f1", "expected answer, F1", "answers", _f1),
     _score("similarity", "expected answer, likeness", "answers", _similarity),
-    _yes("judged", "right to the judge", "answers", _judged),
-    _yes("declined_answerable", "answerable, declined", "answers", _declined_answerable),
-    _yes("declined_unanswerable", "unanswerable, declined", "answers", _declined_unanswerable),
-    _yes("failed", "questions failed", "answers", _failed),
-    _yes("supported", "answers fully supported", "citations", _supported),
+    replace(_share("judged", "right to the judge", "answers", _judged), by_judge=True),
+    replace(_share("declined_answerable", "answerable, declined", "answers", _declined_answerable), low_is_good=True),
+    _share("declined_unanswerable", "unanswerable, declined", "answers", _declined_unanswerable),
+    replace(_share("failed", "questions failed", "answers", _failed), low_is_good=True),
+    _share("supported", "answers fully supported", "citations", _supported),
     _share("supported_claims", "claims supported", "citations", _supported_claims),
     _share("citation_precision", "citations from sources", "citations", _precision),
     _share("citation_recall", "sources cited", "citations", _cited),
@@ -295,5 +290,13 @@ METRICS: tuple[Metric, ...] = (
     _tokens("prompt"),
     _tokens("completion"),
     _tokens("cached"),
-    Metric(name="cost", label="cost of a question, mean", group="tokens", unit="money", observe=_cost, over=mean),
+    Metric(
+        name="cost",
+        label="cost of a question, mean",
+        group="tokens",
+        unit="money",
+        observe=_cost,
+        over=mean,
+        low_is_good=True,
+    ),
 )

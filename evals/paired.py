@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evals.case import Case
+from evals.intervals import Sample, bootstrap
 from evals.ranking import rank_scores
 from rag.errors import InputError
 from rag.search import Searcher, standing_alone
@@ -54,20 +55,16 @@ def compare(first: Searcher, second: Searcher, cases: Sequence[Case]) -> list[Di
 
 
 def difference(name: str, first: np.ndarray, second: np.ndarray) -> Difference:
-    """Of a score on the same questions on both sides.
-
-    With a bootstrap interval over the questions: Efron and Tibshirani, An Introduction to the Bootstrap (1993).
-    """
+    """Of a score on the same questions on both sides, each of which stands for itself."""
     gained = second - first
-    draws = np.random.default_rng(0).integers(0, len(gained), size=(RESAMPLES, len(gained)))
-    low, high = np.percentile(gained[draws].mean(axis=1), [2.5, 97.5])
+    low, high = bootstrap(Sample(sums=gained, weights=np.ones(len(gained))))
     return Difference(
         score=name,
         first=float(first.mean()),
         second=float(second.mean()),
         difference=float(gained.mean()),
-        low=float(low),
-        high=float(high),
+        low=low,
+        high=high,
         better=int((gained > 0).sum()),
         worse=int((gained < 0).sum()),
         cases=len(gained),

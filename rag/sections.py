@@ -367,3 +367,25 @@ class Notify(Section):
     smtp_tls: bool = Field(default=False, description="speak TLS to it, by STARTTLS")
     smtp_user_env: str = Field("", description="variable with the user's name there, if it wants one")
     smtp_password_env: str = Field("", description="variable with the password")
+
+
+Margin = Annotated[float, Field(gt=0, le=1)]
+Floor = Annotated[float, Field(ge=0, le=1)]
+
+
+class Gate(Section):
+    """When 'plumb eval gate' lets a run pass: see docs/gate.md."""
+
+    baseline: str = Field("main", description="name of the baseline that a run is held against")
+    metrics: tuple[str, ...] = Field(
+        (), description="metrics that must pass; default: the usual ones for which the run has cases enough"
+    )
+    margin: Margin = Field(0.05, description="largest loss that is let through, of any metric: 0.05 are 5 points")
+    margins: dict[str, Margin] = Field(
+        default_factory=dict, description="by metric, where it is another; a metric named here must pass"
+    )
+    floors: dict[str, Floor] = Field(
+        default_factory=dict,
+        description="by metric, the least that it must be, whatever the baseline was; the most, where low is good. A"
+        " metric named here must pass",
+    )

@@ -27,6 +27,7 @@ from rag.roles import USUAL_LIMITS, CandidateSettings, Roles
 from rag.sections import (
     Cache,
     Folder,
+    Gate,
     Generate,
     Ingest,
     Job,
@@ -188,6 +189,7 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     ui: Ui = Ui()
     budget: Budget = Budget()
+    gate: Gate = Gate()
     jobs: dict[JobName, Job] = Field(default_factory=dict, description="what is done again and again, by name")
     notify: Notify = Notify()
 

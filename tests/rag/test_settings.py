@@ -145,7 +145,8 @@ def test_every_setting_is_described() -> None:
     assert {key for key, default, _ in rows if default == "{}"} == {
         "providers",
         "candidates",
-        "jobs",
+        "gate.floors",
+        "gate.margins",
         "llama_index.embed_args",
         "llama_index.llm_args",
         "llama_index.load_args",
