@@ -9,6 +9,7 @@ import typer
 
 from evals.calibrate_cli import calibrate
 from evals.kept_cli import live, print_run, score
+from evals.langfuse_cli import publish, publish_at_the_end, pull, push
 from rag.terminal import clean, complain, console
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ app = typer.Typer(help="Measure answers against a dataset of questions.", no_arg
 app.command()(score)
 app.command()(live)
 app.command()(calibrate)
+app.command()(push)
+app.command()(pull)
+app.command()(publish)
 
 
 @app.callback()
@@ -62,6 +66,7 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options
     engine, judge = Engine.from_settings(settings), make_judge(settings)
     done, path = _kept(evaluate(engine, questions, judge=judge, plan=plan, earlier=earlier), out, settings)
     print_run(done, path, as_json=as_json)
+    publish_at_the_end(done, path, settings)
     ship_detached(settings)
     if any(record.error is not None for record in done.records):
         raise typer.Exit(1)
