@@ -63,7 +63,7 @@ def case_of(item: Item, dataset: str) -> Case:
     is_pushed = isinstance(item.metadata, Mapping) and "case" in item.metadata
     told = {**_input(item, name), **_expected(item, name)}
     rest = {key: value for key, value in item.metadata.items() if key != "case"} if is_pushed else _IMPORTED
-    return read_case(json.dumps({**told, **rest, "id": name}), where=f"the item '{name}' in Langfuse")
+    return read_case(json.dumps({**rest, **told, "id": name}), where=f"the item '{name}' in Langfuse")
 
 
 _IMPORTED: Mapping[str, Any] = {"origin": "imported", "confirmed": True}

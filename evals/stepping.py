@@ -14,6 +14,7 @@ from evals.dataset import load_dataset
 from evals.dataset_server import DatasetServer
 from evals.in_step import Changes, Digests, base_path, compare, digests, load_base, rewritten, save_base, settled
 from evals.items import Item, case_id, case_of, item_id, item_of
+from rag.casebook import LOCK_S
 from rag.durable import replace_text
 from rag.errors import InputError, StoreError
 from rag.observe.spool import Spool
@@ -149,10 +150,14 @@ def _may_go(case: Case, server: DatasetServer, spool: Spool) -> bool:
 
 
 def _rewrite(file: Path, taken: Mapping[str, Case], wanted: Sequence[str]) -> None:
+    from filelock import FileLock, Timeout
+
     dropped = [one for one in wanted if one not in taken]
     try:
-        text = file.read_text(encoding="utf-8") if file.exists() else ""
         file.parent.mkdir(parents=True, exist_ok=True)
-        replace_text(file, rewritten(text, taken, dropped))
-    except OSError as error:
-        raise StoreError(f"can't write {file}: {error.strerror}", expected="a file of cases") from None
+        # Whoever makes a case of an answer meanwhile takes the same lock, and their case stays.
+        with FileLock(file.with_name(f".{file.name}.lock"), timeout=LOCK_S):
+            text = file.read_text(encoding="utf-8") if file.exists() else ""
+            replace_text(file, rewritten(text, taken, dropped))
+    except (OSError, Timeout) as error:
+        raise StoreError(f"{file}: {error}", expected="a file of cases that can be written") from None
