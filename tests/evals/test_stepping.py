@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from dataset_server import PUBLIC_KEY, SECRET_KEY, FakeDatasets, running
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
@@ -260,6 +260,7 @@ def test_lines_that_do_not_change_stay_as_they_are() -> None:
 SIDE = st.dictionaries(st.sampled_from("abcd"), st.sampled_from("123"))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(SIDE, SIDE, SIDE)
 def test_no_change_is_ever_overwritten(here: dict[str, str], there: dict[str, str], base: dict[str, str]) -> None:
     changes = compare(here, there, base=base)
