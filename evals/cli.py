@@ -10,6 +10,7 @@ import typer
 from evals.calibrate_cli import calibrate
 from evals.compare_cli import baseline, compare, gate
 from evals.kept_cli import live, print_run, score
+from evals.langfuse_cli import publish, publish_at_the_end, pull, push
 from evals.report_cli import report
 from evals.schedule_cli import schedule
 
@@ -63,10 +64,11 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options
     engine, judge = Engine.from_settings(settings, version=index), make_judge(settings)
     done, path = kept(evaluate(engine, questions, judge=judge, plan=plan, earlier=earlier), out, settings)
     print_run(done, path, as_json=as_json)
+    publish_at_the_end(done, path, settings)
     ship_detached(settings)
     if any(record.error is not None for record in done.records):
         raise typer.Exit(1)
 
 
-for command in (compare, gate, baseline, report, score, live, calibrate, schedule):
+for command in (compare, gate, baseline, report, score, live, calibrate, schedule, push, pull, publish):
     app.command()(command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, model_validator
 
 from evals.case import Case, Origin, Split
-from evals.lines import Strict, Text, read_lines
+from evals.lines import Strict, Text, parsed, read_lines
 from rag.errors import InputError
 
 
@@ -34,7 +35,7 @@ def load_dataset(path: Path) -> Dataset:
     Raises InputError for a file that can't be read, and for the first line that is no case.
     """
     found = read_lines(path, _Line, holds="cases")
-    cases = tuple(_CASE.validate_python(line.model_dump()) for _, line in found.lines)
+    cases = tuple(_case(line) for _, line in found.lines)
     _refuse_repeated_ids(cases, path)
     return Dataset(name=path.stem, path=str(path), sha256=found.sha256, cases=cases)
 
@@ -58,6 +59,16 @@ def select(
             remedy="choose others",
         )
     return replace(dataset, cases=tuple(chosen), selection={"split": split, "tags": list(tags), "limit": limit})
+
+
+def read_case(line: str, *, where: str) -> Case:
+    """The case of one line; `where` names it in the InputError that is raised when it is none."""
+    return _case(parsed(line, _Line, where))
+
+
+def case_line(case: Case) -> str:
+    """The case as a line of a file, without its end; what is as by default is left out."""
+    return json.dumps(_CASE.dump_python(case, mode="json", exclude_defaults=True), ensure_ascii=False)
 
 
 class _Turn(Strict):
@@ -109,6 +120,10 @@ class _Line(Strict):
 
 
 _CASE = TypeAdapter(Case)
+
+
+def _case(line: _Line) -> Case:
+    return _CASE.validate_python(line.model_dump())
 
 
 def _refuse_repeated_ids(cases: Sequence[Case], path: Path) -> None:

@@ -40,7 +40,7 @@ def read_lines(path: Path, kind: type[Line], *, holds: str) -> Lines[Line]:
     Raises InputError for a file that can't be read or holds nothing, and for the first line that is not of this kind.
     """
     data = _read(path, holds)
-    lines = tuple((number, _parsed(line, kind, f"{path}, line {number}")) for number, line in _numbered(data, path))
+    lines = tuple((number, parsed(line, kind, f"{path}, line {number}")) for number, line in _numbered(data, path))
     if not lines:
         raise InputError(f"{path} holds no {holds}", expected="one JSON object a line", remedy="add one")
     return Lines(sha256=hashlib.sha256(data).hexdigest(), lines=lines)
@@ -72,7 +72,8 @@ def _numbered(data: bytes, path: Path) -> Iterator[tuple[int, str]]:
             yield number, text
 
 
-def _parsed(line: str, kind: type[Line], where: str) -> Line:
+def parsed(line: str, kind: type[Line], where: str) -> Line:
+    """One line checked; `where` names it in the InputError that is raised when it is not of this kind."""
     try:
         return kind.model_validate_json(line)
     except ValidationError as error:

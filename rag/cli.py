@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn, Optional
 import typer
 
 from evals.cli import app as eval_app
+from evals.export_cli import export
 from evals.index_cli import compare
 from evals.promote_cli import promote
 from evals.tune_cli import tune
@@ -42,7 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (init, ingest, search, ask, chat, ui, tune, promote, traces, feedback, triage, budget, doctor):
+for command in (init, ingest, search, ask, chat, ui, tune, promote, traces, feedback, triage, export, budget, doctor):
     app.command()(command)
 app.add_typer(models_app, name="models")
 app.add_typer(prompts_app, name="prompts")

@@ -18,7 +18,7 @@ NOT_TEXT = frozenset((
     "revision", "config_hash", "code_version", "uri", "model", "models", "resolved_model", "fingerprint",
     "finish_reason", "outcome", "provider", "role", "rule", "support", "kind", "store", "index", "collection",
     "readers", "history_readers", "given_before",
-    "strategy", "decided_by", "abstention",
+    "strategy", "decided_by", "abstention", "experiment",
 ))
 # fmt: on
 

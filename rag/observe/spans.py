@@ -1,8 +1,9 @@
 """A trace as Langfuse reads it: OpenTelemetry spans with Langfuse's attribute names.
 
-What is read of `Trace.attributes`: `session_id`, `user_id`, `code_version` (Langfuse's release), `abstained` (a tag);
-all but the first two are also shown as the trace's metadata (`config_hash`, `models`, `usage`, `citations`,
-`verdict`, `supported_share`, `index`, `timings_ms` and whatever else there is).
+What is read of `Trace.attributes`: `session_id`, `user_id`, `experiment` and `expected` (`experiment.py`),
+`code_version` (Langfuse's release), `abstained` (a tag); all but the first four are also shown as the trace's metadata
+(`config_hash`, `models`, `usage`, `citations`, `verdict`, `supported_share`, `index`, `timings_ms` and whatever else
+there is).
 
 What is read of `Step.attributes`, by the step's kind; everything else becomes the observation's metadata:
 
@@ -18,7 +19,6 @@ The messages are built without a tracer: the times and ids are given, and a trac
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -30,6 +30,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, Instr
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
+from rag.observe import experiment
 from rag.observe.codec import utf8
 from rag.prompts import SERVED
 from rag.types import Step, Trace
@@ -44,6 +45,8 @@ PLACED: Mapping[str, frozenset[str]] = {
     "retriever": frozenset(("query", "hits")),
     "evaluator": frozenset(("claims", "supported_share")),
 }
+# Facts with a place of their own, too.
+ELSEWHERE = ("session_id", "user_id", "experiment", "expected")
 ROOT_TYPES = {"ask": "chain", "search": "chain"}
 
 
@@ -66,7 +69,7 @@ def export_request(trace: Trace) -> ExportTraceServiceRequest:
 def _root_step(trace: Trace) -> Step:
     """The whole trace as a step, with an id of its own that follows from the trace's."""
     return Step(
-        id=hashlib.sha256(f"root of {trace.id}".encode()).hexdigest()[:16],
+        id=experiment.root_id(trace.id),
         parent_id=None,
         name=trace.name,
         kind="chain",
@@ -106,16 +109,18 @@ def _of_every_span(trace: Trace) -> Attributes:
         Name.TRACE_SESSION_ID: _string(facts.get("session_id")),
         Name.TRACE_USER_ID: _string(facts.get("user_id")),
         Name.RELEASE: _string(facts.get("code_version")),
+        **experiment.of_every_span(trace.id, facts),
     }
 
 
 def _root(trace: Trace) -> Attributes:
-    facts = {name: fact for name, fact in trace.attributes.items() if name not in ("session_id", "user_id")}
+    facts = {name: fact for name, fact in trace.attributes.items() if name not in ELSEWHERE}
     return {
         Name.OBSERVATION_TYPE: ROOT_TYPES.get(trace.name, "span"),
         Name.OBSERVATION_INPUT: _shown(trace.input),
         Name.OBSERVATION_OUTPUT: _shown(trace.output),
         Name.TRACE_METADATA: _json(facts),
+        **experiment.of_root(trace.attributes),
     }
 
 

@@ -9,7 +9,7 @@ import logging
 import re
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -107,6 +107,19 @@ class Spool:
         if time.monotonic() > self._look_at:
             self._look_at = time.monotonic() + LOOK_EVERY_S
             self._prune_quietly()
+
+    def add_facts(self, trace_id: str, facts: Mapping[str, Any]) -> None:
+        """Add attributes to the trace with this id and queue it for delivery, again if need be.
+
+        What they hold is kept as a trace's own. Raises InputError when there is no such trace.
+        """
+        trace = self.trace(trace_id)
+        # The trace itself was masked when it came, which may take long.
+        kept = self._content.of_trace(replace(trace, input=None, output=None, attributes=facts, steps=()))
+        row = columns(replace(trace, attributes={**trace.attributes, **kept.attributes}))
+        with writing(self.path) as db:
+            db.execute(PUT, row)
+            db.execute(_ENQUEUE, ("trace", trace.id, "pending" if self._deliver else "local"))
 
     def prune_if_due(self) -> int:
         """Once an hour, let go of some of what the settings don't keep; returns how many traces."""

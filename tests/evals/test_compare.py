@@ -27,8 +27,8 @@ def test_a_loss_is_told_with_its_interval_its_test_and_both_answers() -> None:
     assert (correct.better, correct.worse, correct.cases) == (0, 8, 40)
     assert correct.low < -0.2 < correct.high < 0
     assert (correct.test, correct.p) == ("McNemar", 2 / 2**8)
-    # The others did not change, so nothing has to be corrected for.
-    assert correct.p_holm == correct.p
+    # What facts are said changed with it, the others did not: two are corrected for.
+    assert correct.p_holm == 2 * correct.p
     assert [(flip.case_id, flip.lost, flip.first, flip.second) for flip in found.flips][:2] == [
         ("q0", ("correct",), RIGHT, WRONG),
         ("q1", ("correct",), RIGHT, WRONG),
