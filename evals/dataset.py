@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
-from evals.case import Case, Origin, Split
+from rag.case import Case, Origin, Split, flaw
 from rag.errors import InputError
 
 # A dataset is written by people, a case a line: more than this is some other file.
@@ -34,7 +34,7 @@ def load_dataset(path: Path) -> Dataset:
     Raises InputError for a file that can't be read, and for the first line that is no case.
     """
     data = _read(path)
-    cases = tuple(_parse(line, f"{path}, line {number}") for number, line in _lines(data, path))
+    cases = tuple(parse_case(line, f"{path}, line {number}") for number, line in _lines(data, path))
     if not cases:
         raise InputError(f"{path} holds no cases", expected="one JSON object a line", remedy="add a question")
     _refuse_repeated_ids(cases, path)
@@ -103,15 +103,6 @@ class _Line(_Strict):
     confirmed: bool = True
     then: _Then | None = None
 
-    @model_validator(mode="after")
-    def _is_consistent(self) -> _Line:
-        is_expected = bool(self.facts or self.sources or self.evidence or self.expected.strip())
-        if is_expected and not self.answerable:
-            raise ValueError("no facts, sources, evidence or expected answer where answerable is false")
-        if self.answerable and self.confirmed and not is_expected:
-            raise ValueError("facts, sources, evidence or an expected answer where answerable is true")
-        return self
-
 
 _CASE = TypeAdapter(Case)
 
@@ -144,11 +135,15 @@ def _lines(data: bytes, path: Path) -> Iterator[tuple[int, str]]:
             yield number, text
 
 
-def _parse(line: str, where: str) -> Case:
+def parse_case(line: str, where: str) -> Case:
+    """The case in a line of JSON; `where` names the line. Raises InputError."""
     try:
-        return _CASE.validate_python(_Line.model_validate_json(line).model_dump())
+        case = _CASE.validate_python(_Line.model_validate_json(line).model_dump())
     except ValidationError as error:
         raise _explain(error, where) from None
+    if missing := flaw(case):
+        raise InputError(where, expected=missing, remedy="mend that line")
+    return case
 
 
 def _explain(error: ValidationError, where: str) -> InputError:
@@ -161,13 +156,9 @@ def _explain(error: ValidationError, where: str) -> InputError:
             return InputError(f"{where} has no '{key}'", expected=_KEYS, remedy="add it")
         case "extra_forbidden":
             return InputError(f"{where} has an unknown key '{key}'", expected=_KEYS, remedy="remove or rename it")
-        case "value_error":
-            seen, expected = where, first["msg"].removeprefix("Value error, ")
-        case _:
-            subject = f"'{key}' is " if key else ""
-            seen = f"{where}: {subject}{_short(first['input'])}"
-            expected = first["msg"].removeprefix("Input should ").removeprefix("be ")
-    return InputError(seen, expected=expected, remedy="mend that line")
+    subject = f"'{key}' is " if key else ""
+    expected = first["msg"].removeprefix("Input should ").removeprefix("be ")
+    return InputError(f"{where}: {subject}{_short(first['input'])}", expected=expected, remedy="mend that line")
 
 
 _KEYS = f"the keys {', '.join(_Line.model_fields)} (only id and question are always needed)"

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from evals.case import Case
 from evals.records import Figure, Given, Record, Retrieved, Run, Summary
+from rag.case import Case
 from rag.verify import MARKER, plain
 
 Unit = Literal["share", "score", "ms", "tokens"]

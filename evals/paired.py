@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evals.case import Case
 from evals.metrics import recall, reciprocal_rank
+from rag.case import Case
 from rag.errors import InputError
 from rag.search import Searcher, standing_alone
 from rag.types import Hit

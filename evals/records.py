@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from evals.case import Case
+from rag.case import Case
 from rag.errors import InputError, PlumbError
 from rag.types import Citation, Usage, Verdict
 

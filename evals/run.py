@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from evals.case import Case
 from evals.dataset import Dataset
 from evals.judge import Judge
 from evals.machine import this_machine
 from evals.metrics import score, summarize
 from evals.records import Given, Index, Record, Retrieved, Run, Source, UsedPrompt
+from rag.case import Case
 from rag.engine import Engine
 from rag.errors import ConfigError, InputError, ModelError, PlumbError, WeightsError
 from rag.llm.price import total

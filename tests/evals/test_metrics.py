@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.case import Case
 from evals.metrics import is_source, percentile, recall, reciprocal_rank, says, score_records, summarize, wilson
 from evals.records import Given, Record, Retrieved
+from rag.case import Case
 from rag.types import Citation, Claim, Usage, Verdict
 
 
