@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
-from rag.case import Case, Origin, Split, flaw
-from rag.errors import InputError
+from rag.case import Case, Origin, Split, case_line, flaw
+from rag.changes import note_change
+from rag.errors import InputError, StoreError
 
 # A dataset is written by people, a case a line: more than this is some other file.
 MAX_BYTES = 64_000_000
@@ -39,6 +40,34 @@ def load_dataset(path: Path) -> Dataset:
         raise InputError(f"{path} holds no cases", expected="one JSON object a line", remedy="add a question")
     _refuse_repeated_ids(cases, path)
     return Dataset(name=path.stem, path=str(path), sha256=hashlib.sha256(data).hexdigest(), cases=cases)
+
+
+def write_dataset(path: Path, cases: Iterable[Case], *, did: str) -> int:
+    """Write cases as they come to a new file, whole or not at all; returns how many.
+
+    Raises InputError for a file that is there, an id that comes twice and no cases at all, StoreError for a disk that
+    refuses it.
+    """
+    if path.exists():
+        raise InputError(f"{path} is there", expected="a new file", remedy="name another, or take that one away")
+    draft, ids = path.with_suffix(".new"), set[str]()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with draft.open("w", encoding="utf-8") as file:
+            for case in cases:
+                if case.id in ids:
+                    raise InputError(f"the id '{case.id}' comes twice", expected="an id once", remedy="rename one")
+                ids.add(case.id)
+                file.write(f"{case_line(case)}\n")
+        if not ids:
+            raise InputError("no cases were found", expected="some", remedy="look at what is imported")
+        draft.replace(path)
+        note_change(path, did=did, ids=(), before="")
+    except OSError as error:
+        raise StoreError(f"{path}: {error}", expected="a place for the cases", remedy="name another") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return len(ids)
 
 
 def select(
