@@ -9,6 +9,7 @@ import typer
 
 from evals.cases_cli import app as cases_app
 from evals.import_cli import app as import_app
+from evals.synth_cli import synth
 from rag.terminal import clean, complain, console, print_json
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Measure answers against a dataset of questions.", no_args_is_help=True)
 app.add_typer(cases_app, name="cases")
 app.add_typer(import_app, name="import")
+app.command()(synth)
 
 
 @app.callback()
