@@ -198,7 +198,8 @@ def _declined_unanswerable(case: Case, record: Record) -> Sequence[float]:
 
 
 def _declined_answerable(case: Case, record: Record) -> Sequence[float]:
-    return [float(record.answer.abstained)] if case.answerable and record.answer else []
+    # Where nobody has said what is right, to decline may be.
+    return [float(record.answer.abstained)] if case.answerable and case.expects and record.answer else []
 
 
 def _supported(case: Case, record: Record) -> Sequence[float]:  # noqa: ARG001

@@ -28,13 +28,19 @@ def numbered(path: Path) -> Iterator[tuple[int, str]]:
             while line := file.readline(MAX_LINE_CHARS + 1):
                 number += 1
                 if len(line) > MAX_LINE_CHARS:
-                    raise InputError(f"{path}, line {number} is too long", expected=f"{MAX_LINE_CHARS:,} characters")
+                    raise InputError(
+                        f"{path}, line {number} is too long",
+                        expected=f"{MAX_LINE_CHARS:,} characters",
+                        remedy="split it",
+                    )
                 if line.strip():
                     yield number, line
     except UnicodeDecodeError:
         raise InputError(f"{path} is not UTF-8", expected="UTF-8 text", remedy="save it as UTF-8") from None
     except OSError as error:
-        raise InputError(f"can't read {path}: {error.strerror}", remedy="check the path") from None
+        raise InputError(
+            f"can't read {path}: {error.strerror}", expected="a text file", remedy="check the path"
+        ) from None
 
 
 def json_lines(path: Path, model: type[Line]) -> Iterator[Line]:

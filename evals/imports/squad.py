@@ -95,6 +95,8 @@ def _read(file: Path) -> _File:
             raise InputError(f"{file} is too large", expected=f"at most {MAX_BYTES:,} bytes", remedy="split it")
         return _File.model_validate_json(file.read_bytes())
     except OSError as error:
-        raise InputError(f"can't read {file}: {error.strerror}", remedy="check the path") from None
+        raise InputError(
+            f"can't read {file}: {error.strerror}", expected="a file to import", remedy="check the path"
+        ) from None
     except ValidationError as error:
         raise told(error, str(file)) from None

@@ -48,7 +48,9 @@ def _cases(file: Path, columns: Mapping[str, str], split: Split) -> Iterator[Cas
     except csv.Error as error:
         raise InputError(f"{file} can't be read: {error}", expected="CSV", remedy="mend it") from None
     except OSError as error:
-        raise InputError(f"can't read {file}: {error.strerror}", remedy="check the path") from None
+        raise InputError(
+            f"can't read {file}: {error.strerror}", expected="a file to import", remedy="check the path"
+        ) from None
 
 
 def _dialect(text: IO[str]) -> type[csv.Dialect]:

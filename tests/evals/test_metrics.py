@@ -192,3 +192,10 @@ def test_splits_and_tags_have_their_own_figures() -> None:
     assert {split: figures["correct"].value for split, figures in summary.by_split.items()} == {"test": 1.0, "dev": 0.0}
     assert summary.by_tag["pdf"]["correct"].cases == 1
     assert summary.overall["correct"].value == 0.5
+
+
+def test_a_case_nobody_has_said_anything_right_of_counts_in_nothing_it_could_be_wrong_in() -> None:
+    unknown = case(facts=(), sources=(), confirmed=False)
+    (scored,) = score_records([unknown], [record(abstained=True)])
+    for name in ("correct", "declined_answerable", "declined_unanswerable", "recall_at_5"):
+        assert scored.scores[name] is None
