@@ -92,11 +92,11 @@ def add(  # noqa: PLR0913, PLR0917 - a command's options
     made = case_of(told, spool.feedback(told.id))
     if told.name != "ask":
         raise InputError(f"trace {told.id} is of '{told.name}'", expected="that of an answer", remedy="choose another")
-    if made.id in {case.id for case in held(path)}:
+    if known := [case.id for case in held(path) if case.id == made.id or (case.then and case.then.trace_id == told.id)]:
         raise InputError(
-            f"{path} has the case {made.id}",
+            f"{path} has the case {known[0]}",
             expected="an answer that is no case yet",
-            remedy=f"say what is right with 'plumb eval cases confirm {made.id}'",
+            remedy=f"say what is right with 'plumb eval cases confirm {known[0]}'",
         )
     case = Told(
         question=question,

@@ -68,7 +68,8 @@ def collect(
 def grouped(cases: Sequence[Case], *, embed: Embed, terms: Terms) -> list[list[Case]]:
     """Cases that ask for the same, each with the first that does: near in meaning, with the same conversation before.
 
-    Numbers, names and negations have to be the same: by their vectors alone two years can't be told apart.
+    Numbers, names and negations have to be the same: by their vectors alone two years can't be told apart. Cases of the
+    same answer are together, whatever a person made of its question.
     """
     if not cases:
         return []
@@ -79,8 +80,9 @@ def grouped(cases: Sequence[Case], *, embed: Embed, terms: Terms) -> list[list[C
     for place, key in enumerate(keys):
         near = [(float(vectors[group[0]] @ vectors[place]), group) for group in groups if keys[group[0]] == key]
         nearness, group = max(near, key=lambda one: one[0], default=(0.0, []))
-        if nearness >= SAME_COMPLAINT:
-            group.append(place)
+        own = next((group for group in groups if any(_is_same(cases[one], cases[place]) for one in group)), None)
+        if own or nearness >= SAME_COMPLAINT:
+            (own or group).append(place)
         else:
             groups.append([place])
     return [[cases[place] for place in group] for group in groups]
@@ -137,6 +139,10 @@ def _taken_in(held: Case, new: Case) -> Case:
 
 def _each(of: Iterable[Iterable[str]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for some in of for one in some))
+
+
+def _is_same(one: Case, other: Case) -> bool:
+    return one.id == other.id or (_trace_id(one) == _trace_id(other) != "")
 
 
 def _trace_id(case: Case) -> str:

@@ -26,8 +26,8 @@ from evals.bench.retrieval import cached_project
 from evals.cases import Told, held
 from evals.collect import Complaints, collect
 from evals.metrics import is_source, wilson
-from evals.paired import compare
-from evals.tune import LEAST_CASES, Choice, Tuning, tune
+from evals.paired import Difference, compare
+from evals.tune import LEAST_CASES, Tuning, tune
 from ingest.pipeline import ingest
 from ingest.progress import Report
 from rag.case import Case
@@ -40,6 +40,7 @@ from rag.triage import queue
 from rag.types import Answer, Feedback, Reason, Scope
 
 SITES = ("CDC", "UK")
+SCORES = ("reciprocal rank", "recall@5")
 UP = ("Excellent", "Acceptable")
 # The nearest that can be said in the product; the set knows no reasons.
 REASONS: Mapping[str, tuple[Reason, ...]] = {"Bad": ("off-topic",), "Could be Improved": ("incomplete",)}
@@ -115,7 +116,9 @@ def _rehearsed(stage: Stage, way: str, limit: int | None) -> Iterator[str]:
         old.unlink()
     engine = Engine.from_settings(stage.settings)
     engine.spool = Spool(traces)
-    played = [_play(engine, stage, question) for question in list(stage.gold)[:limit]]
+    # Fewer questions are spread over both sites.
+    some = list(stage.gold)[:: max(1, len(stage.gold) // limit) if limit else 1][:limit]
+    played = [_play(engine, stage, question) for question in some]
     yield from _told(played)
     embed, terms = engine.searcher.index.embedder.embed, engine.searcher.index.lexical.terms
     complaints = queue(engine.spool, embed=embed)
@@ -203,18 +206,34 @@ def _tuned(searcher: Searcher, cases: Sequence[Case], quiet: Sequence[Case]) -> 
     order = np.random.default_rng(0).permutation(len(cases))
     halves = [[cases[place] for place in order[start::2]] for start in (0, 1)]
     for number, (here, there) in enumerate((halves, halves[::-1]), 1):
-        tuning = next(one for one in tune(searcher, here) if isinstance(one, Tuning))
-        best, now = tuning.best, Choice.of(searcher.settings)
-        told = f"dense {best.dense_weight:g}, reread {best.rerank_weight:g}, depth {best.depth}"
-        yield f"tuned on half {number} ({len(here)} cases): {told}{' (as it is)' if best == now else ''}"
-        tuned = Searcher(best.applied(searcher.settings), searcher.index)
-        for what, some in (("the other half", there), ("questions without a complaint", quiet)):
-            for d in compare(searcher, tuned, some):
-                if d.score != "recall@1":
-                    yield (
-                        f"  on {what}: {d.score} {d.first:.3f} to {d.second:.3f}, {d.difference:+.3f}"
-                        f" (95 % {d.low:+.3f} to {d.high:+.3f}), {d.cases} questions"
-                    )
+        tuning = _tuning(searcher, here)
+        yield f"tuned on half {number}, {len(here)} cases: {_choice(tuning)}"
+        yield from _compared(searcher, tuning, there, "the other half")
+    tuning = _tuning(searcher, cases)
+    yield f"tuned on all {len(cases)} cases: {_choice(tuning)}; on folds not seen {_difference(tuning.gain)}"
+    yield from _compared(searcher, tuning, quiet, "questions without a complaint")
+
+
+def _tuning(searcher: Searcher, cases: Sequence[Case]) -> Tuning:
+    return next(one for one in tune(searcher, cases) if isinstance(one, Tuning))
+
+
+def _choice(tuning: Tuning) -> str:
+    best = tuning.best
+    told = f"dense {best.dense_weight:g}, reread {best.rerank_weight:g}, depth {best.depth}"
+    return f"{told} (as it is)" if best == tuning.now else told
+
+
+def _compared(searcher: Searcher, tuning: Tuning, cases: Sequence[Case], what: str) -> Iterator[str]:
+    tuned = Searcher(tuning.best.applied(searcher.settings), searcher.index)
+    yield from (f"  on {what}: {_difference(one)}" for one in compare(searcher, tuned, cases) if one.score in SCORES)
+
+
+def _difference(one: Difference) -> str:
+    return (
+        f"{one.score} {one.first:.3f} to {one.second:.3f}, {one.difference:+.3f}"
+        f" (95 % {one.low:+.3f} to {one.high:+.3f}), {one.cases} questions"
+    )
 
 
 def _share(part: int, whole: int) -> str:

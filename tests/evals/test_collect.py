@@ -128,6 +128,18 @@ def test_what_a_person_confirmed_or_wrote_stays(spool: Spool, tmp_path: Path) ->
     assert (case.then.trace_id, case.origin, case.confirmed) == (trace, "hand", True)
 
 
+def test_more_feedback_on_an_answer_leaves_what_a_person_made_of_it(spool: Spool, tmp_path: Path) -> None:
+    file = tmp_path / "cases.jsonl"
+    trace = asked(spool, 1, LEAVE)
+    (case,) = kept(spool, file)
+    put_cases(file, [Told(question="What is the notice period?", facts=("3 months",)).applied(case)], did="confirm")
+    spool.decide([trace], "new")
+    spool.add_feedback(Feedback(trace_id=trace, user="b", up=False, reasons=("unsafe",)))
+    (again,) = kept(spool, file)
+    assert (again.question, again.facts, again.confirmed) == ("What is the notice period?", (("3 months",),), True)
+    assert (again.weight, again.tags) == (1, ("feedback", "unsafe"))
+
+
 def test_answers_without_texts_make_no_case_and_are_told(spool: Spool) -> None:
     asked(spool, 1, " ")
     asked(spool, 2, LEAVE)
