@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evals.dataset import load_dataset
-from rag.case import Case
+from rag.case import Case, Split
 from rag.errors import InputError
+from rag.retell import ID_PREFIX
 
 # Between the wordings of a fact on the command line and in a table.
 WORDINGS = "|"
@@ -24,6 +25,7 @@ class Told:
     sources: Sequence[str] = ()
     evidence: Sequence[str] = ()
     tags: Sequence[str] = ()
+    split: Split | None = None
     declined: bool = False
 
     @property
@@ -41,6 +43,7 @@ class Told:
             case,
             question=case.question if self.question is None else self.question.strip(),
             tags=tuple(dict.fromkeys([*case.tags, *self.tags])),
+            split=self.split or case.split,
             confirmed=case.confirmed or self.is_what_is_right,
         )
         if self.declined:
@@ -72,12 +75,13 @@ def held(path: Path) -> tuple[Case, ...]:
 def found(cases: Sequence[Case], named: str, path: Path) -> Case:
     """The case whose id, or whose trace's id, is this or begins so. Raises InputError for none or several."""
     same = [case for case in cases if case.id == named]
-    near = same or [case for case in cases if case.id.startswith(named) or _trace_id(case).startswith(named)]
+    near = same or [case for case in cases if any(name.startswith(named) for name in _names(case))]
     if len(near) == 1:
         return near[0]
     seen = f"{len(near)} cases of {path} begin with" if near else f"{path} has no case"
     raise InputError(f"{seen} '{named[:80]}'", expected="the id of one", remedy="see 'plumb eval cases list'")
 
 
-def _trace_id(case: Case) -> str:
-    return case.then.trace_id if case.then else ""
+def _names(case: Case) -> tuple[str, ...]:
+    """The id of the case, that of the answer it was first made of, and that of the latest one."""
+    return case.id, case.id.removeprefix(ID_PREFIX), case.then.trace_id if case.then else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Literal, Optional
 
 import typer
 
@@ -34,6 +34,10 @@ Evidence = Annotated[
     typer.Option("--evidence", help="Words that must stand in the passages found; repeatable."),
 ]
 Tags = Annotated[Optional[list[str]], typer.Option("--tag", help="A kind of question; repeatable.")]  # noqa: UP045
+PartOf = Annotated[
+    Optional[Literal["dev", "test"]],  # noqa: UP045
+    typer.Option("--split", help="For tuning (dev, as complaints are) or for measuring."),
+]
 Decline = Annotated[bool, typer.Option("--decline", help="The right reaction is to decline.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -74,6 +78,7 @@ def add(  # noqa: PLR0913, PLR0917 - a command's options
     source: Sources = None,
     evidence: Evidence = None,
     tag: Tags = None,
+    split: PartOf = None,
     decline: Decline = False,
     file: File = None,
     as_json: Json = False,
@@ -105,6 +110,7 @@ def add(  # noqa: PLR0913, PLR0917 - a command's options
         sources=source or (),
         evidence=evidence or (),
         tags=tag or (),
+        split=split,
         declined=decline,
     ).applied(made)
     put_cases(path, [case], did="add")
@@ -158,6 +164,7 @@ def confirm(  # noqa: PLR0913, PLR0917 - a command's options
     source: Sources = None,
     evidence: Evidence = None,
     tag: Tags = None,
+    split: PartOf = None,
     decline: Decline = False,
     file: File = None,
     as_json: Json = False,
@@ -175,6 +182,7 @@ def confirm(  # noqa: PLR0913, PLR0917 - a command's options
             sources=source or (),
             evidence=evidence or (),
             tags=tag or (),
+            split=split,
             declined=decline,
         ),
     )

@@ -129,12 +129,12 @@ def _merged(latest_first: Sequence[Case]) -> Case:
 
 def _taken_in(held: Case, new: Case) -> Case:
     """A case that was there before, with the latest answer; what nobody confirmed takes what people say now."""
-    tags = _each([held.tags, (tag for tag in new.tags if tag != ANY)])
+    then = max((held.then, new.then), key=lambda one: one.asked_at if one else 0.0)
     if held.confirmed or not new.expects:
-        return replace(held, tags=tags, then=new.then)
-    return replace(
-        new, id=held.id, question=held.question, tags=_each([held.tags, new.tags]), split=held.split, origin=held.origin
-    )
+        tags = (tag for tag in new.tags if tag != ANY)
+        return replace(held, tags=_each([held.tags, tags]), then=then)
+    said = replace(held, expected=new.expected or held.expected, tags=_each([held.tags, new.tags]), then=then)
+    return replace(said, sources=new.sources, evidence=new.evidence) if new.sources else said
 
 
 def _each(of: Iterable[Iterable[str]]) -> tuple[str, ...]:

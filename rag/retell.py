@@ -12,6 +12,8 @@ from rag.types import Feedback, Trace, Turn
 
 # The tag of a case for which one of its sources is enough.
 ANY = "any"
+# What the ids of cases that are made of answers begin with; then comes the trace.
+ID_PREFIX = "trace-"
 
 
 def case_of(trace: Trace, said: Sequence[Feedback]) -> Case:
@@ -26,7 +28,7 @@ def case_of(trace: Trace, said: Sequence[Feedback]) -> Case:
     quotes = dict.fromkeys(quote for one in good if (quote := _text(one.get("quote"))))
     reasons = tuple(dict.fromkeys(reason for one in said for reason in one.reasons))
     return Case(
-        id=f"trace-{trace.id[:16]}",
+        id=f"{ID_PREFIX}{trace.id[:16]}",
         question=_text(trace.input),
         history=_history(trace),
         expected=next((one.correction.strip() for one in reversed(said) if one.correction.strip()), ""),

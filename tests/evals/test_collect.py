@@ -111,10 +111,15 @@ def test_no_complaint_is_taken_twice_and_a_new_one_counts_once_more(spool: Spool
     (again,) = kept(spool, file)
     assert again.then
     assert (again.id, again.weight, again.expected, again.then.answer) == (case.id, 2, "31 days.", "answer 2")
+    # Of an older answer somebody complains only now.
+    asked(spool, 0, LEAVE, Feedback(trace_id="", up=False, citations={1: True}))
+    (older,) = kept(spool, file)
+    assert older.then
+    assert (older.id, older.weight, older.then.answer, older.sources) == (case.id, 3, "answer 2", ("a.md",))
     # What was written down when the process died before the decision is not counted again.
     spool.decide([f"{2:08x}" * 4], "new")
     asked(spool, 3, PRINTER)
-    assert [one.weight for one in kept(spool, file)] == [2, 1]
+    assert [one.weight for one in kept(spool, file)] == [3, 1]
 
 
 def test_what_a_person_confirmed_or_wrote_stays(spool: Spool, tmp_path: Path) -> None:
@@ -149,7 +154,7 @@ def test_answers_without_texts_make_no_case_and_are_told(spool: Spool) -> None:
 
 def test_what_a_person_says_is_right() -> None:
     case = Case(id="a", question="Q?", sources=("a.md",), confirmed=False, tags=("feedback",))
-    assert Told(tags=("x",)).applied(case) == replace(case, tags=("feedback", "x"))
+    assert Told(tags=("x",), split="dev").applied(case) == replace(case, tags=("feedback", "x"), split="dev")
     told = Told(question=" P? ", facts=("28| twenty-eight",)).applied(case)
     assert (told.question, told.facts, told.sources, told.confirmed) == (
         "P?",
@@ -170,6 +175,8 @@ def test_a_case_is_found_by_the_beginning_of_its_id_or_trace(tmp_path: Path) -> 
     cases = [Case(id=name, question="Q?", sources=("a",)) for name in ("ab", "abc", "x")]
     assert found(cases, "ab", tmp_path).id == "ab"
     assert found(cases, "abc", tmp_path).id == "abc"
+    made = Case(id="trace-0af7", question="Q?", sources=("a",))
+    assert found([*cases, made], "0af", tmp_path) == made
     with pytest.raises(InputError, match=r"2 cases of .* begin with 'a'"):
         found(cases, "a", tmp_path)
     with pytest.raises(InputError, match="has no case 'y'"):
