@@ -38,9 +38,11 @@ _SO_MANY = re.compile(
     rf"(?:{_BOUND})?(?P<fact>{_NUMBER}) (?P<what>[a-z][a-z -]{{2,40}}?) (?P<aux>{_MODAL}) (?P<rest>.+)\.", re.IGNORECASE
 )
 # "Updates are installed within seven days after they are offered."
+_DATE = r"\d{1,2} (?-i:[A-Z][a-z]{2,})(?: \d{4})?"
 _TIMED = re.compile(
     rf"(?P<subject>\w[^,;:.]{{2,80}}?) (?P<aux>{_AUX}) (?P<done>\w+{_PAST}(?: [a-z]+){{0,3}}?) "
-    rf"(?P<when>within|for|until|at|on|by) (?:{_BOUND})?(?P<fact>{_NUMBER})",
+    rf"(?:(?P<span>within|for) (?:{_BOUND})?(?P<long>(?:{_NUMBER}) [a-z]+)"
+    rf"|(?P<point>until|at|on|by) (?P<moment>\d{{1,2}}:\d\d|{_DATE}))",
     re.IGNORECASE,
 )
 # "A data breach is any loss of personal data that was not intended."
@@ -117,9 +119,9 @@ def _of_sentence(sentence: str) -> Iterator[Asked]:
         yield _asked(f"How many {found['what']} {found['aux']} {found['rest']}?", found["fact"], sentence)
     elif found := _TIMED.match(sentence):
         aux, _, more = found["aux"].partition(" ")
-        when = _ASKING.get(found["when"].lower(), "When")
+        when = _ASKING.get((found["span"] or found["point"]).lower(), "When")
         done = " ".join(filter(None, [more, found["done"]]))
-        yield _asked(f"{when} {aux} {_inner(found['subject'])} {done}?", found["fact"], sentence)
+        yield _asked(f"{when} {aux} {_inner(found['subject'])} {done}?", found["long"] or found["moment"], sentence)
     elif found := _DEFINED.match(sentence):
         yield _asked(f"What {found['aux']} {_inner(found['subject'])}?", "", sentence)
 

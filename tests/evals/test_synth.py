@@ -59,7 +59,12 @@ def asked(text: str, headings: tuple[str, ...] = ()) -> Asked | None:
         (
             "Updates are installed within seven days after they are offered to the devices.",
             "Within what time are updates installed?",
-            "seven",
+            "seven days",
+        ),
+        (
+            "The old model was discontinued on 30 June 2025 by the company.",
+            "When was the old model discontinued?",
+            "30 June 2025",
         ),
         ("The forecast of the day is read at 06:00 on the bridge.", "When is the forecast of the day read?", "06:00"),
         (
