@@ -132,8 +132,8 @@ def _rehearsed(stage: Stage, way: str, limit: int | None) -> Iterator[str]:
     yield f"collected again: {len(again.collected)} cases"
     gold = {one.case.id: _gold(one.case.question, stage) for one in done.collected}
     put_cases(file, [Told(sources=[gold[case.id]]).applied(case) for case in held(file)], did="confirm")
-    quiet = [one.question for one in played if one.question not in {case.question for case in held(file)}]
-    yield from _tuned(engine.searcher, held(file), [_asked(question, stage) for question in quiet])
+    praised = [one.question for one in played if one.thumbs and all(one.thumbs)]
+    yield from _tuned(engine.searcher, held(file), [_asked(question, stage) for question in praised])
 
 
 def _play(engine: Engine, stage: Stage, question: str) -> Played:
@@ -198,8 +198,8 @@ def _asked(question: str, stage: Stage) -> Case:
     return Case(id=question, question=question, sources=(stage.gold[question],))
 
 
-def _tuned(searcher: Searcher, cases: Sequence[Case], quiet: Sequence[Case]) -> Iterator[str]:
-    """Choose on each half of the cases, and look at the other half, and at the questions nobody complained about."""
+def _tuned(searcher: Searcher, cases: Sequence[Case], praised: Sequence[Case]) -> Iterator[str]:
+    """Choose on each half of the cases, and look at the other half; on all, and look at answers that all praised."""
     if len(cases) < 2 * LEAST_CASES:
         yield f"{len(cases)} cases are too few to tune on half of them"
         return
@@ -211,7 +211,7 @@ def _tuned(searcher: Searcher, cases: Sequence[Case], quiet: Sequence[Case]) -> 
         yield from _compared(searcher, tuning, there, "the other half")
     tuning = _tuning(searcher, cases)
     yield f"tuned on all {len(cases)} cases: {_choice(tuning)}; on folds not seen {_difference(tuning.gain)}"
-    yield from _compared(searcher, tuning, quiet, "questions without a complaint")
+    yield from _compared(searcher, tuning, praised, "questions whose answers all praised")
 
 
 def _tuning(searcher: Searcher, cases: Sequence[Case]) -> Tuning:
