@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from evals.case import Case
 from evals.judge import Judge
 from evals.records import Given, Record, Retrieved
+from rag.case import Case
 from rag.embed import Embedder
 from rag.engine import Engine
 from rag.errors import ConfigError, ModelError, PlumbError, WeightsError

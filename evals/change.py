@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evals.records import Run
-from rag.changes import current, write_changes
 from rag.errors import ConfigError, InputError
 from rag.observe.account import account
+from rag.overrides import current, write_changes
 from rag.prompts.managed import MANAGED, PRODUCTION, managed
 from rag.settings import CONFIG_NAME, Settings, find_config, load_settings
 from rag.versions import Versions

@@ -8,13 +8,18 @@ from typing import Annotated, Literal
 import typer
 
 from evals.calibrate_cli import calibrate
+from evals.cases_cli import app as cases_app
 from evals.compare_cli import baseline, compare, gate
+from evals.import_cli import app as import_app
 from evals.kept_cli import live, print_run, score
 from evals.langfuse_cli import publish, publish_at_the_end, pull, push
 from evals.report_cli import report
 from evals.schedule_cli import schedule
+from evals.synth_cli import synth
 
 app = typer.Typer(help="Measure answers against a dataset of questions.", no_args_is_help=True)
+app.add_typer(cases_app, name="cases")
+app.add_typer(import_app, name="import")
 
 
 @app.callback()
@@ -48,9 +53,9 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options
     from evals.progress import kept
     from evals.records import check_writable, load_run
     from evals.run import Plan, evaluate, run_path
-    from rag.changes import read_changes
     from rag.engine import Engine
     from rag.observe.ship import ship_detached
+    from rag.overrides import read_changes
     from rag.settings import load_settings
     from rag.versions import Versions
 
@@ -70,5 +75,5 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options
         raise typer.Exit(1)
 
 
-for command in (compare, gate, baseline, report, score, live, calibrate, schedule, push, pull, publish):
+for command in (compare, gate, baseline, report, score, live, calibrate, schedule, push, pull, publish, synth):
     app.command()(command)

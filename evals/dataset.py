@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import Field, TypeAdapter
 
-from evals.case import Case, Origin, Split
 from evals.lines import Strict, Text, parsed, read_lines
-from rag.errors import InputError
+from rag.case import Case, Origin, Split, case_line, flaw
+from rag.case_history import note_change
+from rag.errors import InputError, StoreError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +35,37 @@ def load_dataset(path: Path) -> Dataset:
     Raises InputError for a file that can't be read, and for the first line that is no case.
     """
     found = read_lines(path, _Line, holds="cases")
-    cases = tuple(_case(line) for _, line in found.lines)
+    cases = tuple(_case(line, where=f"{path}, line {number}") for number, line in found.lines)
     _refuse_repeated_ids(cases, path)
     return Dataset(name=path.stem, path=str(path), sha256=found.sha256, cases=cases)
+
+
+def write_dataset(path: Path, cases: Iterable[Case], *, did: str) -> int:
+    """Write cases as they come to a new file, whole or not at all; returns how many.
+
+    Raises InputError for a file that is there, an id that comes twice and no cases at all, StoreError for a disk that
+    refuses it.
+    """
+    if path.exists():
+        raise InputError(f"{path} is there", expected="a new file", remedy="name another, or take that one away")
+    draft, ids = path.with_suffix(".new"), set[str]()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with draft.open("w", encoding="utf-8") as file:
+            for case in cases:
+                if case.id in ids:
+                    raise InputError(f"the id '{case.id}' comes twice", expected="an id once", remedy="rename one")
+                ids.add(case.id)
+                file.write(f"{case_line(case)}\n")
+        if not ids:
+            raise InputError("no cases were found", expected="some", remedy="look at what is imported")
+        draft.replace(path)
+        note_change(path, did=did, ids=(), before="")
+    except OSError as error:
+        raise StoreError(f"{path}: {error}", expected="a place for the cases", remedy="name another") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return len(ids)
 
 
 def select(
@@ -63,12 +91,7 @@ def select(
 
 def read_case(line: str, *, where: str) -> Case:
     """The case of one line; `where` names it in the InputError that is raised when it is none."""
-    return _case(parsed(line, _Line, where))
-
-
-def case_line(case: Case) -> str:
-    """The case as a line of a file, without its end; what is as by default is left out."""
-    return json.dumps(_CASE.dump_python(case, mode="json", exclude_defaults=True), ensure_ascii=False)
+    return _case(parsed(line, _Line, where), where=where)
 
 
 class _Turn(Strict):
@@ -109,21 +132,15 @@ class _Line(Strict):
     confirmed: bool = True
     then: _Then | None = None
 
-    @model_validator(mode="after")
-    def _is_consistent(self) -> _Line:
-        is_expected = bool(self.facts or self.sources or self.evidence or self.expected.strip())
-        if is_expected and not self.answerable:
-            raise ValueError("no facts, sources, evidence or expected answer where answerable is false")
-        if self.answerable and self.confirmed and not is_expected:
-            raise ValueError("facts, sources, evidence or an expected answer where answerable is true")
-        return self
-
 
 _CASE = TypeAdapter(Case)
 
 
-def _case(line: _Line) -> Case:
-    return _CASE.validate_python(line.model_dump())
+def _case(line: _Line, *, where: str) -> Case:
+    case = _CASE.validate_python(line.model_dump())
+    if missing := flaw(case):
+        raise InputError(where, expected=missing, remedy="mend that line")
+    return case
 
 
 def _refuse_repeated_ids(cases: Sequence[Case], path: Path) -> None:

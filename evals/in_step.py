@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evals.case import Case
-from evals.dataset import case_line
+from rag.case import Case, case_line
 from rag.durable import replace_text
 from rag.errors import StoreError
 from rag.observe.account import Account

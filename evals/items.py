@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from evals.case import Case
-from evals.dataset import case_line, read_case
+from evals.dataset import read_case
+from rag.case import Case, case_line
 from rag.errors import InputError
 
 # Longer ids are refused.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from evals.case import Case
 from evals.judges import with_agreement
 from evals.records import JudgeUsed, UsedPrompt
 from rag.budget.purse import Purses
+from rag.case import Case
 from rag.errors import ModelError
 from rag.llm import LLM, make_chains, pinned
 from rag.llm.protocol import Sampling, complete

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from evals.case import Case
 from evals.lines import Strict, Text, read_lines
+from rag.case import Case
 from rag.errors import InputError
 
 Better = Literal["first", "second", "same"]

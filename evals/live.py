@@ -9,11 +9,11 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from evals.case import Case
 from evals.machine import this_machine
 from evals.metrics import score, summarize
 from evals.records import Given, Index, Record, Retrieved, Run, Source, UsedPrompt
 from evals.run import models_of
+from rag.case import Case
 from rag.errors import InputError
 from rag.observe.filter import Filter
 from rag.observe.spool import Spool

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from evals.case import Case
 from evals.ranking import DEPTHS, is_source, rank_scores
 from evals.records import Figure, Given, Record, Retrieved, Run, Summary
 from evals.saying import says
 from evals.squad_scores import exact_match, f1
+from rag.case import Case
 from rag.verify import MARKER, plain
 
 Unit = Literal["share", "score", "ms", "tokens", "money"]
@@ -188,7 +188,8 @@ def _declined_unanswerable(case: Case, record: Record) -> float | None:
 
 
 def _declined_answerable(case: Case, record: Record) -> float | None:
-    return float(record.answer.abstained) if case.answerable and record.answer else None
+    # Where nobody has said what is right, to decline may be.
+    return float(record.answer.abstained) if case.answerable and case.expects and record.answer else None
 
 
 def _supported(case: Case, record: Record) -> float | None:  # noqa: ARG001

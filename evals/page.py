@@ -9,7 +9,6 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from evals.case import Case
 from evals.compare import Compared, Comparison
 from evals.gate import Decision
 from evals.metrics import METRICS, Metric
@@ -17,6 +16,7 @@ from evals.plots import Dot, dots
 from evals.records import Figure, Record, Run
 from evals.report import BY_TAG, judge_told, shown_figure
 from evals.words import chance, figure, points
+from rag.case import Case
 from rag.terminal import clean
 
 TEMPLATE = Path(__file__).with_name("page.html")

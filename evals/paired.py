@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evals.case import Case
 from evals.intervals import Sample, bootstrap
 from evals.ranking import rank_scores
+from rag.case import Case
 from rag.errors import InputError
 from rag.search import Searcher, standing_alone
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from evals.case import Case
 from evals.metrics import METRICS, Metric, mean
 from evals.records import Record, Run
+from rag.case import Case
 from rag.errors import InputError
 from rag.terminal import number_of
 

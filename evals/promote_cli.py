@@ -45,7 +45,7 @@ def promote(  # noqa: PLR0913, PLR0917 - a command's options
     """
     from evals.change import Change
     from evals.run import Plan
-    from rag.changes import read_changes
+    from rag.overrides import read_changes
     from rag.settings import load_settings
 
     settings = load_settings()

@@ -19,10 +19,10 @@ from typing import Any
 from langfuse.api.commons import ScoreDataType
 from langfuse.api.scores import CreateScoreRequest
 
-from evals.case import Case
 from evals.dataset_server import DatasetServer, Held
 from evals.items import Item, case_id, item_of
 from evals.records import Record, Run
+from rag.case import Case
 from rag.errors import InputError
 from rag.observe.experiment import ENVIRONMENT, experiment_id, root_id
 from rag.observe.spool import Spool

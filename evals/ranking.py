@@ -9,7 +9,7 @@ import ir_measures
 from ir_measures import RR, R, nDCG
 from ir_measures.providers import Evaluator
 
-from evals.case import Case
+from rag.case import Case
 
 DEPTHS = (1, 3, 5, 8)
 MEASURES = {

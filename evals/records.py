@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from evals.agreement import Agreement
-from evals.case import Case
+from rag.case import Case
 from rag.errors import InputError, PlumbError
 from rag.types import Citation, Usage, Verdict
 

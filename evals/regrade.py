@@ -6,10 +6,10 @@ import logging
 from dataclasses import replace
 
 from evals.ask import graded
-from evals.case import Case
 from evals.judge import Judge, make_judge
 from evals.metrics import score
 from evals.records import Record, Run
+from rag.case import Case
 from rag.errors import ConfigError, ModelError
 from rag.settings import Settings
 

@@ -11,13 +11,13 @@ from itertools import product
 from pathlib import Path
 
 from evals.ask import Asker
-from evals.case import Case
 from evals.dataset import Dataset
 from evals.judge import Judge
 from evals.machine import this_machine
 from evals.metrics import score, summarize
 from evals.records import Index, Record, Run, Source, UsedPrompt
 from evals.resume import check_same
+from rag.case import Case
 from rag.engine import Engine
 from rag.errors import BudgetExceeded, InputError, PlumbError
 from rag.llm.price import cost_text, total

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evals.case import Case
 from evals.dataset import load_dataset
 from evals.dataset_server import DatasetServer
 from evals.in_step import Changes, Digests, base_path, compare, digests, load_base, rewritten, save_base, settled
 from evals.items import Item, case_id, case_of, item_id, item_of
+from rag.case import Case
 from rag.casebook import LOCK_S
 from rag.durable import replace_text
 from rag.errors import InputError, StoreError

@@ -12,10 +12,10 @@ from itertools import product
 
 import numpy as np
 
-from evals.case import Case
 from evals.paired import Difference, difference
 from evals.ranking import rank_scores
 from evals.remember import RememberingEmbedder, RememberingReranker, RememberingStore
+from rag.case import Case
 from rag.errors import InputError
 from rag.index import Index
 from rag.rerank import Reranker, make_reranker

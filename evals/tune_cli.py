@@ -70,7 +70,7 @@ def _print(tuning: Tuning) -> None:
 
 def _write(choice: Choice, root: Path) -> Path:
     """Put the choice into the config file; the file."""
-    from rag.changes import write_changes
+    from rag.overrides import write_changes
     from rag.settings import CONFIG_NAME, find_config
 
     file = find_config() or root / CONFIG_NAME

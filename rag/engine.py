@@ -231,6 +231,7 @@ class Engine:
             "session_id": asked.session_id,
             "user_id": asked.scope.user,
             "history_readers": list(asked.history_readers),
+            "history": [{"question": turn.question, "answer": turn.answer} for turn in asked.history],
         }
         return {**facts, **{name: told for name, told in optional.items() if told}}
 

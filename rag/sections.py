@@ -331,7 +331,10 @@ class Ui(Section):
         description="who sees the pages of traces and health where visitors have names: 'everyone', 'user:NAME',"
         " 'group:NAME'; without names all who reach the page do",
     )
-    cases: str = Field("cases.jsonl", description="file to which the page adds eval cases, from the config's folder")
+    cases: str = Field(
+        "cases.jsonl",
+        description="the file of eval cases that the page and `plumb eval cases` add to, from the config's folder",
+    )
     examples: list[str] = Field(default_factory=list, description="questions offered as buttons on an empty page")
     upload: bool = Field(
         False, description="visitors may add documents to the index; where visitors have names, those that have one"

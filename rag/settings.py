@@ -21,8 +21,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings.exceptions import SettingsError
 
 from rag.budget.bounds import Budget
-from rag.changes import changed
 from rag.errors import ConfigError
+from rag.overrides import changed
 from rag.roles import USUAL_LIMITS, CandidateSettings, Roles
 from rag.sections import (
     Cache,

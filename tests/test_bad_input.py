@@ -71,6 +71,10 @@ def test_bad_paths(plumb: Plumb, project: Path) -> None:
     assert "can't read nosuch: No such file" in failed(plumb("ingest", "nosuch"), code=2)
     assert "no documents in empty; expected files ending in " in failed(plumb("ingest", "empty"), code=2)
     assert "can't read nosuch.jsonl" in failed(plumb("eval", "run", "nosuch.jsonl"), code=2)
+    for kind in ("csv", "squad", "beir"):
+        documents = [] if kind == "csv" else ["--documents", "new"]
+        told = failed(plumb("eval", "import", kind, "nosuch", "--out", "new.jsonl", *documents), code=2)
+        assert "can't read nosuch" in told
     assert untraced(project) == before
 
 

@@ -20,10 +20,10 @@ from typing import Any
 
 import pytest
 
-from evals.case import Case
 from evals.dataset import load_dataset
 from evals.metrics import METRICS
 from evals.records import Run
+from rag.case import Case
 from rag.commands.reference import commands_page, settings_page
 from rag.embed import make_embedder
 from rag.errors import MissingExtra

@@ -9,13 +9,10 @@ from datetime import datetime
 
 import streamlit as st
 
-from rag.casebook import NewCase, add_case, sources_of
 from rag.engine import Engine
-from rag.errors import PlumbError
 from rag.observe.filter import Filter
 from rag.observe.rows import TraceRow
-from rag.types import Feedback, Trace
-from ui.markup import literal
+from ui.case_form import draw_case_form
 from ui.reviewing import is_hidden, may_review, refused, shown_trace, table
 from ui.trace_view import draw_trace
 from ui.visitor import scope_of_visitor
@@ -120,35 +117,4 @@ def _draw_one(engine: Engine, trace_id: str) -> None:
     feedback = [] if is_withheld else engine.spool.feedback(trace_id)
     draw_trace(trace, feedback, engine.spool.signals(trace_id), engine.settings)
     if trace.name == "ask" and not is_withheld:
-        _draw_case(engine, trace, feedback)
-
-
-def _draw_case(engine: Engine, trace: Trace, feedback: list[Feedback]) -> None:
-    """A form that makes the trace an eval case."""
-    found = sources_of(trace)
-    cited = [citation["uri"] for citation in trace.attributes.get("citations", ())]
-    with st.form(f"case-{trace.id}"), st.container():
-        st.markdown("**Make an eval case of it**")
-        right = next((said.correction for said in feedback if said.correction), "")
-        facts = st.text_area("What a right answer must say, a line each", right, key=f"facts-{trace.id}", height=100)
-        sources = st.multiselect(
-            "The documents that hold it", found, [uri for uri in found if uri in cited], key=f"sources-{trace.id}"
-        )
-        st.caption("Both empty: the right reaction is to decline.")
-        if st.form_submit_button("Make the case"):
-            reasons = tuple(dict.fromkeys(reason for said in feedback for reason in said.reasons))
-            _make(engine, trace, facts, tuple(sources), reasons)
-
-
-def _make(engine: Engine, trace: Trace, facts: str, sources: tuple[str, ...], tags: tuple[str, ...]) -> None:
-    path = engine.settings.root / engine.settings.ui.cases
-    wanted = tuple(line.strip() for line in facts.splitlines() if line.strip())
-    try:
-        add_case(
-            path, NewCase(trace_id=trace.id, question=str(trace.input or ""), facts=wanted, sources=sources, tags=tags)
-        )
-        engine.spool.decide([trace.id], "case")
-    except PlumbError as error:
-        st.error(literal(str(error)))
-    else:
-        st.success(literal(f"Added to {engine.settings.ui.cases}: plumb eval run {engine.settings.ui.cases}"))
+        draw_case_form(engine, trace, feedback)

@@ -17,11 +17,11 @@ import numpy as np
 
 from evals.bench.figures import Line, Measured, Note
 from evals.bench.project import HANDBOOK, QUESTIONS, new_project, require_examples
-from evals.case import Case
 from evals.dataset import load_dataset
 from evals.paired import difference
 from evals.ranking import rank_scores
 from ingest.pipeline import ingest
+from rag.case import Case
 from rag.expand import Expander
 from rag.llm import make_chains
 from rag.llm.protocol import complete

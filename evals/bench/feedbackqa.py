@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import tarfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,14 @@ from evals.bench.collection import Collection
 from rag.errors import InputError
 
 PACK = "4_feedbackqa_cdc_uk.tar.xz"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """What one person said of a passage as the answer to a question: Excellent, Acceptable, ...; and why."""
+
+    rating: str
+    comment: str
 
 
 def unpack(pack: Path, folder: Path, *, documents: Path, site: str) -> Collection:
@@ -34,6 +43,19 @@ def unpack(pack: Path, folder: Path, *, documents: Path, site: str) -> Collectio
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{pack} can't be used: {error}", expected="FeedbackQA's JSON") from None
     return Collection(documents=documents, questions={question: question for question in relevant}, relevant=relevant)
+
+
+def opinions(folder: Path, *, site: str) -> dict[tuple[str, str], list[Opinion]]:
+    """What people said, by the question and the file of the passage, of an extracted collection's test set."""
+    said: dict[tuple[str, str], list[Opinion]] = {}
+    try:
+        for row in json.loads((folder / "feedbackqa" / site / "feedback_test.json").read_text(encoding="utf-8")):
+            pairs = zip(row["rating"], row["feedback"], strict=True)
+            heard = [Opinion(rating=rating, comment=comment.strip()) for rating, comment in pairs]
+            said[row["question"], f"{row['passage']['passage_id']}.md"] = heard
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{PACK} can't be used: {error}", expected="FeedbackQA's ratings") from None
+    return said
 
 
 def _markdown(reference: Mapping[str, Any]) -> str:

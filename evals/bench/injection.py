@@ -21,10 +21,10 @@ from evals.bench.packs import found_pack, skipped
 from evals.bench.project import HANDBOOK, TUNING, new_project, require_examples
 from evals.bench.replayed import replayed
 from evals.bench.unfenced import Unfenced
-from evals.case import Case
 from evals.dataset import load_dataset
 from evals.saying import says
 from ingest.pipeline import ingest
+from rag.case import Case
 from rag.engine import Engine
 from rag.index import Index, open_index
 from rag.search import Found, Searcher

@@ -74,7 +74,7 @@ def measure(*, limit: int | None = None) -> Iterator[Line]:
 
 
 def _measured(case: Case, pack: Path, limit: int | None) -> Iterator[Line]:
-    settings = new_project(_cache(case, pack))
+    settings = new_project(cached_project(case.name, pack))
     with tempfile.TemporaryDirectory() as folder:
         collection = case.unpack(pack, Path(folder), documents=settings.root / "documents")
     report = next(event for event in ingest([collection.documents], settings=settings) if isinstance(event, Report))
@@ -138,9 +138,9 @@ def _with(searcher: Searcher, *, rerank: str, dense_weight: float | None = None)
     return Searcher(settings.model_copy(update={"roles": roles, "retrieve": retrieve}), searcher.index)
 
 
-def _cache(case: Case, pack: Path) -> Path:
+def cached_project(name: str, pack: Path) -> Path:
     """The folder of the project, kept as long as neither the pack nor the code that fills an index has changed."""
-    cache = user_cache_path("plumbline") / "bench" / case.name
+    cache = user_cache_path("plumbline") / "bench" / name
     project = cache / _version(pack)
     for old in cache.glob("*"):
         if old != project:

@@ -85,8 +85,8 @@ def columns(trace: Trace) -> tuple[Any, ...]:
         _number(facts.get("supported_share")),
         body,
         _number(facts.get("cost")),
-        _words(_called(trace, "resolved_model")),
-        _words(_prompts(trace)),
+        _words(models_of(trace)),
+        _words(prompts_of(trace)),
         *(utf8(str(facts.get(name) or "")) for name in ("index", "user_id", "session_id", "given_before")),
     )
 
@@ -106,13 +106,17 @@ def listed(row: tuple[Any, ...]) -> TraceRow:
     )
 
 
-def _called(trace: Trace, fact: str) -> list[str]:
+def models_of(trace: Trace) -> list[str]:
+    """The models that answered, as their servers call them, one for each call."""
     return [
-        str(step.attributes[fact]) for step in trace.steps if step.kind == "generation" and step.attributes.get(fact)
+        str(step.attributes["resolved_model"])
+        for step in trace.steps
+        if step.kind == "generation" and step.attributes.get("resolved_model")
     ]
 
 
-def _prompts(trace: Trace) -> list[str]:
+def prompts_of(trace: Trace) -> list[str]:
+    """Id and version ('answer@2') of the prompts that models were given, one for each call."""
     told = [step.attributes for step in trace.steps if step.attributes.get("prompt_id")]
     return [f"{facts['prompt_id']}@{facts.get('prompt_version', '')}" for facts in told]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evals.case import Case
 from evals.metrics import score, summarize
 from evals.records import Given, Index, Machine, Record, Run, Source, UsedPrompt
+from rag.case import Case
 from rag.types import Usage, Verdict
 
 RIGHT, WRONG = "It is yes.", "It is no."

@@ -30,8 +30,8 @@ def test_a_loss_is_told_with_its_interval_its_test_and_both_answers() -> None:
     # What facts are said changed with it, the others did not: two are corrected for.
     assert correct.p_holm == 2 * correct.p
     assert [(flip.case_id, flip.lost, flip.first, flip.second) for flip in found.flips][:2] == [
-        ("q0", ("correct",), RIGHT, WRONG),
-        ("q1", ("correct",), RIGHT, WRONG),
+        ("q0", ("correct", "facts_said"), RIGHT, WRONG),
+        ("q1", ("correct", "facts_said"), RIGHT, WRONG),
     ]
     assert len(found.flips) == 8
     assert found.flips[0].expected == ("yes",)

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.case import Case
 from evals.metrics import percentile, score_records, summarize, wilson
 from evals.ranking import is_source, rank_scores
 from evals.records import Given, Record, Retrieved
 from evals.saying import says
+from rag.case import Case
 from rag.types import Citation, Claim, Usage, Verdict
 
 
@@ -225,3 +225,10 @@ def test_a_case_counts_once_however_often_it_was_asked_and_by_its_weight() -> No
     right = summarize([case(), other], records).overall["correct"]
     assert (right.cases, right.value) == (2, pytest.approx((0.25 + 3) / 4))
     assert right.low == pytest.approx(wilson((0.25 + 3) / 4, 16 / 10)[0])
+
+
+def test_a_case_nobody_has_said_anything_right_of_counts_in_nothing_it_could_be_wrong_in() -> None:
+    unknown = case(facts=(), sources=(), confirmed=False)
+    (scored,) = score_records([unknown], [record(abstained=True)])
+    for name in ("correct", "declined_answerable", "declined_unanswerable", "recall_at_5"):
+        assert scored.scores[name] is None

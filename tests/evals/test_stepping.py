@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
-from evals.case import Case, Passage, Then
 from evals.cli import app
-from evals.dataset import case_line, load_dataset, read_case
+from evals.dataset import load_dataset, read_case
 from evals.in_step import compare, rewritten, settled
 from evals.items import MAX_ID_CHARS, case_of, item_id, item_of
+from rag.case import Case, Passage, Then, case_line
 from rag.errors import ConfigError, DeliveryError, InputError
 from rag.observe.spool import open_spool
 from rag.settings import load_settings

@@ -9,6 +9,7 @@ from pages import MakeProject
 from streamlit.testing.v1 import AppTest
 
 from evals.dataset import load_dataset
+from rag.case_history import changes
 from rag.engine import Engine
 from rag.settings import load_settings
 from rag.types import Feedback, Scope
@@ -72,12 +73,27 @@ def test_a_trace_in_full_becomes_a_case(asked: Engine) -> None:
     for part in (ASKED, "retrieve", "dense", "30 working days", "Outdated".lower(), "&lt;b&gt;old"):
         assert part in shown
     assert "<b>old" not in shown
-    assert page.text_area[0].value == "31 days"
-    page.text_area[0].set_value("31\n working days")
+    areas = {area.label: area for area in page.text_area}
+    assert (areas["The question"].value, areas["A right answer"].value) == (ASKED, "31 days")
+    areas["What it must say, a line each"].set_value("31\n working days")
     page.button[0].click().run()
     assert "Added to cases" in page.success[0].value
-    (case,) = load_dataset(asked.settings.root / "cases.jsonl").cases
+    file = asked.settings.root / "cases.jsonl"
+    (case,) = load_dataset(file).cases
     assert (case.question, case.facts, case.sources) == (ASKED, (("31",), ("working days",)), ("docs/leave.txt",))
+    assert (case.expected, case.confirmed, case.origin, case.tags) == (
+        "31 days",
+        True,
+        "feedback",
+        ("feedback", "outdated"),
+    )
+    assert case.then
+    assert (case.then.trace_id, case.then.models) == (asked.spool.traces()[1].id, ("scripted:quote",))
+    assert [change.did for change in changes(file)] == ["page"]
+    page.checkbox[0].check()
+    page.button[0].click().run()
+    (case,) = load_dataset(file).cases
+    assert (case.answerable, case.sources, case.confirmed) == (False, (), True)
     assert [decision for decision, _ in asked.spool.decided().values()] == ["case"]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+import json
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from typing import Any, Literal
 
+from rag.observe.codec import utf8
 from rag.types import Turn
 
 Split = Literal["dev", "test"]
@@ -61,3 +63,33 @@ class Case:
     origin: Origin = "hand"
     confirmed: bool = True
     then: Then | None = None
+
+    @property
+    def expects(self) -> bool:
+        """Whether it tells anything of a right answer."""
+        return bool(self.facts or self.sources or self.evidence or self.expected.strip())
+
+
+def flaw(case: Case) -> str:
+    """What a case would need to make sense; '' for one that does."""
+    if case.expects and not case.answerable:
+        return "no facts, sources, evidence or expected answer where answerable is false"
+    if case.answerable and case.confirmed and not case.expects:
+        return "facts, sources, evidence or an expected answer where answerable is true"
+    return ""
+
+
+def case_line(case: Case) -> str:
+    """The case as a line of a dataset, without what is as usual; `evals.dataset` reads it back."""
+    return utf8(json.dumps(_plain(case), ensure_ascii=False))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if not is_dataclass(value):
+        return value
+    # Who may read an earlier answer is no part of a case.
+    told = (field for field in fields(value) if field.name != "readers")
+    given = {field.name: (getattr(value, field.name), field.default) for field in told}
+    return {name: _plain(own) for name, (own, usual) in given.items() if usual is MISSING or own != usual}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rag.changes import current, read_changes, write_changes
 from rag.errors import ConfigError
+from rag.overrides import current, read_changes, write_changes
 from rag.settings import load_settings
 
 TOLD = """# how we search
