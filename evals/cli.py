@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from evals.drift_cli import canary_app, drift
 from rag.terminal import clean, complain, console, print_json
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from evals.run import Progress
 
 app = typer.Typer(help="Measure answers against a dataset of questions.", no_args_is_help=True)
+app.add_typer(canary_app, name="canary")
+app.command()(drift)
 
 
 @app.callback()
