@@ -159,7 +159,7 @@ def _dated(report: Report, before: Observation, later: Sequence[Observation], em
     first = units(before, embedder if needs else None)
     sizes, moments = [0.0], [before.started]
     for one in later:
-        found, _ = signals(*in_pairs(first, units(one, embedder if needs else None)), paired=True, draws=1)
+        found, _ = signals(*in_pairs(first, units(one, embedder if needs else None)), paired=True, draws=1, only=[name])
         if size := next((signal for signal in found if signal.name == name), None):
             sizes.append(size.effect)
             moments.append(one.started)

@@ -48,6 +48,8 @@ class Attribution:
 
 def model_changes(before: Sequence[Said], after: Sequence[Said]) -> list[Change]:
     """Who answered: another candidate, another version under the same name, another fingerprint."""
+    if not (before and after):
+        return []
     asked = [_named(side, "requested_model") for side in (before, after)]
     resolved = [_named(side, "resolved_model") for side in (before, after)]
     prints = [_named(side, "fingerprint") for side in (before, after)]

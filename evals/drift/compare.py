@@ -17,8 +17,6 @@ from evals.drift.unit import Unit, units
 from rag.embed.protocol import Embedder
 
 Outcome = Literal["same", "drift", "unknown"]
-# A difference that is certain but smaller than this is no news.
-LEAST_EFFECT = 0.02
 # With more failures nobody knows what the others would have said.
 MOST_FAILED = 0.2
 # More draws than this take minutes; below what they can tell, bounds and exact tests go on.
@@ -130,24 +128,25 @@ def compare(
 
 
 def judged(
-    first: Sequence[Unit], second: Sequence[Unit], *, look: int, paired: bool
+    first: Sequence[Unit], second: Sequence[Unit], *, look: int, paired: bool, draws: int = permute.DRAWS
 ) -> tuple[tuple[Signal, ...], Mapping[str, str], tuple[str, ...]]:
-    """The signals with what each had to reach at this look, sorted; what is missing; why nothing can be found out."""
+    """The signals with what each had to reach at this look, sorted; what is missing; why nothing can be found out.
+
+    `draws` is where a test begins; where so few can't tell, it goes on.
+    """
     level = correct.level_of(look)
     if not (first and second):
         return (), {}, ("there is nothing to compare",)
-    found, missing = signals(first, second, paired=paired)
+    found, missing = signals(first, second, paired=paired, draws=draws)
     wanted = min(math.ceil(20 * len(found) / level), MOST_DRAWS)
-    if wanted > permute.DRAWS and any(signal.p < 20 / permute.DRAWS for signal in found):
-        # So few draws can't tell whether it is small enough.
-        found, missing = signals(first, second, paired=paired, draws=wanted)
+    # So few draws can't tell how small these are.
+    near = [signal.name for signal in found if signal.p < 20 / draws] if wanted > draws else []
+    if near:
+        finer, _ = signals(first, second, paired=paired, draws=wanted, only=near)
+        found = [*(signal for signal in found if signal.name not in near), *finer]
     bounds = correct.bounds({signal.name: signal.chance for signal in found}, level=level)
     told = [
-        replace(
-            signal,
-            bound=bounds[signal.name],
-            fires=signal.p <= bounds[signal.name] and abs(signal.effect) >= LEAST_EFFECT,
-        )
+        replace(signal, bound=bounds[signal.name], fires=signal.p <= bounds[signal.name] and signal.is_news)
         for signal in found
     ]
     ranked = sorted(told, key=lambda signal: (not signal.fires, -abs(signal.effect), signal.p))

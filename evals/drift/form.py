@@ -35,6 +35,8 @@ _DECLINES = re.compile(
 )
 _RATED = ".,!?:;-–—()[]{}\"'“”’*#`$\\|/=+"
 _EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf]")
+# Marks that say nothing: of Markdown, or between spaces.
+_LOOSE = re.compile(r"\*\*|(?<!`)`(?!`)|\||[\U0001f300-\U0001faff\u2600-\u27bf]|(?<!\S)[-–—•·:;.]+(?!\S)")
 _SELF = re.compile(r"\b(?:i|me|my|we|our|ich|wir|je|nous|yo|nosotros)\b", re.IGNORECASE)
 _YOU = re.compile(r"\b(?:you|your|du|sie|ihr|ihnen|vous|votre|usted|tu)\b", re.IGNORECASE)
 
@@ -48,7 +50,7 @@ def plain_words(text: str) -> str:
     """What is said, without the marks of Markdown and the lines of fences."""
     without = re.sub(r"^[ \t]*(?:```|~~~)[^\n]*$", "", text, flags=re.MULTILINE)
     without = re.sub(r"^ {0,3}(?:#{1,6}|[-*+]|\d{1,3}[.)]|>) +", "", without, flags=re.MULTILINE)
-    return " ".join(re.sub(r"\*\*|(?<!`)`(?!`)|\|", " ", without).split())
+    return " ".join(_LOOSE.sub(" ", without).split())
 
 
 def has_fence(text: str) -> bool:

@@ -57,6 +57,19 @@ class Parser:
         """The value of an answer."""
         return _RULES[self.rule, self.version](text, self.labels)
 
+    def masked(self, text: str) -> str:
+        """The answer with its value made the same for all: 'Yes' is not of another form than 'No'."""
+        match self.rule:
+            case "label":
+                either = "|".join(map(re.escape, self.labels))
+                return re.sub(rf"(?<!\w)(?:{either})(?!\w)", "Label", text, flags=re.IGNORECASE)
+            case "choice":
+                return re.sub(r"\b[A-Z]\b", "X", text)
+            case "number":
+                return _NUMBER.sub("0", text)
+            case _:
+                return text
+
 
 def parser_of(spec: str) -> Parser:
     """The parser that a spec names, in its newest version where it names none. Raises InputError."""

@@ -158,8 +158,10 @@ def _others(report: Report) -> Iterator[tuple[str, str]]:
 
 
 def _needed(signal: Signal) -> str:
-    """What was missing, where it was more than differences: a large effect that is not yet certain is worth a look."""
-    return f", needs {signal.bound:.2g}" if signal.bound else ", too few differ"
+    """What was missing: a large effect that is not yet certain is worth a look."""
+    if not signal.bound:
+        return ", too few differ"
+    return f", needs {signal.bound:.2g}" if signal.p > signal.bound else ", but no clear direction"
 
 
 def _chance(report: Report) -> str:

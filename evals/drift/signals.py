@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -18,6 +18,8 @@ from evals.drift.unit import Unit
 Family = Literal["form", "content", "quality"]
 Scale = Literal["share", "amount", "number", "kinds", "vector", "noise"]
 T = TypeVar("T")
+# A difference that is certain but smaller than this is no news.
+LEAST_EFFECT = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,11 @@ class Signal:
         """How often chance makes as much."""
         return Chance(p=self.p, least=self.least)
 
+    @property
+    def is_news(self) -> bool:
+        """Whether the effect is large enough to speak of, and its interval leaves no doubt which way it goes."""
+        return abs(self.effect) >= LEAST_EFFECT and not self.effect_low <= 0 <= self.effect_high
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
@@ -95,12 +102,17 @@ class Figures:
 
 
 def signals(
-    first: Sequence[Unit], second: Sequence[Unit], *, paired: bool, draws: int = permute.DRAWS
+    first: Sequence[Unit],
+    second: Sequence[Unit],
+    *,
+    paired: bool,
+    draws: int = permute.DRAWS,
+    only: Collection[str] = BY_NAME,
 ) -> tuple[list[Signal], dict[str, str]]:
     """Every signal that can be computed, and why the others can't. Paired, both lists are of the same prompts."""
     found: list[Signal] = []
     missing: dict[str, str] = {}
-    for kind in KINDS:
+    for kind in (kind for kind in KINDS if kind.name in only):
         told = _signal(kind, first, second, paired=paired, draws=draws)
         if isinstance(told, Signal):
             found.append(told)

@@ -53,13 +53,14 @@ def unit(canary: Canary, said: Sequence[Said], known: Mapping[str, Floats]) -> U
     parser = parser_of(canary.parser)
     reads = [parser.read(one.text) for one in said]
     texts = [one.text for one in said]
-    vectors = {"style": np.mean([form.style(text) for text in texts], axis=0)}
+    forms = [parser.masked(text) for text in texts]
+    vectors = {"style": np.mean([form.style(text) for text in forms], axis=0)}
     found = [known[text] for text in texts if text in known]
     return Unit(
         id=canary.id,
         digest=canary.digest,
         shares=_shares(canary, said, reads),
-        amounts={name: _mean([math.log1p(count(text)) for text in texts]) for name, count in form.AMOUNTS.items()}
+        amounts={name: _mean([math.log1p(count(text)) for text in forms]) for name, count in form.AMOUNTS.items()}
         | _numbers(parser, reads),
         kinds=_kinds(parser, texts, reads),
         vectors=vectors | ({"meaning": np.mean(found, axis=0)} if found else {}),
