@@ -77,6 +77,7 @@ def _published(recorded: Recorded) -> Iterator[Line]:
 
 
 def right_share(observation: Observation) -> float | None:
+    """The share of right answers; None where nobody knows what is right."""
     canaries = {canary.id: canary for canary in observation.canaries}
     told = [is_right(canaries[said.canary], said) for said in observation.answers]
     scores = [score for score in told if score is not None]

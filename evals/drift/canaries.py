@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from evals.drift.parsers import parser_of
 from rag.errors import InputError
 from rag.roles import CHAT_ROLES, ChatRole
+from rag.verify import MARKER
 
 MAX_BYTES = 16_000_000
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -49,6 +50,10 @@ class Canary:
     def asks(self) -> str:
         """What is asked: the question, or the last message."""
         return self.question or self.messages[-1].content
+
+    def bare(self, text: str) -> str:
+        """An answer without the numbers of passages that it cites: they are no values."""
+        return MARKER.sub("", text) if self.passages else text
 
     @property
     def digest(self) -> str:

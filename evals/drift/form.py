@@ -14,10 +14,10 @@ from rag.reply import refuses
 LOOKED_AT = 4_000
 LANGUAGE_CHARS = 1_000
 BEGINNING = 240
-_FENCE = re.compile(r"^[ \t]*(?:```|~~~)[^\n`]*\n(.*?)(?:^[ \t]*(?:```|~~~)[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"[ \t]*(?:```|~~~)")
 _MARKS = re.compile(
     r"^ {0,3}#{1,6} |^ {0,3}(?:[-*+]|\d{1,3}[.)]) +\S|^ {0,3}> |^ {0,3}\|.*\|[ \t]*$|^ {0,3}(?:---|\*\*\*)[ \t]*$"
-    r"|\*\*[^*\n]+\*\*|(?<!`)`[^`\n]+`(?!`)|\[[^\]\n]+\]\([^)\n]+\)",
+    r"|\*\*[^*\n]+\*\*|(?<!`)`[^`\n]+`(?!`)|\[[^\[\]\n]+\]\([^()\n]+\)",
     re.MULTILINE,
 )
 # How models decline, beside the refusal that our own prompts agree with them.
@@ -43,7 +43,8 @@ _YOU = re.compile(r"\b(?:you|your|du|sie|ihr|ihnen|vous|votre|usted|tu)\b", re.I
 
 def unfenced(text: str) -> str:
     """The longest fenced block of a text; all of it where there is none."""
-    return max(_FENCE.findall(text), key=len, default=text)
+    blocks, _ = _parted(text)
+    return max(blocks, key=len, default=text)
 
 
 def plain_words(text: str) -> str:
@@ -55,12 +56,12 @@ def plain_words(text: str) -> str:
 
 def has_fence(text: str) -> bool:
     """Whether some of it stands between fences."""
-    return bool(_FENCE.search(text))
+    return bool(_parted(text)[0])
 
 
 def marks(text: str) -> int:
     """Marks of Markdown outside of fences: headings, points of lists, rows of tables, bold words, links."""
-    return len(_MARKS.findall(_FENCE.sub("", text)))
+    return len(_MARKS.findall(_parted(text)[1]))
 
 
 def declines(text: str) -> bool:
@@ -71,7 +72,7 @@ def declines(text: str) -> bool:
 
 def language(text: str) -> str:
     """The language of the words, '' where it can't be told."""
-    return language_of(_FENCE.sub("", text)[:LANGUAGE_CHARS], otherwise="")
+    return language_of(_parted(text)[1][:LANGUAGE_CHARS], otherwise="")
 
 
 def style(text: str) -> tuple[float, ...]:
@@ -92,6 +93,21 @@ def shape(value: str) -> str:
     if isinstance(told, dict):
         return ", ".join(f"{key}: {type(held).__name__}" for key, held in sorted(told.items()))
     return f"list of {type(told[0]).__name__}" if told else "empty list"
+
+
+def _parted(text: str) -> tuple[list[str], str]:
+    """The fenced blocks of a text, and what stands outside of them; one that is never closed goes to the end."""
+    blocks: list[list[str]] = []
+    outside: list[str] = []
+    is_inside = False
+    for line in text.splitlines(keepends=True):
+        if _FENCE.match(line):
+            is_inside = not is_inside
+            if is_inside:
+                blocks.append([])
+        else:
+            (blocks[-1] if is_inside else outside).append(line)
+    return ["".join(block) for block in blocks], "".join(outside)
 
 
 # What is counted in every answer: a share of answers, or an amount in each.

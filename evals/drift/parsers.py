@@ -17,12 +17,14 @@ from rag.errors import InputError
 # Rules whose values are few, so that they have a distribution.
 FEW = ("label", "choice")
 _SPEC = re.compile(r"(?P<rule>[a-z]+)(?::\[(?P<labels>[^\]]+)\])?(?:@(?P<version>\d+))?")
-_BRACKETED = re.compile(r"\[\s*([^\[\]\n]{1,60}?)\s*\]|\\boxed\{\s*([^{}\n]{1,60}?)\s*\}|\*\*\s*([^*\n]{1,60}?)\s*\*\*")
+# Spaces are counted out: an answer may be made so that a pattern takes for ever.
+_BRACKETED = re.compile(r"\[([^\[\]\n]{1,60})\]|\\boxed\{([^{}\n]{1,60})\}|\*\*([^*\n]{1,60})\*\*")
 _LETTER = re.compile(
-    r"\(([A-Z])\)|^\W*([A-Z])(?=[.):]|\s*$)|\b(?i:answer|option|choice)(?: is)?:?\s+([A-Z])\b(?! [a-z])", re.MULTILINE
+    r"\(([A-Z])\)|^[^\w\n]{0,9}([A-Z])(?=[.):]|[ \t]{0,9}$)|\b(?i:answer|option|choice)(?: is)?:?\s+([A-Z])\b(?! [a-z])",
+    re.MULTILINE,
 )
 _NUMBER = re.compile(r"(?<![\w.,])[-−]?\d+(?:[.,]\d+)*")
-_BOXED = re.compile(r"\[\s*([-−]?\d[\d.,]*)\s*\]|boxed\{\s*([-−]?\d[\d.,]*)")
+_BOXED = re.compile(r"\[\s{0,4}([-−]?\d[\d.,]{0,60})\s{0,4}\]|boxed\{\s{0,4}([-−]?\d[\d.,]{0,60})")
 _CONCLUDES = re.compile(r"(?:answer|total|result|therefore|so)\b[^.\n\d]{0,40}?([-−]?\d+(?:[.,]\d+)*)", re.IGNORECASE)
 
 
@@ -87,7 +89,7 @@ def parser_of(spec: str) -> Parser:
 def _label(text: str, labels: tuple[str, ...]) -> Read:
     """The last label in brackets, in a box or in bold; else the one it begins with; else the only one it names."""
     by_name = {label.casefold(): label for label in labels}
-    marked = [next(filter(None, groups)).strip(" .").casefold() for groups in _BRACKETED.findall(text)]
+    marked = [next(filter(None, groups)).strip(" .\t").casefold() for groups in _BRACKETED.findall(text)]
     if known := [by_name[name] for name in marked if name in by_name]:
         return Read(value=known[-1])
     either = re.compile(rf"(?<!\w)({'|'.join(map(re.escape, by_name))})(?!\w)")
@@ -114,7 +116,10 @@ def _number(text: str, labels: tuple[str, ...]) -> Read:  # noqa: ARG001
     found = boxed or _CONCLUDES.findall(text) or _NUMBER.findall(text)
     if not found:
         return Read(value=None, why="no number")
-    return Read(value=_digits(found[-1]))
+    value = _digits(found[-1])
+    if not re.fullmatch(r"-?\d{1,60}(?:\.\d+)?", value):
+        return Read(value=None, why=f"'{value[:20]}' is no number")
+    return Read(value=value)
 
 
 def _digits(told: str) -> str:
@@ -139,9 +144,9 @@ def _json(text: str, labels: tuple[str, ...]) -> Read:  # noqa: ARG001
         return Read(value=None, why="no JSON")
     try:
         value, _ = json.JSONDecoder().raw_decode(body[start.start() :])
+        return Read(value=json.dumps(value, sort_keys=True, ensure_ascii=False))
     except (ValueError, RecursionError) as error:
         return Read(value=None, why=f"broken JSON: {error}")
-    return Read(value=json.dumps(value, sort_keys=True, ensure_ascii=False))
 
 
 def _code(text: str, labels: tuple[str, ...]) -> Read:  # noqa: ARG001

@@ -23,7 +23,7 @@ def is_right(canary: Canary, said: Said) -> float | None:
     if not canary.expected:
         return None
     parser = parser_of(canary.parser)
-    value = parser.read(said.text).value
+    value = parser.read(canary.bare(said.text)).value
     if value is None:
         return 0.0
     if parser.rule == "text":

@@ -51,7 +51,7 @@ def units(observation: Observation, embedder: Embedder | None) -> list[Unit]:
 def unit(canary: Canary, said: Sequence[Said], known: Mapping[str, Floats]) -> Unit:
     """One prompt with its answers, at least one; `known` are the meanings of texts."""
     parser = parser_of(canary.parser)
-    reads = [parser.read(one.text) for one in said]
+    reads = [parser.read(canary.bare(one.text)) for one in said]
     texts = [one.text for one in said]
     forms = [parser.masked(text) for text in texts]
     vectors = {"style": np.mean([form.style(text) for text in forms], axis=0)}
@@ -83,7 +83,8 @@ def _numbers(parser: Parser, reads: Sequence[Read]) -> dict[str, float]:
     """The number that is answered, on a scale on which large ones don't drown the others."""
     if parser.rule != "number":
         return {}
-    told = [math.asinh(float(read.value)) for read in reads if read.value is not None]
+    values = [float(read.value) for read in reads if read.value is not None]
+    told = [math.asinh(value) for value in values if math.isfinite(value)]
     return {"numbers": _mean(told)} if told else {}
 
 

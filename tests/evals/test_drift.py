@@ -19,7 +19,7 @@ from evals.drift.observation import Circumstances, Observation, Said, find, load
 from evals.drift.parsers import parser_of
 from evals.drift.quality import is_right
 from evals.drift.since import since
-from evals.drift.unit import units
+from evals.drift.unit import unit, units
 from rag.embed.scripted import ScriptedEmbedder
 from rag.errors import InputError
 from rag.settings import Settings
@@ -277,6 +277,17 @@ def test_parsers_read_what_is_there_and_nothing_else(spec: str, text: str, value
     assert bool(read.why) == (value is None)
 
 
+HOSTILE = ("[", "[ ", "** ", "9", "```\n", '{"a":', "1.", "- ", "| ", "1,000", "\\boxed{", "(A) (", "\n", "Yes")
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_a_hostile_answer_is_read_in_no_time(piece: str) -> None:
+    text = piece + 20_000 // len(piece) * piece.lstrip("[*") + piece * 5_000
+    for spec in ("label:[yes,no]", "choice", "number", "json", "code", "text"):
+        canary = Canary(id="c", messages=(Spoken(role="user", content="?"),), parser=parser_of(spec).spec)
+        assert unit(canary, [Said(canary="c", text=text)], {}).id == "c"
+
+
 def test_a_parser_keeps_its_version() -> None:
     assert parser_of("label:[yes,no]").spec == "label:[yes,no]@1"
     for unknown in ("number@9", "label", "choice:[a]", "nonsense", ""):
@@ -292,6 +303,11 @@ def test_code_is_right_by_its_tree_and_a_verdict_from_elsewhere_wins() -> None:
     assert is_right(code, fenced) == 1.0
     assert is_right(code, replace(fenced, text="def f(b): return b")) == 0.0
     assert is_right(code, replace(fenced, graded=0.0)) == 0.0
+
+
+def test_a_cited_passage_is_no_number() -> None:
+    asked = Canary(id="c", question="?", passages=("There are 28.",), parser="number@1", expected=("28",))
+    assert is_right(asked, Said(canary="c", text="There are 28 days [1].")) == 1.0
 
 
 def test_exact_tests_are_exact() -> None:
