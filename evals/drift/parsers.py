@@ -20,7 +20,8 @@ _SPEC = re.compile(r"(?P<rule>[a-z]+)(?::\[(?P<labels>[^\]]+)\])?(?:@(?P<version
 # Spaces are counted out: an answer may be made so that a pattern takes for ever.
 _BRACKETED = re.compile(r"\[([^\[\]\n]{1,60})\]|\\boxed\{([^{}\n]{1,60})\}|\*\*([^*\n]{1,60})\*\*")
 _LETTER = re.compile(
-    r"\(([A-Z])\)|^[^\w\n]{0,9}([A-Z])(?=[.):]|[ \t]{0,9}$)|\b(?i:answer|option|choice)(?: is)?:?\s+([A-Z])\b(?! [a-z])",
+    r"\(([A-Z])\)|^[^\w\n]{0,9}([A-Z])(?=[.):]|[ \t]{0,9}$)|\b(?i:answer|option|choice)(?: is)?:?\s+"
+    r"([A-Z])\b(?! [a-z])",
     re.MULTILINE,
 )
 _NUMBER = re.compile(r"(?<![\w.,])[-−]?\d+(?:[.,]\d+)*")
