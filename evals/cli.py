@@ -10,6 +10,7 @@ import typer
 from evals.calibrate_cli import calibrate
 from evals.cases_cli import app as cases_app
 from evals.compare_cli import baseline, compare, gate
+from evals.drift_cli import canary_app, drift
 from evals.import_cli import app as import_app
 from evals.kept_cli import live, print_run, score
 from evals.langfuse_cli import publish, publish_at_the_end, pull, push
@@ -20,6 +21,7 @@ from evals.synth_cli import synth
 app = typer.Typer(help="Measure answers against a dataset of questions.", no_args_is_help=True)
 app.add_typer(cases_app, name="cases")
 app.add_typer(import_app, name="import")
+app.add_typer(canary_app, name="canary")
 
 
 @app.callback()
@@ -75,5 +77,5 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options
         raise typer.Exit(1)
 
 
-for command in (compare, gate, baseline, report, score, live, calibrate, schedule, push, pull, publish, synth):
+for command in (compare, gate, baseline, report, score, live, calibrate, drift, schedule, push, pull, publish, synth):
     app.command()(command)
