@@ -66,10 +66,10 @@ def connect(path: Path | None, schema: Schema, *, wait_s: float, check_same_thre
 
 
 def _prepare(db: sqlite3.Connection, path: Path | None, schema: Schema, *, wait_s: float) -> None:
-    found = _version(db)
+    found = version_of(db)
     if found == 0:
         run_script(db, schema.script, wait_s=wait_s)
-    while (found := _version(db)) in schema.upgrades:
+    while (found := version_of(db)) in schema.upgrades:
         _upgrade(db, found, schema.upgrades[found])
     if found != schema.version:
         raise StoreError(
@@ -80,7 +80,8 @@ def _prepare(db: sqlite3.Connection, path: Path | None, schema: Schema, *, wait_
     db.execute("PRAGMA synchronous = NORMAL")
 
 
-def _version(db: sqlite3.Connection) -> int:
+def version_of(db: sqlite3.Connection) -> int:
+    """The version that the file is marked with; 0 for one that holds nothing yet."""
     found: int = db.execute("PRAGMA user_version").fetchone()[0]
     return found
 
@@ -89,7 +90,7 @@ def _upgrade(db: sqlite3.Connection, found: int, script: str) -> None:
     with db:
         db.execute("BEGIN IMMEDIATE")
         # Another process may have done it while this one waited.
-        if _version(db) == found:
+        if version_of(db) == found:
             for statement in script.split(";"):
                 db.execute(statement)
 

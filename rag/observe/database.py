@@ -1,12 +1,13 @@
 """The SQLite file behind the spool: its tables, one transaction at a time, and what its errors mean.
 
-Every transaction opens the file and closes it again: nothing is shared between threads, and nothing is lost when the
-file is moved away meanwhile. Whoever closes it as the last has to wait for the disk, tens of milliseconds: so `Kept`
-holds it open in between, and a transaction takes one.
+Reading opens the file and closes it again: nothing is shared between threads. Writing has one connection that stays
+open (`Writer`): to open and close the file costs more than to write a trace, and whoever closes it as the last has to
+wait for the disk, tens of milliseconds.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import weakref
@@ -14,9 +15,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from rag.wal import Schema, connect, translated
+from rag.wal import Schema, connect, translated, version_of
 
-VERSION = 2
+VERSION = 3
 BUSY_S = 5.0
 _FEEDBACK = """
 CREATE TABLE IF NOT EXISTS feedback (
@@ -35,6 +36,20 @@ _FACTS = """
     given_before TEXT NOT NULL DEFAULT '', index_version TEXT NOT NULL DEFAULT '',
     user TEXT NOT NULL DEFAULT '', session TEXT NOT NULL DEFAULT ''
 """
+# What goes where, and how far it came; `held` are traces that go nowhere unless somebody rates them; `breakers` tell of
+# destinations that failed lately, and when all processes may try them again.
+_OUTBOX = """
+CREATE TABLE IF NOT EXISTS outbox (
+    id INTEGER PRIMARY KEY, destination TEXT NOT NULL, kind TEXT NOT NULL, trace_id TEXT NOT NULL, state TEXT NOT NULL,
+    revision INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '', UNIQUE (trace_id, kind, destination)
+);
+CREATE INDEX IF NOT EXISTS outbox_pending ON outbox (destination, id) WHERE state = 'pending';
+CREATE TABLE IF NOT EXISTS held (trace_id TEXT PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS breakers (
+    destination TEXT PRIMARY KEY, failures INTEGER NOT NULL, reason TEXT NOT NULL, failed_at REAL NOT NULL,
+    next_try_at REAL NOT NULL
+);
+"""
 _SCRIPT = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS traces (
@@ -44,13 +59,7 @@ CREATE TABLE IF NOT EXISTS traces (
 );
 CREATE INDEX IF NOT EXISTS traces_by_time ON traces (started_at);
 {_FEEDBACK}
-CREATE TABLE IF NOT EXISTS outbox (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, trace_id TEXT NOT NULL, state TEXT NOT NULL,
-    revision INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '', tried_at REAL NOT NULL DEFAULT 0,
-    UNIQUE (kind, trace_id)
-);
-CREATE INDEX IF NOT EXISTS outbox_by_state ON outbox (state, id);
-CREATE INDEX IF NOT EXISTS outbox_by_trace ON outbox (trace_id);
+{_OUTBOX}
 PRAGMA user_version = {VERSION};
 COMMIT;
 """
@@ -66,48 +75,70 @@ CREATE INDEX IF NOT EXISTS outbox_by_trace ON outbox (trace_id);
 {_ADDED}
 PRAGMA user_version = 2
 """  # noqa: S608 - nothing from outside
-SCHEMA = Schema(script=_SCRIPT, version=VERSION, upgrades={1: _FROM_1})
+# Until then there was one destination, and a row for what was local or held too.
+_FROM_2 = f"""
+DROP INDEX IF EXISTS outbox_by_state;
+DROP INDEX IF EXISTS outbox_by_trace;
+ALTER TABLE outbox RENAME TO outbox_2;
+{_OUTBOX}
+INSERT INTO outbox SELECT id, 'langfuse', kind, trace_id, state, revision, iif(state = 'failed', reason, '')
+    FROM outbox_2 WHERE state IN ('pending', 'delivered', 'failed');
+INSERT INTO held SELECT trace_id FROM outbox_2 WHERE kind = 'trace' AND state = 'held';
+DROP TABLE outbox_2;
+PRAGMA user_version = 3
+"""  # noqa: S608 - nothing from outside
+SCHEMA = Schema(script=_SCRIPT, version=VERSION, upgrades={1: _FROM_1, 2: _FROM_2})
 EXPECTED = "a usable file of traces"
 
 
-class Kept:
-    """A connection that does nothing but stay open, to the file that is there now. For all threads."""
+class Writer:
+    """The connection that writes to the file, for all threads of a process in turn; it makes the file."""
 
     def __init__(self, path: Path) -> None:
         """Open nothing yet."""
         self._path = path
         self._lock = threading.Lock()
-        self._file: tuple[int, int] | None = None
+        self._db: sqlite3.Connection | None = None
+        self._file: tuple[int, ...] | None = None
         self._close = weakref.finalize(self, lambda: None)
 
-    def refresh(self) -> None:
-        """Open the file unless it is; another one stands in its place when it was moved away."""
-        with self._lock:
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that is committed at the end and undone by an exception; makes the file and its folders."""
+        with translated(self._path, expected=EXPECTED), self._lock:
+            try:
+                with self._opened() as db:
+                    # Taking the write lock at once waits for other writers; upgrading a read later would fail instead.
+                    db.execute("BEGIN IMMEDIATE")
+                    yield db
+            except sqlite3.Error:
+                self._forget()
+                raise
+
+    def _opened(self) -> sqlite3.Connection:
+        """The open connection; another one where the file was moved away or lifted, or this is a forked process."""
+        if self._db is None or self._file != self._there() or version_of(self._db) != VERSION:
+            self._forget()
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = connect(self._path, SCHEMA, wait_s=BUSY_S, check_same_thread=False)
+            self._file, self._close = self._there(), weakref.finalize(self, self._db.close)
+        return self._db
+
+    def _there(self) -> tuple[int, ...] | None:
+        try:
             told = self._path.stat()
-            if self._file != (file := (told.st_dev, told.st_ino)):
-                self._close()
-                db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-                self._file, self._close = file, weakref.finalize(self, db.close)
-                db.execute("SELECT count(*) FROM traces LIMIT 0").fetchall()
+        except FileNotFoundError:
+            return None
+        return os.getpid(), told.st_dev, told.st_ino
+
+    def _forget(self) -> None:
+        self._close()
+        self._db = None
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection to read from; a file that isn't there reads as an empty one and isn't made."""
-    with translated(path, expected=EXPECTED), closing(_open(path if path.exists() else None)) as db:
+    there = path if path.exists() else None
+    with translated(path, expected=EXPECTED), closing(connect(there, SCHEMA, wait_s=BUSY_S)) as db:
         yield db
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[sqlite3.Connection]:
-    """A transaction that is committed at the end and undone by an exception; makes the file and its folders."""
-    with translated(path, expected=EXPECTED):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(_open(path)) as db, db:
-            # Taking the write lock at once waits for other writers; upgrading a read later would fail instead.
-            db.execute("BEGIN IMMEDIATE")
-            yield db
-
-
-def _open(path: Path | None) -> sqlite3.Connection:
-    return connect(path, SCHEMA, wait_s=BUSY_S)
