@@ -83,7 +83,10 @@ def string(value: Any) -> str | None:
 
 def as_json(value: Any) -> str:
     """JSON without NaN and Infinity: these are Python's own additions, which servers can't read."""
-    return json.dumps(json.loads(json.dumps(value, default=str), parse_constant=str), ensure_ascii=False)
+    try:
+        return json.dumps(value, default=str, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        return json.dumps(json.loads(json.dumps(value, default=str), parse_constant=str), ensure_ascii=False)
 
 
 def _root_step(trace: Trace) -> Step:
