@@ -160,9 +160,10 @@ def _status(spool: Spool, *, as_json: bool) -> None:
 def _progress(one: Progress) -> Iterator[str]:
     counts = f"waiting {one.waiting}, delivered {one.delivered}, refused {one.refused}"
     yield f"{one.destination}: {counts}; {_state(one.breaker)}"
-    yield from (f"  refused {count}: {reason}" for reason, count in one.reasons.items())
+    yield from (f"  refused {count}: {reason or 'with their traces'}" for reason, count in one.reasons.items())
     if one.breaker.failures:
-        yield f"  failed {one.breaker.failures} times, last {when(one.breaker.failed_at)}: {one.breaker.reason}"
+        often = "once" if one.breaker.failures == 1 else f"{one.breaker.failures} times"
+        yield f"  failed {often}, last {when(one.breaker.failed_at)}: {one.breaker.reason}"
 
 
 def _state(breaker: Breaker) -> str:

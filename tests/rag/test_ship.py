@@ -272,27 +272,6 @@ def test_the_background_thread_delivers_and_survives_failures(
     assert eventually(lambda: len(fake.scores) == 1)
 
 
-def test_a_hanging_server_holds_up_no_exit(fake: FakeLangfuse, tmp_path: Path) -> None:
-    fake.behaviour = "hang"
-    script = (
-        "import sys; from pathlib import Path; from observed import ask_trace\n"
-        "from rag.observe import ship; from rag.observe.spool import open_spool; from rag.settings import Settings\n"
-        "settings = Settings(root=Path(sys.argv[1]), langfuse={'host': sys.argv[2], 'timeout_s': 60})\n"
-        "ship.REST_S = 0.01; spool = open_spool(settings); spool.add_trace(ask_trace())\n"
-        "ship.start_background(spool, settings); input()"
-    )
-    keys = {"LANGFUSE_PUBLIC_KEY": PUBLIC_KEY, "LANGFUSE_SECRET_KEY": SECRET_KEY, "PYTHONPATH": PATHS}
-    command = [sys.executable, "-c", script, str(tmp_path), fake.url]
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(command, env=keys, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
-    assert eventually(lambda: bool(fake.requests), within_s=30)
-    started = time.monotonic()
-    assert process.communicate("done\n", timeout=30) == ("", "")
-    assert time.monotonic() - started < 2
-    assert process.returncode == 0
-    assert Spool(tmp_path / ".plumb" / "traces.db").waiting("langfuse") == 1
-
-
 def test_a_detached_process_is_started_at_once_and_left_alone(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
