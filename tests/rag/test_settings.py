@@ -150,6 +150,7 @@ def test_every_setting_is_described() -> None:
         "llama_index.load_args",
         "llama_index.reader_args",
         "llama_index.rerank_args",
+        "otlp.headers_env",
         "trace.patterns",
     }
 

@@ -1,9 +1,9 @@
 """An application that answers and is rated: run as a process that tests kill, starve and cut off.
 
 Its arguments: settings as JSON, the number of the first answer, how many, which of them are rated ('every third' is 3,
-0 for none), and 'large' for traces of a real size. It writes a line for everything that is safely kept, and 'full'
-where the disk is; then 'done', waits for a line, for the outbox to be empty if that line says 'drain', and tells its
-largest memory in MB.
+0 for none), and 'large' for traces of 13 kB. It writes a line for everything that is safely kept, and 'full'
+where the disk is; then 'done', and waits for a line. Of 'drain' and names of destinations it waits until all is
+delivered there, and tells its largest memory in MB.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -31,14 +32,14 @@ def main() -> None:
     """Answer, rate, and stay until told to go."""
     given = json.loads(sys.argv[1])
     # Hours of an outage, in seconds.
-    ship.REST_S, ship.LONGEST_REST_S = 0.02, 0.2
+    ship.REST_S, ship.LONGEST_REST_S = 0.05, 1.0
     settings = Settings(**{**given, "root": Path(given["root"])})
     spool = open_spool(settings)
     ship.start_background(spool, settings)
     for line in _lived(spool, *(int(number) for number in sys.argv[2:5]), is_large=sys.argv[5] == "large"):
         _tell(line)
-    if sys.stdin.readline().strip() == "drain":
-        while any(one.waiting for one in spool.progress()):
+    if drained := sys.stdin.readline().split()[1:]:
+        while any(one.waiting for one in spool.progress() if one.destination in drained):
             time.sleep(0.05)
         _tell(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024))
 
@@ -75,7 +76,7 @@ def _kept(write: Callable[[], object]) -> Iterator[str]:
 
 def _trace(number: int, *, is_large: bool) -> Trace:
     trace = ask_trace(f"{number:032x}", started_at=STARTED_AT + number)
-    return trace if is_large else ask_trace(trace.id, started_at=trace.started_at, steps=trace.steps[:1])
+    return replace(trace, steps=trace.steps[: 2 if is_large else 1])
 
 
 if __name__ == "__main__":

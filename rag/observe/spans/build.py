@@ -13,8 +13,7 @@ from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, InstrumentationScope, KeyValue
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from rag.errors import DeliveryError
 from rag.observe.codec import utf8
@@ -61,9 +60,13 @@ def export_request(trace: Trace, words: Vocabulary) -> ExportTraceServiceRequest
     for step in trace.steps:
         parent = step.parent_id if step.parent_id in known else root.id
         spans.append(_span(trace, step, parent, words.step(trace, step)))
-    scope = ScopeSpans(scope=InstrumentationScope(name="plumbline", version=code_version()), spans=spans)
-    resource = Resource(attributes=_pairs({"service.name": "plumbline", "service.version": code_version()}))
-    return ExportTraceServiceRequest(resource_spans=[ResourceSpans(resource=resource, scope_spans=[scope])])
+    request = ExportTraceServiceRequest()
+    # Filled in place: a message that is given to another is copied, with all its texts.
+    ours = request.resource_spans.add()
+    ours.resource.attributes.extend(_pairs({"service.name": "plumbline", "service.version": code_version()}))
+    scope = InstrumentationScope(name="plumbline", version=code_version())
+    ours.scope_spans.add(scope=scope).spans.extend(spans)
+    return request
 
 
 def is_error(error: str | None) -> bool:
