@@ -27,13 +27,13 @@ Attributes = Mapping[str, Value]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vocabulary:
-    """What the attributes of the root are called, given the trace and the root as a step, and those of a step.
+    """What the attributes of the root are called, given the trace and the root as a step, and those of its parts.
 
     None leaves an attribute out.
     """
 
     root: Callable[[Trace, Step], Attributes]
-    step: Callable[[Trace, Step], Attributes]
+    part: Callable[[Trace, Step], Attributes]
 
 
 def encoded(trace: Trace, words: Vocabulary, *, is_whole: bool) -> bytes:
@@ -59,7 +59,7 @@ def export_request(trace: Trace, words: Vocabulary) -> ExportTraceServiceRequest
     spans = [_span(trace, root, None, words.root(trace, root))]
     for step in trace.steps:
         parent = step.parent_id if step.parent_id in known else root.id
-        spans.append(_span(trace, step, parent, words.step(trace, step)))
+        spans.append(_span(trace, step, parent, words.part(trace, step)))
     request = ExportTraceServiceRequest()
     # Filled in place: a message that is given to another is copied, with all its texts.
     ours = request.resource_spans.add()

@@ -147,4 +147,4 @@ def _value(fact: Any) -> Value:
             return as_json(fact)
 
 
-GEN_AI = Vocabulary(root=_root, step=_step)
+GEN_AI = Vocabulary(root=_root, part=_step)

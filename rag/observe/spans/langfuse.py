@@ -139,4 +139,4 @@ def _level(error: str | None) -> Attributes:
     return {Name.OBSERVATION_LEVEL: level, Name.OBSERVATION_STATUS_MESSAGE: error}
 
 
-LANGFUSE = Vocabulary(root=_root, step=_observation)
+LANGFUSE = Vocabulary(root=_root, part=_observation)
