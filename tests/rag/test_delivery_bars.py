@@ -34,7 +34,7 @@ ENVIRONMENT = {**KEYS, "PYTHONPATH": f"{HERE}:{HERE.parents[1]}", "PATH": os.env
 MOODS: tuple[Any, ...] = ("ok", "ok", "cut", "half", "hang", "slow", "page", 401, 408, 429, 500, 503)
 ANSWERS = 5_000
 # All that one process takes at most, with 65 MB of traces waiting in its file.
-LARGEST_MB = 180
+LARGEST_MB = 130
 ENDS_WITHIN_S = 0.5
 # For a machine that is busy with other things.
 PATIENCE_S = 300
