@@ -54,7 +54,7 @@ class DatasetServer(Langfuse):
         with self.translated():
             try:
                 # The client puts the name into the address as it is.
-                found = self.api().datasets.get(quote(name, safe=""), request_options=self.options())
+                found = self.api.datasets.get(quote(name, safe=""), request_options=self.options())
             except ApiError as error:
                 if error.status_code == NOT_FOUND:
                     return None
@@ -66,7 +66,7 @@ class DatasetServer(Langfuse):
         if found := self.find(name):
             return found
         with self.translated():
-            made = self.api().datasets.create(name=name, request_options=self.options())
+            made = self.api.datasets.create(name=name, request_options=self.options())
         return Held(id=made.id, name=made.name, project_id=made.project_id)
 
     def items(self, name: str) -> list[Item]:
@@ -81,7 +81,7 @@ class DatasetServer(Langfuse):
     def put(self, name: str, item: Item, *, archived: bool = False) -> None:
         """Write an item: a new one, or in the place of the one with its id."""
         with self.translated():
-            self.api().dataset_items.create(
+            self.api.dataset_items.create(
                 dataset_name=name,
                 id=item.id,
                 input=item.input,
@@ -94,7 +94,7 @@ class DatasetServer(Langfuse):
     def _pages(self, name: str) -> Iterator[Any]:
         for number in range(1, MOST_PAGES + 1):
             with self.translated():
-                page = self.api().dataset_items.list(
+                page = self.api.dataset_items.list(
                     dataset_name=name, page=number, limit=PAGE, request_options=self.options()
                 )
             yield page

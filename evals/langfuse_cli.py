@@ -68,6 +68,7 @@ def publish(
 
     from evals.publish import publish as published
     from evals.records import load_run
+    from rag.observe.outbox import RATED
     from rag.observe.ship import ship
     from rag.observe.spool import open_spool
     from rag.settings import load_settings
@@ -76,7 +77,7 @@ def publish(
     spool = open_spool(settings)
     with _server(settings) as server:
         done = published(kept, server, spool)
-    shipped = ship(spool, settings)
+    shipped = next(each for each in ship(spool, settings) if each.destination == RATED)
     if as_json:
         print_json({**asdict(done), "waiting": shipped.waiting})
         return

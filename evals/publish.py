@@ -24,7 +24,8 @@ from evals.items import Item, case_id, item_of
 from evals.records import Record, Run
 from rag.case import Case
 from rag.errors import InputError
-from rag.observe.experiment import ENVIRONMENT, experiment_id, root_id
+from rag.observe.experiment import ENVIRONMENT, experiment_id
+from rag.observe.spans.build import root_id
 from rag.observe.spool import Spool
 
 # So many scores go in one request.

@@ -66,12 +66,18 @@ class WeightsError(PlumbError):
 
 
 class DeliveryError(PlumbError):
-    """A trace or a rating could not be delivered to the Langfuse server."""
+    """A trace or a rating could not be delivered."""
 
-    def __init__(self, seen: str, *, expected: str = "", remedy: str = "", permanent: bool = False) -> None:
-        """As PlumbError; `permanent` tells that the server will never take this one as it is."""
+    def __init__(
+        self, seen: str, *, expected: str = "", remedy: str = "", permanent: bool = False, retry_after_s: float = 0.0
+    ) -> None:
+        """As PlumbError; `permanent` tells that the server will never take this one as it is.
+
+        `retry_after_s` is how long the server asks to be left alone.
+        """
         super().__init__(seen, expected=expected, remedy=remedy)
         self.permanent = permanent
+        self.retry_after_s = retry_after_s
 
 
 class ModelError(PlumbError):

@@ -5,12 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 
 from rag.scope import field_value, is_reader
 
 # TOML has no null: an empty string says that a folder is not set.
 Folder = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
+
+HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$")]
+VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
 class Section(BaseModel):
@@ -306,13 +317,28 @@ class Tracing(Section):
 
 
 class LangfuseServer(Section):
-    """LangfuseServer of traces to a Langfuse server; off while the keys' variables are empty."""
+    """Delivery of traces and feedback to a Langfuse server; off while the keys' variables are empty."""
 
     host: str = Field("https://cloud.langfuse.com", description="address of the server")
     public_key_env: str = Field("LANGFUSE_PUBLIC_KEY", description="variable with the public key")
     secret_key_env: str = Field("LANGFUSE_SECRET_KEY", description="variable with the secret key")
     timeout_s: float = Field(5.0, gt=0, description="longest wait for one delivery")
     prompt_refresh_s: float = Field(60.0, gt=0, description="how often prompts that are kept there are looked for")
+    restricted: Literal["none", "full"] = Field(
+        "none", description="'none': no texts of a trace with passages that not everyone may read"
+    )
+
+
+class OtlpEndpoint(Section):
+    """Delivery of traces to any server that speaks OTLP over HTTP; off without an endpoint."""
+
+    endpoint: str = Field(
+        "", description="whole address that traces are posted to, such as http://127.0.0.1:4318/v1/traces"
+    )
+    headers_env: dict[HeaderName, VariableName] = Field(
+        default_factory=dict, description="headers of each request, with the variables that hold their values"
+    )
+    timeout_s: float = Field(5.0, gt=0, description="longest wait for one delivery")
     restricted: Literal["none", "full"] = Field(
         "none", description="'none': no texts of a trace with passages that not everyone may read"
     )

@@ -33,6 +33,7 @@ from rag.sections import (
     Job,
     LangfuseServer,
     Notify,
+    OtlpEndpoint,
     Retrieve,
     Section,
     Server,
@@ -186,6 +187,7 @@ class Settings(BaseSettings):
     cache: Cache = Cache()
     trace: Tracing = Tracing()
     langfuse: LangfuseServer = LangfuseServer()
+    otlp: OtlpEndpoint = OtlpEndpoint()
     limits: Limits = Limits()
     ui: Ui = Ui()
     budget: Budget = Budget()
@@ -340,12 +342,13 @@ def _toml_value(value: Any) -> str:
 
 
 def _redact(value: Any, key: str = "") -> Any:
-    if key.endswith("_env") and value:
+    if key.endswith("_env") and isinstance(value, str) and value:
         return f"{value} ({'set' if secret(value) else 'not set'})"
     if is_secret(key) and value and not isinstance(value, int | float):
         return "***"
     if isinstance(value, dict):
-        return {name: _redact(item, name) for name, item in value.items()}
+        # Of a table with variables every value is the name of one, whatever its key.
+        return {name: _redact(item, key if key.endswith("_env") else name) for name, item in value.items()}
     if isinstance(value, list):
         return [_redact(item) for item in value]
     return redact_url(value) if isinstance(value, str) else value

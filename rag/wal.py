@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import threading
 import time
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -66,10 +69,10 @@ def connect(path: Path | None, schema: Schema, *, wait_s: float, check_same_thre
 
 
 def _prepare(db: sqlite3.Connection, path: Path | None, schema: Schema, *, wait_s: float) -> None:
-    found = _version(db)
+    found = version_of(db)
     if found == 0:
         run_script(db, schema.script, wait_s=wait_s)
-    while (found := _version(db)) in schema.upgrades:
+    while (found := version_of(db)) in schema.upgrades:
         _upgrade(db, found, schema.upgrades[found])
     if found != schema.version:
         raise StoreError(
@@ -80,7 +83,8 @@ def _prepare(db: sqlite3.Connection, path: Path | None, schema: Schema, *, wait_
     db.execute("PRAGMA synchronous = NORMAL")
 
 
-def _version(db: sqlite3.Connection) -> int:
+def version_of(db: sqlite3.Connection) -> int:
+    """The version that the file is marked with; 0 for one that holds nothing yet."""
     found: int = db.execute("PRAGMA user_version").fetchone()[0]
     return found
 
@@ -89,7 +93,7 @@ def _upgrade(db: sqlite3.Connection, found: int, script: str) -> None:
     with db:
         db.execute("BEGIN IMMEDIATE")
         # Another process may have done it while this one waited.
-        if _version(db) == found:
+        if version_of(db) == found:
             for statement in script.split(";"):
                 db.execute(statement)
 
@@ -106,3 +110,55 @@ def translated(path: Path, *, expected: str) -> Iterator[None]:
         raise StoreError(f"{path}: {error}", expected=expected, remedy=remedy) from error
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror or error}", expected=expected, remedy=_WRITABLE) from error
+
+
+class Writer:
+    """The connection that writes to a file, for all threads of a process in turn; it makes the file.
+
+    It stays open: to open and close the file costs more than to write a trace, and whoever closes it as the last has to
+    wait for the disk, tens of milliseconds.
+    """
+
+    def __init__(self, path: Path, schema: Schema, *, expected: str, wait_s: float) -> None:
+        """Open nothing yet. `expected` is what errors say that the file should be."""
+        self._path = path
+        self._schema = schema
+        self._expected = expected
+        self._wait_s = wait_s
+        self._lock = threading.Lock()
+        self._db: sqlite3.Connection | None = None
+        self._file: tuple[int, ...] | None = None
+        self._close = weakref.finalize(self, lambda: None)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that is committed at the end and undone by an exception; makes the file and its folders."""
+        with translated(self._path, expected=self._expected), self._lock:
+            try:
+                with self._opened() as db:
+                    # Taking the write lock at once waits for other writers; upgrading a read later would fail instead.
+                    db.execute("BEGIN IMMEDIATE")
+                    yield db
+            except sqlite3.Error:
+                self._forget()
+                raise
+
+    def _opened(self) -> sqlite3.Connection:
+        """The open connection; another one where the file was moved away or lifted, or this is a forked process."""
+        if self._db is None or self._file != self._there() or version_of(self._db) != self._schema.version:
+            self._forget()
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = connect(self._path, self._schema, wait_s=self._wait_s, check_same_thread=False)
+            self._file, self._close = self._there(), weakref.finalize(self, self._db.close)
+        return self._db
+
+    def _there(self) -> tuple[int, ...] | None:
+        try:
+            told = self._path.stat()
+        except FileNotFoundError:
+            return None
+        return os.getpid(), told.st_dev, told.st_ino
+
+    def _forget(self) -> None:
+        self._close()
+        self._db = None

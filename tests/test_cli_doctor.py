@@ -19,6 +19,7 @@ def test_doctor_checks_every_part(plumb: Plumb, filled: Path) -> None:
         "judge",
         "traces",
         "langfuse",
+        "otlp",
     ]
     assert all(row["ok"] for row in rows)
     assert "✓ index" in fine(plumb("doctor"))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from command_line import ASKED, Plumb, failed, fine, parsed
 
+from rag.observe.spool import Spool
 from rag.prompts import load_prompt
 
 
@@ -78,3 +81,43 @@ def test_new_traces_follow_the_latest(plumb: Plumb, filled: Path) -> None:
         shown.append(json.loads(following.stdout.readline())["question"])
         following.terminate()
     assert shown == [f"{ASKED} {number}" for number in (1, 2, 3)]
+
+
+OTLP = {"PLUMB_OTLP__ENDPOINT": "http://127.0.0.1:1/v1/traces"}
+LANGFUSE = {"LANGFUSE_PUBLIC_KEY": "pk", "LANGFUSE_SECRET_KEY": "sk", "PLUMB_LANGFUSE__HOST": "http://127.0.0.1:1"}
+
+
+def test_delivery_is_told_by_destination(plumb: Plumb, filled: Path) -> None:
+    fine(plumb("ask", "Who painted the moon?"))
+    assert "no destination is set" in fine(plumb("traces", "status"))
+    assert "no destination is set" in plumb("traces", "ship").stderr
+    spool = Spool(filled / ".plumb" / "traces.db", destinations=["langfuse", "otlp"])
+    for number in range(3):
+        made = replace(spool.trace(spool.traces(limit=1)[0].id), id=f"{number:032x}")
+        spool.add_trace(made)
+    first, second, _ = spool.pending("langfuse", limit=3)
+    spool.delivered(first)
+    spool.refused(second, "it answered 413")
+    spool.failed("otlp", "it is down", wait_s=600)
+    told = fine(plumb("traces", "status", env=LANGFUSE | OTLP)).splitlines()
+    assert told[0] == "langfuse: waiting 1, delivered 1, refused 1; closed"
+    assert told[1] == "  refused 1: it answered 413"
+    assert re.fullmatch(r"otlp: waiting 3, delivered 0, refused 0; open until \d\d:\d\d:\d\d", told[2])
+    assert re.fullmatch(r"  failed once, last \d{4}-\d\d-\d\d \d\d:\d\d:\d\d: it is down", told[3])
+    langfuse, otlp = parsed(plumb("traces", "status", "--json", env=LANGFUSE | OTLP))
+    assert (langfuse["waiting"], langfuse["reasons"], langfuse["state"]) == (1, {"it answered 413": 1}, "closed")
+    assert (otlp["state"], otlp["breaker"]["failures"], otlp["breaker"]["reason"]) == ("open", 1, "it is down")
+
+
+def test_a_line_for_each_destination_is_shipped(plumb: Plumb, filled: Path) -> None:
+    spool = Spool(filled / ".plumb" / "traces.db", destinations=["langfuse", "otlp"])
+    spool.add_trace(spool.trace(spool.traces(limit=1)[0].id))
+    shipped = plumb("traces", "ship", env=LANGFUSE | OTLP)
+    lines = [f"{name}: delivered 0, refused 0, waiting 1" for name in ("langfuse", "otlp")]
+    assert (shipped.returncode, shipped.stdout.splitlines()) == (1, lines)
+    assert "otlp: http://127.0.0.1:1/v1/traces can't be reached" in shipped.stderr
+    spool.failed("otlp", "it is down", wait_s=600)
+    due = json.loads(plumb("traces", "ship", "--due", "--json", env=OTLP).stdout)
+    assert [(one["destination"], one["reason"]) for one in due] == [
+        ("otlp", "it is left alone for a while: it is down")
+    ]

@@ -106,13 +106,14 @@ def test_json_escapes_control_characters(capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.parametrize("command", [["doctor"], ["traces", "status"], ["ingest", "docs"]])
 def test_commands_print_no_control_characters_of_others(plumb: Plumb, filled: Path, command: list[str]) -> None:
     (filled / "docs" / f"{HOSTILE.replace('/', '')}.md").write_text("# New\n\nA new document.\n")
-    spool = Spool(filled / ".plumb" / "traces.db")
+    spool = Spool(filled / ".plumb" / "traces.db", destinations=["langfuse"])
     spool.add_trace(
         Trace(
             id="a" * 32, name="ask", started_at=1, ended_at=2, status="ok", input="", output="", attributes={}, steps=()
         )
     )
-    spool.failed(spool.pending(limit=1)[0], HOSTILE, permanent=True)
+    spool.refused(spool.pending("langfuse", limit=1)[0], HOSTILE)
+    spool.failed("langfuse", HOSTILE, wait_s=60)
     # With colours forced, the progress bar is drawn too.
     result = plumb(*command, env={"PLUMB_ROLES__ANSWER": f"local:{HOSTILE}", "FORCE_COLOR": "1"})
     told = result.stdout + result.stderr

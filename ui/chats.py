@@ -11,11 +11,11 @@ from pathlib import Path
 
 from rag.observe.codec import utf8
 from rag.observe.content import content
-from rag.observe.database import BUSY_S, Kept
+from rag.observe.database import BUSY_S
 from rag.observe.retention import DAY_S, SHARE_LET_GO, held_bytes
 from rag.sections import Tracing
 from rag.settings import Settings
-from rag.wal import Schema, connect, translated
+from rag.wal import Schema, Writer, connect, translated
 from ui.exchange import Exchange, decode, encode
 
 NAME_CHARS = 60
@@ -90,7 +90,7 @@ class Chats:
         self.path = path
         self._rules = rules
         self._content = content(rules)
-        self._kept = Kept(path)
+        self._writer = Writer(path, SCHEMA, expected=EXPECTED, wait_s=BUSY_S)
 
     def listed(self, owner: str, *, limit: int) -> list[Chat]:
         """The owner's conversations, the one that was last asked in first."""
@@ -107,7 +107,7 @@ class Chats:
     def add(self, owner: str, chat: str, exchange: Exchange, *, instead_of: Sequence[str] = ()) -> None:
         """Keep a question at the end of a conversation, which is made if need be, in place of these exchanges."""
         question, body, now = utf8(self._content.of_value(exchange.question)), self._encoded(exchange), time.time()
-        with self._writing() as db:
+        with self._writer.transaction() as db:
             db.execute(_BEGIN, (chat, owner, now))
             db.execute("UPDATE chats SET changed_at = ? WHERE id = ? AND owner = ?", (now, chat, owner))
             db.executemany("DELETE FROM exchanges WHERE id = ? AND chat = ?", [(one, chat) for one in instead_of])
@@ -117,18 +117,18 @@ class Chats:
     def change(self, exchange: Exchange) -> None:
         """Keep what became of a question; one that was deleted meanwhile stays deleted."""
         body = self._encoded(exchange)
-        with self._writing() as db:
+        with self._writer.transaction() as db:
             db.execute("UPDATE exchanges SET body = ? WHERE id = ?", (body, exchange.id))
 
     def rename(self, owner: str, chat: str, name: str) -> None:
         """Give a conversation a name; with '' it is called by its first question again."""
         kept = utf8(self._content.of_value(shortened(name)))
-        with self._writing() as db:
+        with self._writer.transaction() as db:
             db.execute("UPDATE chats SET name = ? WHERE id = ? AND owner = ?", (kept, chat, owner))
 
     def delete(self, owner: str, chat: str) -> None:
         """Forget a conversation; the traces of its answers stay."""
-        with self._writing() as db:
+        with self._writer.transaction() as db:
             if db.execute("DELETE FROM chats WHERE id = ? AND owner = ?", (chat, owner)).rowcount:
                 db.execute("DELETE FROM exchanges WHERE chat = ?", (chat,))
 
@@ -150,18 +150,6 @@ class Chats:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with translated(self.path, expected=EXPECTED), closing(self._open(is_made=self.path.exists())) as db:
+        there = self.path if self.path.exists() else None
+        with translated(self.path, expected=EXPECTED), closing(connect(there, SCHEMA, wait_s=BUSY_S)) as db:
             yield db
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with translated(self.path, expected=EXPECTED):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(self._open(is_made=True)) as db, db:
-                # Taking the write lock at once waits for other writers; upgrading a read later would fail instead.
-                db.execute("BEGIN IMMEDIATE")
-                yield db
-                self._kept.refresh()
-
-    def _open(self, *, is_made: bool) -> sqlite3.Connection:
-        return connect(self.path if is_made else None, SCHEMA, wait_s=BUSY_S)

@@ -57,7 +57,7 @@ def measure(*, limit: int | None = None) -> Iterator[Line]:
 
 
 def _cpu(trace: Trace, folder: Path, times: int) -> Iterator[Line]:
-    spool = Spool(folder / "apart" / "traces.db")
+    spool = Spool(folder / "apart" / "traces.db", destinations=("langfuse",))
     ids = count()
     ours = _cpu_ms(lambda: spool.add_trace(replace(trace, id=f"{next(ids):032x}")), times)
     yield Measured(

@@ -9,7 +9,7 @@ import math
 from evals.drift.canaries import Canary
 from evals.drift.observation import Said
 from evals.drift.parsers import parser_of
-from evals.metrics import says
+from evals.saying import says
 
 
 def is_right(canary: Canary, said: Said) -> float | None:

@@ -6,8 +6,6 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 
 import httpx
@@ -19,6 +17,7 @@ from ingest.sources.protocol import Vanished
 from ingest.sources.robots import ROBOTS_BYTES, Robots
 from ingest.sources.url import origin, shown, user_of, web_url, without_user
 from rag.errors import DocumentError, InputError
+from rag.retry_after import retry_after_s
 from rag.sections import Web
 
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -121,14 +120,16 @@ def _page(url: httpx.URL, reply: Reply) -> Page:
     if reply.status in GONE:
         raise Vanished(seen, expected="a page", remedy="check the address")
     if reply.status >= 500 or reply.status in BUSY:
-        raise Passing(seen, wait_s=_retry_after_s(reply))
+        raise Passing(seen, wait_s=retry_after_s(reply.headers.get("retry-after", "")))
     raise DocumentError(seen, expected="a page", remedy="check the address and whether it needs a login")
 
 
 def _is_told(url: httpx.URL, reply: Reply) -> bool:
     """Whether there is a robots.txt: RFC 9309 takes 4xx for none, and 5xx for a site to be left alone for now."""
     if reply.status >= 500 or reply.status in BUSY:
-        raise Passing(f"{shown(url)} answered {reply.status}", wait_s=_retry_after_s(reply))
+        raise Passing(
+            f"{shown(url)} answered {reply.status}", wait_s=retry_after_s(reply.headers.get("retry-after", ""))
+        )
     return reply.status == 200
 
 
@@ -147,15 +148,3 @@ def _next(here: httpx.URL, reply: Reply) -> httpx.URL:
             remedy="name the http address if it is meant",
         )
     return without_user(target)
-
-
-def _retry_after_s(reply: Reply) -> float:
-    """Seconds that a server asks to wait: a number or a date, 0 for neither."""
-    value = reply.headers.get("retry-after", "").strip()[:40]
-    if value.isascii() and value.isdigit():
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, IndexError, TypeError, OverflowError):
-        return 0.0
-    return max((moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds(), 0.0)

@@ -122,8 +122,9 @@ def _traces(settings: Settings) -> str:
 
     spool = open_spool(settings)
     spool.as_kept(Feedback(trace_id="", comment="a"))  # loads what masks it, where that is a model
-    waiting = spool.waiting()
-    return f"{settings.data_path / 'traces.db'}: {waiting.pending} wait for delivery, {waiting.failed} refused"
+    found = spool.progress()
+    told = [f"{one.waiting} wait for {one.destination}, {one.refused} refused" for one in found]
+    return f"{settings.data_path / 'traces.db'}: {'; '.join(told) or 'delivered nowhere'}"
 
 
 def _langfuse(settings: Settings) -> str:
@@ -132,11 +133,21 @@ def _langfuse(settings: Settings) -> str:
     target = account(settings)
     if target is None:
         keys = f"{settings.langfuse.public_key_env} and {settings.langfuse.secret_key_env}"
-        return f"off, traces stay local; {keys} turn it on"
+        return f"off; {keys} turn it on"
     from rag.observe.langfuse import Langfuse
 
     with Langfuse(target) as langfuse:
         return f"{target.host}: project {langfuse.project()}"
+
+
+def _otlp(settings: Settings) -> str:
+    if not settings.otlp.endpoint.strip():
+        return "off; otlp.endpoint turns it on"
+    from rag.observe.otlp import Otlp
+
+    with Otlp(settings.otlp) as server:
+        server.check()
+        return f"{server.where()} takes traces"
 
 
 PARTS: dict[str, Callable[[Settings], str]] = {
@@ -146,4 +157,5 @@ PARTS: dict[str, Callable[[Settings], str]] = {
 RECORDS: dict[str, Callable[[Settings], str]] = {
     "traces": _traces,
     "langfuse": _langfuse,
+    "otlp": _otlp,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -15,11 +15,13 @@ from rag.terminal import clean, complain, console, print_json
 
 if TYPE_CHECKING:
     from rag.observe.filter import Filter
+    from rag.observe.outbox import Breaker, Progress
     from rag.observe.rows import TraceRow
+    from rag.observe.ship import Shipped
     from rag.observe.spool import Spool
-    from rag.settings import Settings
     from rag.types import Trace
 
+NOWHERE = "no destination is set: traces stay here"
 # How often new traces are looked for.
 FOLLOW_S = 1.0
 # So many of the latest are looked at each time.
@@ -31,7 +33,7 @@ def traces(  # noqa: PLR0913, PLR0917
         str,
         typer.Argument(
             metavar="[ID|status|ship|retry|pull]",
-            help="A trace (a few digits are enough), the delivery to Langfuse, or feedback given there.",
+            help="A trace (a few digits are enough), its delivery, or feedback that was given in Langfuse.",
         ),
     ] = "",
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many to list.")] = 20,
@@ -50,10 +52,12 @@ def traces(  # noqa: PLR0913, PLR0917
     text: Annotated[str, typer.Option(metavar="WORDS", help="With these words in question or answer.")] = "",
     follow: Annotated[bool, typer.Option("--follow", help="Go on with new ones, until Ctrl-C.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; with --follow, an object a line.")] = False,
+    due: Annotated[bool, typer.Option("--due", help="Ship, but not to who failed lately and is left alone.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
-    """List the latest traces, show one, or deliver them to Langfuse."""
+    """List the latest traces, show one, or deliver them."""
     from rag.observe.filter import RATED, STATUS, Filter
+    from rag.observe.ship import pull, ship
     from rag.observe.spool import open_spool
     from rag.settings import load_settings
 
@@ -82,14 +86,12 @@ def traces(  # noqa: PLR0913, PLR0917
         case "status":
             _status(spool, as_json=as_json)
         case "ship":
-            _ship(spool, settings, quiet=quiet, as_json=as_json)
+            _ship(ship(spool, settings, only_due=due), quiet=quiet, as_json=as_json)
         case "pull":
-            from rag.observe.ship import pull
-
             console().print(f"{pull(spool, settings)} answers with new feedback")
         case "retry":
-            spool.retry_failed()
-            _ship(spool, settings, quiet=quiet, as_json=as_json)
+            spool.retry_refused()
+            _ship(ship(spool, settings), quiet=quiet, as_json=as_json)
         case _:
             _show(spool.trace(what), spool, as_json=as_json)
 
@@ -147,23 +149,37 @@ def _show(trace: Trace, spool: Spool, *, as_json: bool) -> None:
 
 
 def _status(spool: Spool, *, as_json: bool) -> None:
-    waiting = spool.waiting()
+    found = spool.progress()
     if as_json:
-        print_json(asdict(waiting))
+        print_json([{**asdict(one), "state": "open" if one.breaker.is_open else "closed"} for one in found])
         return
-    console().print(f"waiting {waiting.pending}, delivered {waiting.delivered}, refused {waiting.failed}")
-    if waiting.last_error:
-        console().print(f"last error: {clean(waiting.last_error)}", markup=False)
+    for line in [line for one in found for line in _progress(one)] or [NOWHERE]:
+        console().print(clean(line), markup=False, soft_wrap=True)
 
 
-def _ship(spool: Spool, settings: Settings, *, quiet: bool, as_json: bool) -> None:
-    from rag.observe.ship import ship
+def _progress(one: Progress) -> Iterator[str]:
+    counts = f"waiting {one.waiting}, delivered {one.delivered}, refused {one.refused}"
+    yield f"{one.destination}: {counts}; {_state(one.breaker)}"
+    yield from (f"  refused {count}: {reason or 'with their traces'}" for reason, count in one.reasons.items())
+    if one.breaker.failures:
+        often = "once" if one.breaker.failures == 1 else f"{one.breaker.failures} times"
+        yield f"  failed {often}, last {when(one.breaker.failed_at)}: {one.breaker.reason}"
 
-    shipped = ship(spool, settings)
+
+def _state(breaker: Breaker) -> str:
+    if breaker.is_open:
+        return f"open until {when(breaker.next_try_at).partition(' ')[2]}"
+    return "open, the next try is due" if breaker.failures else "closed"
+
+
+def _ship(found: Sequence[Shipped], *, quiet: bool, as_json: bool) -> None:
     if as_json:
-        print_json(asdict(shipped))
+        print_json([asdict(one) for one in found])
     elif not quiet:
-        console().print(f"delivered {shipped.delivered}, refused {shipped.failed}, waiting {shipped.waiting}")
-    if shipped.reason and not quiet:
-        complain(shipped.reason)
+        for one in found:
+            counts = f"delivered {one.delivered}, refused {one.refused}, waiting {one.waiting}"
+            console().print(f"{one.destination}: {counts}", markup=False)
+    reasons = [f"{one.destination}: {one.reason}" for one in found if one.reason] if found else [NOWHERE]
+    if reasons and not quiet:
+        complain("; ".join(reasons))
         raise typer.Exit(1)

@@ -15,6 +15,7 @@ import openai
 from rag.errors import ConfigError, ModelError
 from rag.llm.protocol import Piece, Sampling
 from rag.llm.stopping import StoppableStream, watch
+from rag.retry_after import retry_after_s
 from rag.settings import Provider, redact_url
 from rag.types import Generation, Message, Usage
 
@@ -181,7 +182,7 @@ def translated(name: str, server: Provider) -> Iterator[None]:
             expected="a completion",
             remedy="check the model's name, the key and the quota",
             retryable=error.status_code in (408, 409, 429) or error.status_code >= 500,
-            retry_after_s=_retry_after_s(error),
+            retry_after_s=retry_after_s(error.response.headers.get("retry-after", "")),
         )
         raise (answered if error.status_code in TIMED_OUT else answered.turned_away()) from None
     except (openai.OpenAIError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
@@ -198,12 +199,6 @@ def _message(error: openai.APIStatusError) -> str:
     # Servers echo keys and prompts: only what looks like the name of a reason is repeated.
     reasons = (str(body.get(name)) for name in ("code", "type") if body.get(name))
     return next((reason for reason in reasons if REASON.fullmatch(reason)), "no reason given")
-
-
-def _retry_after_s(error: openai.APIStatusError) -> float:
-    """How long the server asks to be left alone, in seconds; 0 where it does not say, or gives a date."""
-    asked = error.response.headers.get("retry-after", "")
-    return float(asked) if asked.isdecimal() else 0.0
 
 
 def _facts(event: Any) -> dict[str, Any]:

@@ -1,55 +1,77 @@
-"""A connection to a Langfuse server: its keys, its bounds, and what its failures mean.
-
-Import this file where it is used: it brings in the langfuse package, which takes a second.
-"""
+"""A connection to a server that takes traces: its bounds, and what its failures mean."""
 
 from __future__ import annotations
 
 import json
+import ssl
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from types import TracebackType
 from typing import Any, Self, cast
 
 import httpx
-from langfuse.api import LangfuseAPI
-from langfuse.api.core import ApiError
 
 from rag.errors import DeliveryError
-from rag.observe.account import Account
+from rag.retry_after import retry_after_s
 from rag.settings import redact_url
 
 # A page of a hundred scores with long comments is the longest that is asked for.
 MAX_REPLY_BYTES = 2_000_000
 MAX_DETAIL_CHARS = 200
-# Statuses that say nothing about the item: wrong keys, host or path, or a server that is busy. They hold for all items.
-NOT_THE_ITEM = frozenset((401, 402, 403, 404, 405, 407, 408, 425, 429))
-_REMEDIES = {
-    401: "check the keys in the variables that langfuse.public_key_env and langfuse.secret_key_env name",
-    403: "check the keys' project, and whether its plan still takes data",
-    404: "check langfuse.host; the server must be Langfuse 4 or newer",
-    405: "check langfuse.host; the server must be Langfuse 4 or newer",
-}
+# A shorter word of a header, such as 'Basic', is no secret.
+SHORTEST_KEY = 8
+# Statuses that say nothing about the item: wrong keys, address or path, a proxy between, or a server that is busy. They
+# hold for all items.
+NOT_THE_ITEM = frozenset((401, 402, 403, 404, 405, 406, 407, 408, 411, 415, 421, 425, 426, 429, 431))
+# Servers that ask to be left alone, and say how long.
+BUSY = frozenset((429, 503))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """Who is at the other end. `address` has no slash at its end; `setting` is the one that holds it.
+
+    `auth` is a name and its password; `headers` go with every request. None of their values is ever shown. `remedies`
+    tell what to do about a status.
+    """
+
+    name: str
+    address: str
+    setting: str
+    timeout_s: float
+    auth: tuple[str, str] | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    remedies: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be shown, longest first: one may be a part of another, as the key in 'Bearer KEY'."""
+        words = [word for value in self.headers.values() for word in value.split() if len(word) >= SHORTEST_KEY]
+        found = {*(self.auth or ()), *self.headers.values(), *words}
+        return tuple(sorted(filter(None, found), key=len, reverse=True))
 
 
 class Connection:
-    """A server with the keys of a project; use it as a context manager. Its failures are DeliveryErrors."""
+    """A connection to that peer; use it as a context manager. Its failures are DeliveryErrors."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, peer: Peer) -> None:
         """Prepare, without connecting."""
-        self.account = account
+        self.peer = peer
         try:
             self.http = httpx.Client(
-                auth=(account.public_key, account.secret_key),
-                timeout=account.timeout_s,
-                headers={"accept-encoding": "identity"},  # so that the bound on a reply is on what it unpacks to
+                auth=peer.auth,
+                verify=_certificates(),
+                timeout=peer.timeout_s,
+                # Not packed, so that the bound on a reply is on what it unpacks to.
+                headers={"accept-encoding": "identity", **peer.headers},
                 # The keys never go to another host than the configured one.
                 follow_redirects=False,
                 event_hooks={"response": [_bound]},
             )
         except (httpx.InvalidURL, ValueError, OSError) as error:
-            raise DeliveryError(f"can't talk to Langfuse: {error}", remedy="check the proxy variables") from error
+            raise DeliveryError(f"can't talk to {peer.name}: {error}", remedy="check the proxy variables") from error
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -61,69 +83,51 @@ class Connection:
         """Close the connections."""
         self.http.close()
 
-    def api(self) -> LangfuseAPI:
-        """Langfuse's own client over this connection."""
-        account = self.account
-        return LangfuseAPI(
-            base_url=account.host,
-            username=account.public_key,
-            password=account.secret_key,
-            httpx_client=self.http,
-            x_langfuse_public_key=account.public_key,
-        )
-
-    def options(self, timeout_s: float | None = None) -> Any:
-        """For a call of Langfuse's client: no retries of its own, and no longer than the settings allow."""
-        return {"max_retries": 0, "timeout_in_seconds": self.timeout(timeout_s)}
-
-    @contextmanager
-    def translated(self) -> Iterator[None]:
-        """Turn what Langfuse's own client raises into DeliveryError."""
-        try:
-            yield
-        except ApiError as error:
-            raise self.refused(error.status_code or 0, error.body) from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self.unreachable(error) from None
-        except ValueError:  # a reply that is not what the client expects, pydantic's errors included
-            raise self.not_langfuse() from None
-
     def timeout(self, timeout_s: float | None) -> float:
         """The longest wait: what is wanted, within what the settings allow."""
-        return min(self.account.timeout_s, timeout_s) if timeout_s is not None else self.account.timeout_s
+        return min(self.peer.timeout_s, timeout_s) if timeout_s is not None else self.peer.timeout_s
 
-    def refused(self, status: int, body: Any) -> DeliveryError:
+    def refused(self, status: int, body: Any, headers: Mapping[str, str] | None = None) -> DeliveryError:
         """What a status other than success means."""
         if 200 <= status < 400:
-            return self.not_langfuse()
+            return self.not_understood()
+        asked = (headers or {}).get("retry-after", "") if status in BUSY else ""
         return DeliveryError(
             f"{self.where()} answered {status or 'nothing usable'}{self.detail(_told(body))}",
             expected="it to be taken",
-            remedy=_REMEDIES.get(status, ""),
+            remedy=self.peer.remedies.get(status, ""),
             permanent=400 <= status < 500 and status not in NOT_THE_ITEM,
+            retry_after_s=retry_after_s(asked),
         )
 
     def unreachable(self, error: Exception) -> DeliveryError:
         """What a connection that failed means."""
         reason = self.detail(str(error) or type(error).__name__)
-        return DeliveryError(f"{self.where()} can't be reached{reason}", remedy="check langfuse.host, or wait")
+        return DeliveryError(f"{self.where()} can't be reached{reason}", remedy=f"check {self.peer.setting}, or wait")
 
-    def not_langfuse(self) -> DeliveryError:
-        """What a reply means that Langfuse would not give."""
+    def not_understood(self) -> DeliveryError:
+        """What a reply means that this peer would not give."""
         return DeliveryError(
-            f"{self.where()} answered with something else than Langfuse's replies", remedy="check langfuse.host"
+            f"{self.where()} answered with something else than {self.peer.name}'s replies",
+            remedy=f"check {self.peer.setting}",
         )
 
     def where(self) -> str:
         """The server's address without a password in it."""
-        return redact_url(self.account.host)
+        return redact_url(self.peer.address)
 
     def detail(self, text: str) -> str:
         """The server's own words, short and without the keys, should it echo them."""
-        for key in (self.account.secret_key, self.account.public_key):
+        for key in self.peer.secrets:
             text = text.replace(key, "***")
         shown = " ".join(redact_url(text).split())[:MAX_DETAIL_CHARS]
         return f": {shown}" if shown else ""
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Whom to trust, read once: a destination that is down is tried again and again, and reading takes 50 ms."""
+    return httpx.create_ssl_context()
 
 
 class _Bounded(httpx.SyncByteStream):

@@ -12,13 +12,10 @@ from typing import Any
 
 from langfuse import LangfuseOtelSpanAttributes as Name
 
+from rag.observe.spans.build import root_id
+
 # The environment in which Langfuse's own client keeps experiments apart from what users asked.
 ENVIRONMENT = "sdk-experiment"
-
-
-def root_id(trace_id: str) -> str:
-    """The id of the span that stands for a whole trace; it follows from the trace's."""
-    return hashlib.sha256(f"root of {trace_id}".encode()).hexdigest()[:16]
 
 
 def experiment_id(project_id: str, dataset_id: str, name: str) -> str:

@@ -1,38 +1,34 @@
 """Delivery to a Langfuse server: a trace as OpenTelemetry spans, feedback as scores.
 
-Spans are posted here with httpx, not with OpenTelemetry's exporter: that one retries on its own while we wait, takes
-a redirect or any page with status 200 for success, and keeps the status code to itself; the spool needs it, to tell
-what may succeed later from what never will. Scores go through Langfuse's own API client, its retries off.
+Scores go through Langfuse's own API client, its retries off.
 
 Import this file where it is used: it brings in the langfuse package, which takes a second.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
-from google.protobuf.message import DecodeError
 from langfuse.api.core import ApiError
 from langfuse.api.scores import CreateScoreBatchResults, CreateScoreRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from rag.errors import DeliveryError
-from rag.observe.connection import Connection
+from rag.observe.post import post
+from rag.observe.project import Project
 from rag.observe.restricted import visible
-from rag.observe.spans import export_request
+from rag.observe.spans.build import encoded
+from rag.observe.spans.langfuse import LANGFUSE
 from rag.types import PUBLIC, Trace
 
 TRACES_PATH = "/api/public/otel/v1/traces"
 NOT_FOUND = 404
 PAGE, MOST_PAGES = 100, 100
-PROTOBUF = "application/x-protobuf"
 
 
-class Langfuse(Connection):
+class Langfuse(Project):
     """A Langfuse server that takes traces and ratings; use it as a context manager.
 
     Every failure is a DeliveryError; `permanent` ones concern this one item, all others may go away.
@@ -40,20 +36,9 @@ class Langfuse(Connection):
 
     def send_trace(self, trace: Trace, *, timeout_s: float | None = None) -> None:
         """Deliver a trace; the same trace again replaces the first. What not everyone may read stays here."""
-        body = _encoded(trace, is_whole=self.account.restricted == "full")
-        headers = {"content-type": PROTOBUF, "x-langfuse-ingestion-version": "4"}
-        try:
-            reply = self.http.post(
-                self.account.host + TRACES_PATH,
-                content=body,
-                headers=headers,
-                timeout=self.timeout(timeout_s),
-            )
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self.unreachable(error) from None
-        if not reply.is_success:
-            raise self.refused(reply.status_code, reply.text)
-        self._check_taken(reply)
+        body = encoded(trace, LANGFUSE, is_whole=self.account.restricted == "full")
+        headers = {"x-langfuse-ingestion-version": "4"}
+        post(self, self.account.host + TRACES_PATH, body, headers=headers, timeout_s=timeout_s)
 
     def may_read(self, trace: Trace) -> bool:
         """Whether the server gets the texts of this trace: of what everyone may read, unless the settings say more."""
@@ -62,7 +47,7 @@ class Langfuse(Connection):
     def send_scores(self, requests: Sequence[CreateScoreRequest], *, timeout_s: float | None = None) -> None:
         """Deliver scores of one trace; one that comes again with the same id replaces the first."""
         with self.translated():
-            reply = self.api().scores.create(request=[*requests], request_options=self.options(timeout_s))
+            reply = self.api.scores.create(request=[*requests], request_options=self.options(timeout_s))
         if isinstance(reply, CreateScoreBatchResults) and reply.rejected:
             detail = "; ".join(str(problem.message) for problem in reply.errors)
             raise DeliveryError(f"Langfuse rejected the rating{self.detail(detail)}", permanent=True)
@@ -71,7 +56,7 @@ class Langfuse(Connection):
         """Have the server forget a score; one that it does not have counts as forgotten."""
         with self.translated():
             try:
-                self.api().scores.delete(score_id, request_options=self.options(timeout_s))
+                self.api.scores.delete(score_id, request_options=self.options(timeout_s))
             except ApiError as error:
                 if error.status_code != NOT_FOUND:
                     raise
@@ -81,7 +66,7 @@ class Langfuse(Connection):
         cursor: str | None = None
         for _ in range(MOST_PAGES):
             with self.translated():
-                page = self.api().scores.get_many(
+                page = self.api.scores.get_many(
                     source="ANNOTATION",
                     fields="details,subject,annotation",
                     from_timestamp=datetime.fromtimestamp(since, UTC),
@@ -100,36 +85,8 @@ class Langfuse(Connection):
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self.unreachable(error) from None
         if not reply.is_success:
-            raise self.refused(reply.status_code, reply.text)
+            raise self.refused(reply.status_code, reply.text, reply.headers)
         try:
             return str(reply.json()["data"][0]["name"])
         except (ValueError, KeyError, IndexError, TypeError):
-            raise self.not_langfuse() from None
-
-    def _check_taken(self, reply: httpx.Response) -> None:
-        rejected, message = self._rejected(reply)
-        if rejected:
-            raise DeliveryError(f"Langfuse rejected {rejected} spans{self.detail(message)}", permanent=True)
-
-    def _rejected(self, reply: httpx.Response) -> tuple[int, str]:
-        """How many spans a success reply turns down, and why: as protobuf or, from Langfuse itself, as JSON."""
-        try:
-            if not reply.content:
-                return 0, ""
-            if PROTOBUF in reply.headers.get("content-type", ""):
-                partial = ExportTraceServiceResponse.FromString(reply.content).partial_success
-                return partial.rejected_spans, partial.error_message
-            told = json.loads(reply.content) or {}
-            partly = told.get("partialSuccess") or {}
-            return int(partly.get("rejectedSpans") or 0), str(partly.get("errorMessage") or "")
-        except (ValueError, TypeError, AttributeError, RecursionError, DecodeError):
-            raise self.not_langfuse() from None
-
-
-def _encoded(trace: Trace, *, is_whole: bool) -> bytes:
-    try:
-        told = trace if is_whole else visible(trace, PUBLIC)
-        body: bytes = export_request(told).SerializeToString()
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise DeliveryError(f"trace {trace.id} can't be written as spans: {error}", permanent=True) from error
-    return body
+            raise self.not_understood() from None

@@ -13,20 +13,19 @@ DAY_S = 86_400.0
 SHARE_LET_GO = 0.1
 # At once, so that nobody waits long for it: where there is more to do, it goes on a minute later.
 AT_ONCE = 500
-# What waits to be delivered stays, whatever its age. Rated ones go last: they are what the rest was kept for.
-_OLD = """
-SELECT t.id FROM traces t LEFT JOIN outbox o ON o.kind = 'trace' AND o.trace_id = t.id
-WHERE t.started_at < :before
-AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.trace_id = t.id AND p.state = 'pending')
-AND (NOT :only_held OR (o.state = 'held' AND NOT EXISTS (SELECT 1 FROM feedback f WHERE f.trace_id = t.id)))
-LIMIT :most
-"""
-_OLDEST = """
-SELECT t.id FROM traces t
-WHERE NOT EXISTS (SELECT 1 FROM outbox p WHERE p.trace_id = t.id AND p.state = 'pending')
+# What waits to be delivered, wherever to, stays, whatever its age. Rated ones go last: they are what the rest was kept
+# for.
+_WAITS = "EXISTS (SELECT 1 FROM outbox p WHERE p.trace_id = t.id AND p.state = 'pending')"
+_HELD = f"""
+SELECT t.id FROM held h JOIN traces t ON t.id = h.trace_id
+WHERE t.started_at < ? AND NOT EXISTS (SELECT 1 FROM feedback f WHERE f.trace_id = t.id) AND NOT {_WAITS} LIMIT ?
+"""  # noqa: S608 - nothing from outside
+_OLD = f"SELECT t.id FROM traces t WHERE t.started_at < ? AND NOT {_WAITS} LIMIT ?"  # noqa: S608 - nothing from outside
+_OLDEST = f"""
+SELECT t.id FROM traces t WHERE NOT {_WAITS}
 ORDER BY EXISTS (SELECT 1 FROM feedback f WHERE f.trace_id = t.id), t.started_at
-LIMIT :most
-"""
+LIMIT ?
+"""  # noqa: S608 - nothing from outside
 _COUNT = "SELECT count(*) FROM traces"
 
 
@@ -57,20 +56,19 @@ def is_due(db: sqlite3.Connection, *, every_s: float) -> bool:
 def prune(db: sqlite3.Connection, rules: Tracing) -> int:
     """Let go of what is too old, was held for a rating that did not come, or is too much; returns how many traces."""
     now = time.time()
-    gone = _old(db, before=now - rules.unsampled_hours * 3600, only_held=True)
+    gone = _ids(db, _HELD, now - rules.unsampled_hours * 3600, AT_ONCE)
     if rules.keep_days:
-        gone += _old(db, before=now - rules.keep_days * DAY_S, only_held=False)
+        gone += _ids(db, _OLD, now - rules.keep_days * DAY_S, AT_ONCE)
     if rules.max_mb and held_bytes(db) > rules.max_mb * 1_000_000:
         most = max(1, min(AT_ONCE, int(db.execute(_COUNT).fetchone()[0] * SHARE_LET_GO)))
-        gone += [found for (found,) in db.execute(_OLDEST, {"most": most})]
+        gone += _ids(db, _OLDEST, most)
     # Due again at the next look, where there is more to do.
     db.execute("INSERT OR REPLACE INTO pruning VALUES (1, ?)", (0.0 if len(gone) >= AT_ONCE else now,))
     return _forget(db, list(dict.fromkeys(gone)))
 
 
-def _old(db: sqlite3.Connection, *, before: float, only_held: bool) -> list[str]:
-    values = {"before": before, "only_held": only_held, "most": AT_ONCE}
-    return [found for (found,) in db.execute(_OLD, values)]
+def _ids(db: sqlite3.Connection, query: str, *values: float) -> list[str]:
+    return [found for (found,) in db.execute(query, values)]
 
 
 def held_bytes(db: sqlite3.Connection) -> int:
@@ -84,6 +82,6 @@ def held_bytes(db: sqlite3.Connection) -> int:
 def _forget(db: sqlite3.Connection, ids: list[str]) -> int:
     wanted = [(one,) for one in ids]
     db.executemany("DELETE FROM traces WHERE id = ?", wanted)
-    for table in ("feedback", "outbox", "sent_scores", "signals", "triage"):
+    for table in ("feedback", "outbox", "held", "sent_scores", "signals", "triage"):
         db.executemany(f"DELETE FROM {table} WHERE trace_id = ?", wanted)  # noqa: S608 - names of ours
     return len(ids)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from rag.errors import StoreError
 from rag.observe.codec import encode, utf8
 from rag.observe.filter import WHERE
+from rag.observe.outbox import Delivery
 from rag.types import Trace
 
-Delivery = Literal["pending", "delivered", "failed", "local", "held"]
 LINE_CHARS = 300
 
 PUT = """
@@ -25,9 +25,10 @@ SELECT t.id, t.name, t.started_at, t.duration_ms, t.status, t.question, t.answer
        t.cost, t.models, t.prompts, t.index_version, t.user, t.session,
        (SELECT min(up) FROM feedback f WHERE f.trace_id = t.id) AS up,
        (SELECT comment FROM feedback f WHERE f.trace_id = t.id AND comment != '' ORDER BY created_at DESC LIMIT 1),
-       o.state
+       CASE WHEN EXISTS (SELECT 1 FROM held h WHERE h.trace_id = t.id) THEN 'held' ELSE coalesce(
+           -- Of several destinations the one that is worst off, which comes last in the alphabet too.
+           (SELECT max(state) FROM outbox o WHERE o.kind = 'trace' AND o.trace_id = t.id), 'local') END
 FROM traces t
-LEFT JOIN outbox o ON o.kind = 'trace' AND o.trace_id = t.id
 WHERE {WHERE}
 ORDER BY t.started_at DESC, t.rowid DESC
 LIMIT :limit
@@ -42,8 +43,9 @@ class TraceRow:
     `models` are those that answered, `prompts` id and version of those they were given ('answer@2'). `cost` is None
     where it is unknown, and where no model was asked.
 
-    `delivery` is 'local' for a trace that was recorded while no Langfuse was configured: it is never sent. One that is
-    'held' was left out by `trace.sample`, and goes soon unless somebody rates it.
+    `delivery` is 'local' for a trace that was recorded while no destination was configured: it is never sent. One that
+    is 'held' was left out by `trace.sample`, and goes soon unless somebody rates it. Of several destinations, one for
+    which it is pending counts first, then one that refused it.
     """
 
     id: str

@@ -1,7 +1,8 @@
-"""Moves what the spool holds to the Langfuse server: once, in the background, or in a process of its own.
+"""Moves what the spool holds to its destinations: once, in the background, or in a process of its own.
 
-Nothing here is ever in the way of an answer: delivery has its own thread or process, its own time budget, and what
-it can't deliver stays in the spool.
+Nothing here is ever in the way of an answer: delivery has its own threads or process, its own time budget, and what
+it can't deliver stays in the spool. Each destination has a thread, a lock and a breaker of its own, so that one that is
+down or slow holds up no other; the breaker is in the file, for all processes.
 """
 
 from __future__ import annotations
@@ -12,15 +13,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rag.errors import DeliveryError, InputError, StoreError
-from rag.observe.account import Account, account
-from rag.observe.spool import PendingItem, Spool
+from rag.observe.account import account
+from rag.observe.destinations import destinations, open_destination
+from rag.observe.outbox import LONGEST_WAIT_S, RATED, Destination, PendingItem
+from rag.observe.spool import Spool
 from rag.settings import Settings
 from rag.types import Trace
 
@@ -28,55 +33,56 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
     from rag.observe.langfuse import Langfuse
+    from rag.observe.otlp import Otlp
 
 REST_S = 3.0
+# After a failure a destination is left alone for REST_S, then twice as long, up to this.
 LONGEST_REST_S = 300.0
 PULL_EVERY_S = 300.0
+BUDGET_S = 30.0
+
+T = TypeVar("T")
 
 log = logging.getLogger("plumbline")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shipped:
-    """What one run did: how many items were delivered, how many refused for good, how many still wait, and why."""
+    """What one run did for a destination: how many items it took, refused for good, how many still wait, and why."""
 
-    delivered: int
-    failed: int
-    waiting: int
-    reason: str
+    destination: str
+    delivered: int = 0
+    refused: int = 0
+    waiting: int = 0
+    reason: str = ""
 
 
-def ship(spool: Spool, settings: Settings, *, budget_s: float = 30) -> Shipped:
-    """Deliver what is pending, oldest first, until it is done, the time is up or the server fails.
+def ship(spool: Spool, settings: Settings, *, budget_s: float = BUDGET_S, only_due: bool = False) -> list[Shipped]:
+    """Deliver what is pending, oldest first, to all destinations at once; one entry each.
 
-    Does nothing without both keys, nor while another process delivers from the same spool. Raises StoreError when
-    the spool can't be used; a server's failure is told in the result and kept in the spool.
+    Each ends when it is done, its time is up or its server fails. `only_due` leaves those alone that failed lately.
+    Raises StoreError when the spool can't be used; a server's failure is told in the result and kept in the spool.
     """
-    target = account(settings)
-    if target is None:
-        return _idle(spool, "no Langfuse keys are set: traces stay local")
-    if not spool.pending(limit=1):
-        return Shipped(delivered=0, failed=0, waiting=0, reason="")
-    lock = _lock(spool)
-    if lock is None:
-        return _idle(spool, "another process is delivering")
-    try:
-        return _ship(spool, target, time.monotonic() + budget_s)
-    finally:
-        lock.release()
+    names = destinations(settings)
+    one = partial(_ship, spool, settings, budget_s=budget_s, only_due=only_due)
+    started = [_start(partial(one, name)) for name in names]
+    return [each.result() for each in started]
 
 
 def start_background(spool: Spool, settings: Settings) -> None:
-    """As long as this process lives, let go of what is not kept and, with both keys, deliver, from a daemon thread."""
-    threading.Thread(target=_keep_shipping, args=(spool, settings), name="plumb-ship", daemon=True).start()
+    """As long as this process lives, let go of what is not kept, and deliver, from daemon threads."""
+    names = destinations(settings)
+    _start(partial(_keep_pruning, spool))
+    for name in names:
+        _start(partial(_keep_shipping, name, spool, settings))
 
 
 def ship_detached(settings: Settings) -> None:
-    """Deliver from a process of its own that outlives this one; starts nothing without both keys."""
-    if account(settings) is None:
+    """Deliver from a process of its own that outlives this one; starts nothing without a destination."""
+    if not destinations(settings):
         return
     # Without -P, Python would look for our packages in the user's folder first.
-    command = [sys.executable, "-P", "-m", "rag.cli", "traces", "ship", "--quiet"]
+    command = [sys.executable, "-P", "-m", "rag.cli", "traces", "ship", "--due", "--quiet"]
     package = str(Path(__file__).parents[2])
     path = os.pathsep.join(part for part in (package, os.environ.get("PYTHONPATH")) if part)
     with suppress(OSError):  # a machine that can't start a process is no reason to fail the command that ran fine
@@ -93,10 +99,25 @@ def ship_detached(settings: Settings) -> None:
         process.returncode = 0
 
 
-def _lock(spool: Spool) -> BaseFileLock | None:
+def _ship(spool: Spool, settings: Settings, name: Destination, *, budget_s: float, only_due: bool) -> Shipped:
+    if not spool.pending(name, limit=1):
+        return Shipped(destination=name)
+    breaker = spool.breaker(name)
+    if only_due and breaker.is_open:
+        return _idle(spool, name, f"it is left alone for a while: {breaker.reason}")
+    lock = _lock(spool, name)
+    if lock is None:
+        return _idle(spool, name, "another process is delivering")
+    try:
+        return _deliver_all(spool, settings, name, time.monotonic() + budget_s)
+    finally:
+        lock.release()
+
+
+def _lock(spool: Spool, name: Destination) -> BaseFileLock | None:
     from filelock import FileLock, Timeout
 
-    lock = FileLock(spool.path.with_name(f"{spool.path.name}.shipping"))
+    lock = FileLock(spool.path.with_name(f"{spool.path.name}.{name}"))
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -110,51 +131,59 @@ def _lock(spool: Spool) -> BaseFileLock | None:
     return lock
 
 
-def _ship(spool: Spool, target: Account, until: float) -> Shipped:
-    from rag.observe.langfuse import Langfuse
-
-    delivered, failed, reason = 0, 0, ""
+def _deliver_all(spool: Spool, settings: Settings, name: Destination, until: float) -> Shipped:
+    delivered, refused, reason = 0, 0, ""
     try:
-        with Langfuse(target) as langfuse:
-            for item in _pending(spool, until):
-                refusal = _deliver(spool, langfuse, item, until)
-                delivered, failed = delivered + (not refusal), failed + bool(refusal)
+        with open_destination(name, settings) as server:
+            for item in _pending(spool, name, until):
+                refusal = _deliver(spool, server, item, until)
+                delivered, refused = delivered + (not refusal), refused + bool(refusal)
                 reason = refusal or reason
     except DeliveryError as error:
         reason = str(error)
-    waiting = spool.waiting().pending
+        spool.failed(name, reason, wait_s=_rest_s(spool, name, error))
+    waiting = spool.waiting(name)
     reason = reason or ("the time was up" if waiting else "")
-    return Shipped(delivered=delivered, failed=failed, waiting=waiting, reason=reason)
+    return Shipped(destination=name, delivered=delivered, refused=refused, waiting=waiting, reason=reason)
 
 
-def _pending(spool: Spool, until: float) -> Iterator[PendingItem]:
+def _rest_s(spool: Spool, name: Destination, error: DeliveryError) -> float:
+    """How long a destination is left alone: twice as long after each failure, or as long as it asks for."""
+    # The exponent is bounded lest the power overflow.
+    rest_s = REST_S * 2.0 ** min(spool.breaker(name).failures, 20)
+    return min(max(min(rest_s, LONGEST_REST_S), error.retry_after_s), LONGEST_WAIT_S)
+
+
+def _pending(spool: Spool, name: Destination, until: float) -> Iterator[PendingItem]:
     # One at a time: what happens to a trace decides on its rating, which may be the next.
-    while time.monotonic() < until and (found := spool.pending(limit=1)):
+    while time.monotonic() < until and (found := spool.pending(name, limit=1)):
         yield found[0]
 
 
-def _deliver(spool: Spool, langfuse: Langfuse, item: PendingItem, until: float) -> str:
+def _deliver(spool: Spool, server: Langfuse | Otlp, item: PendingItem, until: float) -> str:
     """Deliver one item; returns why it was refused for good, or ''. Raises DeliveryError when all have to wait."""
     try:
-        _send(spool, langfuse, item, timeout_s=max(until - time.monotonic(), 0.1))
+        _send(spool, server, item, timeout_s=max(until - time.monotonic(), 0.1))
     except DeliveryError as error:
-        spool.failed(item, str(error), permanent=error.permanent)
         if not error.permanent:
             raise
+        spool.refused(item, str(error))
         return str(error)
     spool.delivered(item)
     return ""
 
 
-def _send(spool: Spool, langfuse: Langfuse, item: PendingItem, *, timeout_s: float) -> None:
+def _send(spool: Spool, server: Langfuse | Otlp, item: PendingItem, *, timeout_s: float) -> None:
+    from rag.observe.otlp import Otlp
+
     try:
         trace = spool.trace(item.trace_id)
-        if item.kind == "trace":
-            langfuse.send_trace(trace, timeout_s=timeout_s)
-        else:
-            _send_scores(spool, langfuse, trace, timeout_s=timeout_s)
     except InputError as error:
         raise DeliveryError(str(error), permanent=True) from error
+    if item.kind == "trace" or isinstance(server, Otlp):
+        server.send_trace(trace, timeout_s=timeout_s)
+    else:
+        _send_scores(spool, server, trace, timeout_s=timeout_s)
 
 
 def _send_scores(spool: Spool, langfuse: Langfuse, trace: Trace, *, timeout_s: float) -> None:
@@ -172,8 +201,8 @@ def _send_scores(spool: Spool, langfuse: Langfuse, trace: Trace, *, timeout_s: f
         langfuse.send_scores(requests, timeout_s=timeout_s)
 
 
-def _idle(spool: Spool, reason: str) -> Shipped:
-    return Shipped(delivered=0, failed=0, waiting=spool.waiting().pending, reason=reason)
+def _idle(spool: Spool, name: Destination, reason: str) -> Shipped:
+    return Shipped(destination=name, waiting=spool.waiting(name), reason=reason)
 
 
 def pull(spool: Spool, settings: Settings) -> int:
@@ -191,40 +220,46 @@ def pull(spool: Spool, settings: Settings) -> int:
         return read_back(spool, langfuse)
 
 
-def _keep_shipping(spool: Spool, settings: Settings) -> None:
-    rest_s, pull_at = REST_S, 0.0
+def _start(call: Callable[[], T]) -> Future[T]:
+    """Run it in a daemon thread, which holds up no exit, not that of a command that is stopped either."""
+    future: Future[T] = Future()
+    threading.Thread(target=_settle, args=(future, call), name="plumb-ship", daemon=True).start()
+    return future
+
+
+def _settle(future: Future[T], call: Callable[[], T]) -> None:
+    try:
+        future.set_result(call())
+    except BaseException as error:  # noqa: BLE001 - whoever waits for the result raises it
+        future.set_exception(error)
+
+
+def _keep_pruning(spool: Spool) -> None:
     while True:
-        time.sleep(rest_s)
-        _pruned(spool)
-        if account(settings) is None:
-            rest_s = LONGEST_REST_S
-            continue
-        is_done = _shipped_all(spool, settings)
-        rest_s = REST_S if is_done else min(rest_s * 2, LONGEST_REST_S)
-        if is_done and time.monotonic() > pull_at:
+        _quietly(partial(_prune, spool), "nothing was let go of")
+        time.sleep(LONGEST_REST_S)
+
+
+def _prune(spool: Spool) -> None:
+    if spool.path.exists():
+        spool.prune_if_due()
+
+
+def _keep_shipping(name: Destination, spool: Spool, settings: Settings) -> None:
+    pull_at = 0.0
+    one = partial(_ship, spool, settings, name, budget_s=BUDGET_S, only_due=True)
+    while True:
+        time.sleep(REST_S)
+        shipped = _quietly(one, f"delivery to {name} failed")
+        is_well = shipped is not None and not shipped.waiting
+        if name == RATED and is_well and time.monotonic() > pull_at:
             pull_at = time.monotonic() + PULL_EVERY_S
-            _pulled(spool, settings)
+            _quietly(partial(pull, spool, settings), "annotations in Langfuse were not read")
 
 
-def _pruned(spool: Spool) -> None:
+def _quietly(call: Callable[[], T], trouble: str) -> T | None:
     try:
-        if spool.path.exists():
-            spool.prune_if_due()
+        return call()
     except Exception as error:  # noqa: BLE001 (whatever happens: try again later, disturb nobody)
-        log.debug("nothing was let go of: %s", error)
-
-
-def _pulled(spool: Spool, settings: Settings) -> None:
-    try:
-        pull(spool, settings)
-    except Exception as error:  # noqa: BLE001 (whatever happens: try again later, disturb nobody)
-        log.debug("annotations in Langfuse were not read: %s", error)
-
-
-def _shipped_all(spool: Spool, settings: Settings) -> bool:
-    try:
-        shipped = ship(spool, settings)
-    except Exception as error:  # noqa: BLE001 (whatever happens: try again later, disturb nobody)
-        log.debug("delivery to Langfuse failed: %s", error)
-        return False
-    return not shipped.waiting
+        log.debug("%s: %s", trouble, error)
+        return None

@@ -7,29 +7,28 @@ from __future__ import annotations
 
 import logging
 import re
-import sqlite3
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rag.errors import InputError, StoreError
-from rag.observe import ratings
-from rag.observe.account import account
+from rag.observe import outbox, ratings
 from rag.observe.codec import decode, utf8
 from rag.observe.content import content
-from rag.observe.database import Kept, reading, writing
+from rag.observe.database import BUSY_S, EXPECTED, SCHEMA, reading
+from rag.observe.destinations import destinations
 from rag.observe.filter import Filter
+from rag.observe.outbox import Breaker, Destination, PendingItem, Progress
 from rag.observe.retention import is_due, is_sampled, prune
-from rag.observe.rows import LIST, PUT, Delivery, TraceRow, columns, listed
+from rag.observe.rows import LIST, PUT, TraceRow, columns, listed
 from rag.sections import Tracing
 from rag.settings import Settings
 from rag.types import Decision, Feedback, Signal, Trace
+from rag.wal import Writer
 
 __all__ = [
-    "OutboxStatus",
-    "PendingItem",
     "Spool",
     "TraceRow",
     "open_spool",
@@ -38,11 +37,6 @@ __all__ = [
 EVERYTHING = Filter()
 DEFAULTS = Tracing()
 PRUNE_EVERY_S, LOOK_EVERY_S = 3600.0, 60.0
-
-_ENQUEUE = """
-INSERT INTO outbox (kind, trace_id, state) VALUES (?, ?, ?)
-ON CONFLICT (kind, trace_id) DO UPDATE SET state = excluded.state, reason = '', revision = revision + 1
-"""
 
 _SIGNAL = """
 INSERT INTO signals (trace_id, signal, at, citation) SELECT :trace, :signal, :at, :citation
@@ -54,36 +48,16 @@ WHERE NOT (:citation AND EXISTS (
 log = logging.getLogger("plumbline")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingItem:
-    """Something to deliver: a trace, or the rating ('score') of one. `revision` counts its changes."""
-
-    id: int
-    revision: int
-    kind: Literal["trace", "score"]
-    trace_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboxStatus:
-    """How many traces and ratings wait, were refused for good, were delivered; and what went wrong last."""
-
-    pending: int = 0
-    failed: int = 0
-    delivered: int = 0
-    last_error: str = ""
-
-
 def open_spool(settings: Settings) -> Spool:
-    """The spool in the data folder; what is recorded without a Langfuse account stays local for good."""
-    return Spool(settings.data_path / "traces.db", deliver=account(settings) is not None, rules=settings.trace)
+    """The spool in the data folder; a trace goes to the destinations that are set when it is recorded, and no other."""
+    return Spool(settings.data_path / "traces.db", destinations=destinations(settings), rules=settings.trace)
 
 
 class Spool:
     """The traces in one file. It appears with the first write; every method raises StoreError for a bad disk."""
 
-    def __init__(self, path: Path, *, deliver: bool = True, rules: Tracing = DEFAULTS) -> None:
-        """Use the file at `path`; with `deliver` false, new traces are never queued for delivery.
+    def __init__(self, path: Path, *, destinations: Sequence[Destination] = (), rules: Tracing = DEFAULTS) -> None:
+        """Use the file at `path`; new traces are queued for these destinations.
 
         `rules` say what is kept of traces and feedback, and how long: nothing else touches the disk. Raises ConfigError
         for a pattern among them that is no regular expression.
@@ -93,17 +67,19 @@ class Spool:
         self._content = content(rules)
         # When this process looks again whether any process has let go of some lately.
         self._look_at = 0.0
-        self._deliver = deliver
-        self._kept = Kept(path)
+        self._destinations = tuple(destinations)
+        self._writer = Writer(path, SCHEMA, expected=EXPECTED, wait_s=BUSY_S)
 
     def add_trace(self, trace: Trace) -> None:
         """Keep a trace and queue it for delivery; one with the same id is replaced."""
-        row = columns(self._content.of_trace(trace))
-        kept: Delivery = "pending" if self._deliver else "local"
-        with writing(self.path) as db:
+        row, sampled = columns(self._content.of_trace(trace)), is_sampled(trace, self._rules)
+        with self._writer.transaction() as db:
             db.execute(PUT, row)
-            db.execute(_ENQUEUE, ("trace", trace.id, kept if is_sampled(trace, self._rules) else "held"))
-            self._kept.refresh()
+            db.execute("DELETE FROM held WHERE trace_id = ?", (trace.id,))
+            if sampled:
+                outbox.enqueue(db, trace.id, self._destinations)
+            else:
+                db.execute("INSERT INTO held VALUES (?)", (trace.id,))
         if time.monotonic() > self._look_at:
             self._look_at = time.monotonic() + LOOK_EVERY_S
             self._prune_quietly()
@@ -117,9 +93,10 @@ class Spool:
         # The trace itself was masked when it came, which may take long.
         kept = self._content.of_trace(replace(trace, input=None, output=None, attributes=facts, steps=()))
         row = columns(replace(trace, attributes={**trace.attributes, **kept.attributes}))
-        with writing(self.path) as db:
+        with self._writer.transaction() as db:
             db.execute(PUT, row)
-            db.execute(_ENQUEUE, ("trace", trace.id, "pending" if self._deliver else "local"))
+            db.execute("DELETE FROM held WHERE trace_id = ?", (trace.id,))
+            outbox.enqueue(db, trace.id, self._destinations)
 
     def prune_if_due(self) -> int:
         """Once an hour, let go of some of what the settings don't keep; returns how many traces."""
@@ -129,7 +106,7 @@ class Spool:
 
     def prune(self) -> int:
         """Let go of some of what the settings don't keep; returns how many traces."""
-        with writing(self.path) as db:
+        with self._writer.transaction() as db:
             return prune(db, self._rules)
 
     def add_feedback(self, feedback: Feedback) -> bool:
@@ -141,19 +118,17 @@ class Spool:
         if not self.path.exists():
             raise _unknown(feedback.trace_id)
         said = self.as_kept(replace(feedback, created_at=feedback.created_at or time.time()))
-        with writing(self.path) as db:
-            state = _trace_state(db, feedback.trace_id)
+        with self._writer.transaction() as db:
+            if db.execute("SELECT 1 FROM traces WHERE id = ?", (said.trace_id,)).fetchone() is None:
+                raise _unknown(feedback.trace_id)
             known = next((one for one in ratings.of_trace(db, said.trace_id) if one.user == said.user), None)
             if known and replace(said, created_at=known.created_at) == known:
                 return False
             ratings.put(db, said)
-            if state == "held":
-                # What somebody rates is kept, and delivered first.
-                state = "pending" if self._deliver else "local"
-                db.execute(_ENQUEUE, ("trace", feedback.trace_id, state))
-            # It goes nowhere when its trace stays here or was refused.
-            queued = state if state in ("local", "failed") else "pending"
-            db.execute(_ENQUEUE, ("score", feedback.trace_id, queued))
+            # What somebody rates is kept, and delivered first.
+            if db.execute("DELETE FROM held WHERE trace_id = ?", (said.trace_id,)).rowcount:
+                outbox.enqueue(db, said.trace_id, self._destinations)
+            outbox.enqueue_score(db, said.trace_id)
             return True
 
     def as_kept(self, feedback: Feedback) -> Feedback:
@@ -204,7 +179,7 @@ class Spool:
         It never counts as a rating.
         """
         values = {"trace": trace_id, "signal": signal, "at": time.time(), "citation": citation}
-        with writing(self.path) as db:
+        with self._writer.transaction() as db:
             db.execute(_SIGNAL, values)
 
     def signals(self, trace_id: str) -> list[Signal]:
@@ -219,57 +194,62 @@ class Spool:
 
     def decide(self, trace_ids: Sequence[str], decision: Decision) -> None:
         """Note what was decided on these traces; 'new' takes a decision back."""
-        with writing(self.path) as db:
+        with self._writer.transaction() as db:
             db.executemany(
                 "INSERT OR REPLACE INTO triage VALUES (?, ?, ?)", [(one, decision, time.time()) for one in trace_ids]
             )
 
     def note_scores(self, trace_id: str, ids: Sequence[str]) -> list[str]:
         """Note the ids of a trace's scores before they are sent; returns those that the server has to forget."""
-        with writing(self.path) as db:
+        with self._writer.transaction() as db:
             return ratings.note_sent(db, trace_id, ids)
 
     def forget_scores(self, trace_id: str, ids: Sequence[str]) -> None:
         """Note that the server no longer has these scores."""
-        with writing(self.path) as db:
+        with self._writer.transaction() as db:
             ratings.forget_sent(db, trace_id, ids)
 
-    def pending(self, *, limit: int) -> list[PendingItem]:
-        """What is to be delivered, oldest first, a trace before its rating."""
-        found = self._select(
-            "SELECT id, revision, kind, trace_id FROM outbox WHERE state = 'pending' ORDER BY id LIMIT ?", limit
-        )
-        return [PendingItem(id=row[0], revision=row[1], kind=row[2], trace_id=row[3]) for row in found]
+    def pending(self, destination: Destination, *, limit: int) -> list[PendingItem]:
+        """What is to be delivered there, oldest first, a trace before its rating."""
+        with reading(self.path) as db:
+            return outbox.pending(db, destination, limit=limit)
+
+    def waiting(self, destination: Destination) -> int:
+        """How many items are to be delivered there."""
+        with reading(self.path) as db:
+            return outbox.waiting(db, destination)
 
     def delivered(self, item: PendingItem) -> None:
         """Mark an item as delivered; if it changed meanwhile, it stays pending."""
-        with writing(self.path) as db:
-            _mark(db, item, state="delivered", reason="")
+        with self._writer.transaction() as db:
+            outbox.delivered(db, item)
 
-    def failed(self, item: PendingItem, reason: str, *, permanent: bool) -> None:
-        """Note why an item wasn't delivered; one that failed for good leaves the queue, a trace with its rating."""
-        with writing(self.path) as db:
-            _mark(db, item, state="failed" if permanent else "pending", reason=reason)
-            if permanent:
-                db.execute("UPDATE outbox SET state = 'failed' WHERE kind = 'score' AND trace_id = ?", (item.trace_id,))
+    def refused(self, item: PendingItem, reason: str) -> None:
+        """Note why an item was refused for good: it leaves the queue, a trace with its rating."""
+        with self._writer.transaction() as db:
+            outbox.refused(db, item, reason)
 
-    def retry_failed(self) -> int:
-        """Queue again everything that failed for good; returns how many items."""
-        if not self.waiting().failed:
+    def failed(self, destination: Destination, reason: str, *, wait_s: float) -> None:
+        """Note why nothing can be delivered there now, and for how long every process leaves it alone."""
+        with self._writer.transaction() as db:
+            outbox.failed(db, destination, reason, wait_s=wait_s)
+
+    def breaker(self, destination: Destination) -> Breaker:
+        """How that destination is."""
+        with reading(self.path) as db:
+            return outbox.breaker(db, destination)
+
+    def retry_refused(self) -> int:
+        """Queue again everything that was refused for good; returns how many items."""
+        if not any(one.refused for one in self.progress()):
             return 0
-        with writing(self.path) as db:
-            return db.execute("UPDATE outbox SET state = 'pending' WHERE state = 'failed'").rowcount
+        with self._writer.transaction() as db:
+            return outbox.retry(db)
 
-    def waiting(self) -> OutboxStatus:
-        """The state of the outbox; what is local is not counted."""
-        counts = dict(self._select("SELECT state, count(*) FROM outbox GROUP BY state"))
-        errors = self._select("SELECT reason FROM outbox WHERE reason != '' ORDER BY tried_at DESC LIMIT 1")
-        return OutboxStatus(
-            pending=counts.get("pending", 0),
-            failed=counts.get("failed", 0),
-            delivered=counts.get("delivered", 0),
-            last_error=errors[0][0] if errors else "",
-        )
+    def progress(self) -> list[Progress]:
+        """How far each destination came: those that are set, and those that something was queued for before."""
+        with reading(self.path) as db:
+            return outbox.progress(db, self._destinations)
 
     def _prune_quietly(self) -> None:
         try:
@@ -280,21 +260,6 @@ class Spool:
     def _select(self, query: str, *values: str | int) -> list[tuple[Any, ...]]:
         with reading(self.path) as db:
             return db.execute(query, values).fetchall()
-
-
-def _trace_state(db: sqlite3.Connection, trace_id: str) -> Delivery:
-    found = db.execute("SELECT state FROM outbox WHERE kind = 'trace' AND trace_id = ?", (trace_id,)).fetchone()
-    if found is None:
-        raise _unknown(trace_id)
-    state: Delivery = found[0]
-    return state
-
-
-def _mark(db: sqlite3.Connection, item: PendingItem, *, state: Delivery, reason: str) -> None:
-    db.execute(
-        "UPDATE outbox SET state = ?, reason = ?, tried_at = ? WHERE id = ? AND revision = ?",
-        (state, utf8(reason), time.time(), item.id, item.revision),
-    )
 
 
 def _decoded(trace_id: str, body: str) -> Trace:

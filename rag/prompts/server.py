@@ -14,7 +14,7 @@ from langfuse.api.core import ApiError
 from langfuse.api.prompts import ChatMessage, CreateChatPromptRequest
 
 from rag.errors import InputError
-from rag.observe.connection import Connection
+from rag.observe.project import Project
 from rag.prompts import SERVED, Prompt, prompt_text, sha_of
 from rag.types import Message, Role
 
@@ -36,7 +36,7 @@ class Listed:
     labels: tuple[str, ...]
 
 
-class PromptServer(Connection):
+class PromptServer(Project):
     """The prompts of a project; use it as a context manager. Failures are DeliveryErrors."""
 
     def get(self, name: str, *, label: str) -> Prompt | None:
@@ -46,7 +46,7 @@ class PromptServer(Connection):
         """
         with self.translated():
             try:
-                found = self.api().prompts.get(name, label=label, request_options=self.options())
+                found = self.api.prompts.get(name, label=label, request_options=self.options())
             except ApiError as error:
                 if error.status_code == NOT_FOUND:
                     return None
@@ -56,7 +56,7 @@ class PromptServer(Connection):
     def listed(self) -> list[Listed]:
         """All prompts by name."""
         with self.translated():
-            found = self.api().prompts.list(limit=PAGE, request_options=self.options())
+            found = self.api.prompts.list(limit=PAGE, request_options=self.options())
         made = [
             Listed(name=one.name, versions=tuple(sorted(one.versions)), labels=tuple(one.labels)) for one in found.data
         ]
@@ -69,15 +69,15 @@ class PromptServer(Connection):
             type="chat", name=prompt.id, prompt=messages, labels=list(labels), commit_message=f"file {prompt.sha}"
         )
         with self.translated():
-            made = self.api().prompts.create(request=request, request_options=self.options())
+            made = self.api.prompts.create(request=request, request_options=self.options())
         return int(made.version)
 
     def label(self, name: str, version: int, label: str) -> None:
         """Have a label point to this version, and no longer to another."""
         with self.translated():
-            found = self.api().prompts.get(name, version=version, request_options=self.options())
+            found = self.api.prompts.get(name, version=version, request_options=self.options())
             labels = [*dict.fromkeys([*found.labels, label])]
-            self.api().prompt_version.update(
+            self.api.prompt_version.update(
                 name,
                 version,
                 new_labels=[one for one in labels if one != "latest"],

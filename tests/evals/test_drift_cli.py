@@ -149,7 +149,7 @@ def trace(number: int, asked_at: float, *, text: str, abstained: bool = False, m
 
 
 def test_live_answers_are_compared_by_form_and_content(tmp_path: Path) -> None:
-    spool, now, day = Spool(tmp_path / "traces.db", deliver=False), time.time(), 86_400.0
+    spool, now, day = Spool(tmp_path / "traces.db"), time.time(), 86_400.0
     for number in range(50):
         text = f"The list says of item {number} that it is due on Monday, as far as is known."
         spool.add_trace(trace(number, now - 10 * day + number, text=text))

@@ -1,4 +1,7 @@
-"""A stand-in for a Langfuse server on the loopback: keeps what arrives, and fails in the ways real ones do."""
+"""A stand-in on the loopback for a Langfuse server, and for any that takes OTLP: keeps what arrives, fails as they do.
+
+Langfuse's endpoints want its keys, `/v1/traces` wants a token in a header.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 PUBLIC_KEY, SECRET_KEY = "pk-lf-test", "sk-lf-very-secret"
-Behaviour = Literal["ok", "hang", "slow", "drip", "cut", "page", "partial", "partial-protobuf", "redirect", "huge"]
+OTLP_PATH, OTLP_TOKEN = "/v1/traces", "very-secret-token"
+Behaviour = Literal[
+    "ok", "hang", "slow", "drip", "cut", "half", "page", "partial", "partial-protobuf", "redirect", "huge"
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,21 +45,25 @@ class Observed:
 
 @dataclass
 class FakeLangfuse:
-    """What arrived so far, and how to answer next: a status, or a way to misbehave.
+    """What arrived so far, and how to answer next: a status (with `retry_after`), or a way to misbehave.
 
     `scores` are all that came, `kept_scores` those that a server would show, by id; `deleted` the ids to be forgotten,
-    `annotations` what people made there, given in pages of one.
+    `annotations` what people made there, given in pages of one; `arrivals` are ('trace' or 'score', id of the trace) as
+    they were taken. Spans are kept without their attributes where only these matter (`is_terse`).
     """
 
     url: str = ""
     behaviour: Behaviour | int = "ok"
+    retry_after: str = ""
     refuse_trace: str = ""
     spans: list[Observed] = field(default_factory=list)
+    arrivals: list[tuple[str, str]] = field(default_factory=list)
     scores: list[dict[str, Any]] = field(default_factory=list)
     kept_scores: dict[str, dict[str, Any]] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
     annotations: list[dict[str, Any]] = field(default_factory=list)
     requests: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
+    is_terse: bool = False
     released: threading.Event = field(default_factory=threading.Event)
 
     def traces(self) -> list[str]:
@@ -77,6 +87,8 @@ def running() -> Iterator[FakeLangfuse]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body of a reply are written one after the other; the system would hold the second back for 40 ms.
+    disable_nagle_algorithm = True
     server: Server
 
     def log_message(self, *args: Any) -> None:
@@ -102,21 +114,28 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: bytes) -> None:
         behaviour = self.server.fake.behaviour
-        expected = f"{PUBLIC_KEY}:{SECRET_KEY}".encode()
-        if b64decode(self.headers["authorization"].removeprefix("Basic ")) != expected:
+        if not self._is_known():
             self._reply(401, {"message": f"Invalid credentials {SECRET_KEY}"})
         elif isinstance(behaviour, int):
-            self._reply(behaviour, {"message": f"status {behaviour} for {PUBLIC_KEY}:{SECRET_KEY}"})
+            self._reply(behaviour, {"message": f"status {behaviour} for {PUBLIC_KEY}:{SECRET_KEY} or {OTLP_TOKEN}"})
         elif behaviour in ("ok", "slow", "hang", "partial", "partial-protobuf"):
             self._wait({"slow": 0.3, "hang": 30.0}.get(behaviour, 0.0))
             self._take(body)
         else:
             self._misbehave(behaviour)
 
+    def _is_known(self) -> bool:
+        given = self.headers.get("authorization", "")
+        if self.path == OTLP_PATH:
+            return bool(given == f"Bearer {OTLP_TOKEN}")
+        return b64decode(given.removeprefix("Basic ")) == f"{PUBLIC_KEY}:{SECRET_KEY}".encode()
+
     def _misbehave(self, behaviour: str) -> None:
         match behaviour:
             case "cut":
                 self.close_connection = True
+            case "half":
+                self._half()
             case "drip":
                 self._drip()
             case "huge":
@@ -131,8 +150,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._forget(self.path.removeprefix("/api/public/scores/"))
         elif self.path == "/api/public/scores":
             self._take_scores(json.loads(body))
-        elif self.path == "/api/public/otel/v1/traces":
-            self._take_spans(list(_observed(body)))
+        elif self.path in ("/api/public/otel/v1/traces", OTLP_PATH):
+            self._take_spans(list(_observed(body, is_terse=self.server.fake.is_terse)))
         else:
             self._reply(404, {"message": "not found"})
 
@@ -148,6 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply(413, {"message": "too large"})
         else:
             fake.spans.extend(spans)
+            fake.arrivals.extend(("trace", trace_id) for trace_id in {span.trace_id for span in spans})
             self._reply(200, {})
 
     def _take_scores(self, scores: list[dict[str, Any]]) -> None:
@@ -156,6 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.server.fake.scores.extend(scores)
             self.server.fake.kept_scores.update({score["id"]: score for score in scores})
+            self.server.fake.arrivals.extend(("score", score["traceId"]) for score in scores)
             self._reply(202, {"message": "Accepted"})
 
     def _forget(self, score_id: str) -> None:
@@ -175,12 +196,22 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(body)))
         if location:
             self.send_header("location", location)
+        if status >= 400 and self.server.fake.retry_after:
+            self.send_header("retry-after", self.server.fake.retry_after)
         self.end_headers()
         self.wfile.write(body)
 
     def _wait(self, seconds: float) -> None:
         if seconds:
             self.server.fake.released.wait(seconds)
+
+    def _half(self) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", "100")
+        self.end_headers()
+        self.wfile.write(b'{"partialSuccess"')
+        self.close_connection = True
 
     def _drip(self) -> None:
         self.send_response(200)
@@ -190,7 +221,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b" ")
 
 
-def _observed(body: bytes) -> Iterator[Observed]:
+def _observed(body: bytes, *, is_terse: bool = False) -> Iterator[Observed]:
     for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
         for scope in resource.scope_spans:
             for span in scope.spans:
@@ -201,7 +232,7 @@ def _observed(body: bytes) -> Iterator[Observed]:
                     name=span.name,
                     start_ns=span.start_time_unix_nano,
                     end_ns=span.end_time_unix_nano,
-                    attributes={pair.key: _value(pair.value) for pair in span.attributes},
+                    attributes={} if is_terse else {pair.key: _value(pair.value) for pair in span.attributes},
                     error=span.status.message,
                 )
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +12,6 @@ from observed import TRACE_ID, ask_trace
 
 from rag.errors import InputError
 from rag.feedback import rate
-from rag.observe.codec import encode
 from rag.observe.filter import Filter
 from rag.observe.ship import pull, ship
 from rag.observe.spool import Spool, open_spool
@@ -130,7 +127,7 @@ def test_the_server_forgets_what_is_taken_back(fake: FakeLangfuse, settings: Set
     say(spool, Feedback(trace_id=TRACE_ID))
     ship(spool, settings)
     assert names(fake) == []
-    assert spool.waiting().pending == 0
+    assert spool.waiting("langfuse") == 0
     deleted = len(fake.deleted)
     say(spool, Feedback(trace_id=TRACE_ID))
     ship(spool, settings)
@@ -144,8 +141,8 @@ def test_a_score_that_the_server_lost_is_forgotten_too(fake: FakeLangfuse, setti
     ship(spool, settings)
     fake.kept_scores.clear()
     say(spool, Feedback(trace_id=TRACE_ID))
-    assert ship(spool, settings).failed == 0
-    assert spool.waiting().pending == 0
+    assert ship(spool, settings)[0].refused == 0
+    assert spool.waiting("langfuse") == 0
 
 
 def test_masked_annotations_settle(fake: FakeLangfuse, settings: Settings) -> None:
@@ -211,43 +208,6 @@ def test_what_is_annotated_in_langfuse_is_read_back_and_not_sent_again(fake: Fak
     assert all("u1" not in str(score) for score in fake.scores)
 
 
-FIRST_VERSION = """
-CREATE TABLE traces (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL, started_at REAL NOT NULL, duration_ms REAL NOT NULL,
-    status TEXT NOT NULL, question TEXT NOT NULL, answer TEXT NOT NULL, abstained INTEGER NOT NULL,
-    supported_share REAL, body TEXT NOT NULL
-);
-CREATE TABLE feedback (
-    trace_id TEXT PRIMARY KEY, up INTEGER NOT NULL, comment TEXT NOT NULL, created_at REAL NOT NULL
-);
-CREATE TABLE outbox (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, trace_id TEXT NOT NULL, state TEXT NOT NULL,
-    revision INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '', tried_at REAL NOT NULL DEFAULT 0,
-    UNIQUE (kind, trace_id)
-);
-PRAGMA user_version = 1;
-"""
-
-
-def test_a_file_of_the_first_version_is_lifted(tmp_path: Path) -> None:
-    path = tmp_path / "traces.db"
-    body = encode(ask_trace(attributes={"cost": 0.5, "user_id": "ada"}))
-    with closing(sqlite3.connect(path)) as db, db:
-        db.executescript(FIRST_VERSION)
-        row = (TRACE_ID, "ask", 1.0, 2.0, "ok", "How?", "So.", 0, 1.0, body)
-        db.execute("INSERT INTO traces VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-        db.execute("INSERT INTO feedback VALUES (?, 0, 'old', 5)", (TRACE_ID,))
-    lifted = Spool(path)
-    assert lifted.feedback(TRACE_ID) == [Feedback(trace_id=TRACE_ID, up=False, comment="old", created_at=5)]
-    assert lifted.note_scores(TRACE_ID, []) == [f"user-feedback-{TRACE_ID}"]
-    (row,) = lifted.traces(Filter(rated="down"))
-    assert (row.id, row.cost, row.models) == (TRACE_ID, None, ())
-    lifted.add_signal(TRACE_ID, "opened", citation=1)
-    assert lifted.signals(TRACE_ID) == ["opened"]
-    lifted.add_trace(ask_trace("f" * 32, attributes={"cost": 0.5, "user_id": "ada"}))
-    assert [row.id for row in lifted.traces(Filter(user="ada", dearer_than=0.4))] == ["f" * 32]
-
-
 def test_what_is_done_with_a_citation_is_noted_once(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "traces.db")
     spool.add_trace(ask_trace())
@@ -258,16 +218,3 @@ def test_what_is_done_with_a_citation_is_noted_once(tmp_path: Path) -> None:
     assert spool.signals(TRACE_ID) == ["opened", "opened", "copied", "copied"]
     assert spool.feedback(TRACE_ID) == []
     assert spool.traces(Filter(rated="any")) == []
-
-
-def test_signals_of_a_file_of_the_second_version_are_kept(tmp_path: Path) -> None:
-    path = tmp_path / "traces.db"
-    Spool(path).add_trace(ask_trace())
-    with closing(sqlite3.connect(path)) as db, db:
-        db.execute("ALTER TABLE signals DROP COLUMN citation")
-        db.execute("INSERT INTO signals VALUES (?, 'copied', 1)", (TRACE_ID,))
-        db.execute("PRAGMA user_version = 2")
-    lifted = Spool(path)
-    for _ in range(2):
-        lifted.add_signal(TRACE_ID, "opened", citation=1)
-    assert lifted.signals(TRACE_ID) == ["copied", "opened"]

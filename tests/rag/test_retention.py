@@ -18,7 +18,7 @@ NONE = Tracing(sample=0, slow_s=30)
 
 
 def kept(tmp_path: Path, rules: Tracing = NONE) -> Spool:
-    return Spool(tmp_path / "traces.db", rules=rules)
+    return Spool(tmp_path / "traces.db", destinations=["langfuse"], rules=rules)
 
 
 def trace(number: int, *, age_days: float = 0, took_s: float = 1, **changes: Any) -> Trace:
@@ -47,7 +47,7 @@ def test_what_went_wrong_is_always_kept(tmp_path: Path, changes: dict[str, Any])
     spool.add_trace(trace(1, **changes))
     spool.add_trace(trace(2))
     assert [row.delivery for row in spool.traces()].count("held") == 1
-    assert [item.trace_id for item in spool.pending(limit=9)] == [f"{1:032x}"]
+    assert [item.trace_id for item in spool.pending("langfuse", limit=9)] == [f"{1:032x}"]
 
 
 def test_a_dear_answer_is_kept_where_cost_matters() -> None:
@@ -70,7 +70,7 @@ def test_what_is_rated_in_time_is_kept_and_delivered(tmp_path: Path, monkeypatch
     for number in (1, 2):
         spool.add_trace(trace(number))
     spool.add_feedback(Feedback(trace_id=f"{1:032x}", up=True))
-    assert [item.kind for item in spool.pending(limit=9)] == ["trace", "score"]
+    assert [item.kind for item in spool.pending("langfuse", limit=9)] == ["trace", "score"]
     assert spool.prune() == 0
     later_s = time.time() + 3 * 86_400
     monkeypatch.setattr("rag.observe.retention.time.time", lambda: later_s)
@@ -83,27 +83,27 @@ def test_old_ones_go_with_what_was_said_of_them_unless_they_wait(tmp_path: Path)
     for number in (1, 2, 3):
         spool.add_trace(trace(number, age_days=40 if number < 3 else 1))
     spool.add_feedback(Feedback(trace_id=f"{1:032x}", up=True))
-    for item in spool.pending(limit=9):
+    for item in spool.pending("langfuse", limit=9):
         if item.trace_id != f"{2:032x}":
             spool.delivered(item)
     assert spool.prune() == 1
     assert ids(spool) == [2, 3]
     assert spool.feedback(f"{1:032x}") == []
-    assert spool.waiting().delivered == 1
+    assert spool.progress()[0].delivered == 1
 
 
 def test_what_waits_to_be_taken_back_keeps_its_trace(tmp_path: Path) -> None:
     spool = kept(tmp_path, Tracing(keep_days=30))
     spool.add_trace(trace(1, age_days=40))
-    spool.delivered(spool.pending(limit=1)[0])
+    spool.delivered(spool.pending("langfuse", limit=1)[0])
     spool.add_feedback(Feedback(trace_id=f"{1:032x}", comment="no"))
     assert spool.prune() == 0
-    spool.delivered(spool.pending(limit=1)[0])
+    spool.delivered(spool.pending("langfuse", limit=1)[0])
     assert spool.prune() == 1
 
 
 def test_a_file_that_is_too_large_loses_its_oldest_and_rated_ones_last(tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "traces.db", deliver=False, rules=Tracing(max_mb=1))
+    spool = Spool(tmp_path / "traces.db", rules=Tracing(max_mb=1))
     for number in range(1, 61):
         spool.add_trace(trace(number, age_days=100 - number, output="x" * 40_000))
     spool.add_feedback(Feedback(trace_id=f"{1:032x}", up=False))
@@ -118,19 +118,19 @@ def test_a_file_that_is_too_large_loses_its_oldest_and_rated_ones_last(tmp_path:
 
 def test_pruning_runs_by_itself_once_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rag.observe.spool.PRUNE_EVERY_S", -1.0)
-    spool = Spool(tmp_path / "traces.db", deliver=False, rules=Tracing(keep_days=1))
+    spool = Spool(tmp_path / "traces.db", rules=Tracing(keep_days=1))
     spool.add_trace(trace(1, age_days=2))
     assert ids(spool) == []
 
 
 def test_short_lived_processes_prune_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in (1, 2):
-        Spool(tmp_path / "traces.db", deliver=False).add_trace(trace(number, age_days=2))
+        Spool(tmp_path / "traces.db").add_trace(trace(number, age_days=2))
     rules = Tracing(keep_days=1)
-    later = Spool(tmp_path / "traces.db", deliver=False, rules=rules)
+    later = Spool(tmp_path / "traces.db", rules=rules)
     later.add_trace(trace(3))
     assert ids(later) == [1, 2, 3]
     later_s = time.time() + 3_700
     monkeypatch.setattr("rag.observe.retention.time.time", lambda: later_s)
-    Spool(tmp_path / "traces.db", deliver=False, rules=rules).add_trace(trace(4))
+    Spool(tmp_path / "traces.db", rules=rules).add_trace(trace(4))
     assert ids(later) == [3, 4]

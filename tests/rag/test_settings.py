@@ -147,11 +147,13 @@ def test_every_setting_is_described() -> None:
         "candidates",
         "gate.floors",
         "gate.margins",
+        "jobs",
         "llama_index.embed_args",
         "llama_index.llm_args",
         "llama_index.load_args",
         "llama_index.reader_args",
         "llama_index.rerank_args",
+        "otlp.headers_env",
         "trace.patterns",
         "trace.presidio.models",
     }

@@ -14,6 +14,7 @@ from langfuse_server import PUBLIC_KEY, SECRET_KEY, FakeLangfuse, running
 from observed import STARTED_AT, ask_trace
 
 from rag.errors import StoreError
+from rag.observe.outbox import CLOSED, Breaker
 from rag.observe.ship import Shipped, ship, ship_detached, start_background
 from rag.observe.spool import Spool, open_spool
 from rag.sections import LangfuseServer
@@ -50,6 +51,15 @@ def rate(spool: Spool, number: int, *, up: bool) -> None:
     spool.add_feedback(Feedback(trace_id=f"{number:032x}", up=up, comment="so"))
 
 
+def to_langfuse(spool: Spool, settings: Settings, *, budget_s: float = 30) -> Shipped:
+    (shipped,) = ship(spool, settings, budget_s=budget_s)
+    return shipped
+
+
+def breaker(spool: Spool) -> Breaker:
+    return spool.breaker("langfuse")
+
+
 def numbers(fake: FakeLangfuse) -> list[int]:
     return [int(trace_id, 16) for trace_id in fake.traces()]
 
@@ -64,21 +74,21 @@ def eventually(true: Callable[[], bool], *, within_s: float = 15) -> bool:
 def test_everything_goes_once_oldest_first(fake: FakeLangfuse, spool: Spool, settings: Settings) -> None:
     add(spool, 1, 2)
     rate(spool, 1, up=True)
-    assert ship(spool, settings) == Shipped(delivered=3, failed=0, waiting=0, reason="")
+    assert to_langfuse(spool, settings) == Shipped(destination="langfuse", delivered=3)
     assert numbers(fake) == [1, 2]
     assert [score["traceId"] for score in fake.scores] == [f"{1:032x}"]
     assert [path.rpartition("/")[2] for path, _ in fake.requests] == ["traces", "traces", "scores"]
     assert {row.delivery for row in spool.traces()} == {"delivered"}
-    assert ship(spool, settings) == Shipped(delivered=0, failed=0, waiting=0, reason="")
+    assert to_langfuse(spool, settings) == Shipped(destination="langfuse")
     assert len(fake.requests) == 3
 
 
 def test_a_changed_rating_is_delivered_again_under_its_id(fake: FakeLangfuse, spool: Spool, settings: Settings) -> None:
     add(spool, 1)
     rate(spool, 1, up=True)
-    ship(spool, settings)
+    to_langfuse(spool, settings)
     rate(spool, 1, up=False)
-    assert ship(spool, settings).delivered == 1
+    assert to_langfuse(spool, settings).delivered == 1
     assert [score["value"] for score in fake.scores] == [1.0, 0.0]
     assert len({(score["id"], score["timestamp"]) for score in fake.scores}) == 1
 
@@ -91,40 +101,41 @@ def test_a_failing_server_gets_one_request_and_loses_nothing(
     rate(spool, 1, up=True)
     fake.behaviour = behaviour
     started = time.monotonic()
-    shipped = ship(spool, settings)
+    shipped = to_langfuse(spool, settings)
     assert time.monotonic() - started < 5
-    assert (shipped.delivered, shipped.failed, shipped.waiting) == (0, 0, 4)
-    assert shipped.reason == spool.waiting().last_error
+    assert (shipped.delivered, shipped.refused, shipped.waiting) == (0, 0, 4)
+    assert shipped.reason == breaker(spool).reason
+    assert breaker(spool).is_open
     assert fake.url in shipped.reason
     assert SECRET_KEY not in shipped.reason
     assert len(fake.requests) == 1
     fake.behaviour = "ok"
-    assert ship(spool, settings).delivered == 4
-    assert spool.waiting().last_error == ""
+    assert to_langfuse(spool, settings).delivered == 4
+    assert breaker(spool) == CLOSED
 
 
 def test_a_server_that_is_not_there_keeps_all_waiting(spool: Spool, settings: Settings) -> None:
     add(spool, 1)
     away = settings.model_copy(update={"langfuse": LangfuseServer(host="http://127.0.0.1:1")})
-    shipped = ship(spool, away)
+    shipped = to_langfuse(spool, away)
     assert (shipped.delivered, shipped.waiting) == (0, 1)
     assert "can't be reached" in shipped.reason
-    assert ship(spool, settings).delivered == 1
+    assert to_langfuse(spool, settings).delivered == 1
 
 
 def test_one_refused_trace_holds_up_no_other(fake: FakeLangfuse, spool: Spool, settings: Settings) -> None:
     add(spool, 1, 2, 3)
     rate(spool, 2, up=True)
     fake.refuse_trace = f"{2:032x}"
-    shipped = ship(spool, settings)
-    assert (shipped.delivered, shipped.failed, shipped.waiting) == (2, 1, 0)
+    shipped = to_langfuse(spool, settings)
+    assert (shipped.delivered, shipped.refused, shipped.waiting) == (2, 1, 0)
     assert "413: too large" in shipped.reason
     assert numbers(fake) == [1, 3]
     assert fake.scores == []
     assert [row.delivery for row in spool.traces()] == ["delivered", "failed", "delivered"]
     fake.refuse_trace = ""
-    assert spool.retry_failed() == 2
-    assert ship(spool, settings).delivered == 2
+    assert spool.retry_refused() == 2
+    assert to_langfuse(spool, settings).delivered == 2
     assert numbers(fake) == [1, 3, 2]
 
 
@@ -134,8 +145,9 @@ def test_what_is_refused_is_kept_as_failed(
 ) -> None:
     add(spool, 1)
     fake.behaviour = behaviour
-    assert ship(spool, settings).failed == 1
-    assert (spool.waiting().failed, spool.waiting().delivered) == (1, 0)
+    assert to_langfuse(spool, settings).refused == 1
+    (progress,) = spool.progress()
+    assert (progress.refused, progress.delivered, progress.waiting) == (1, 0, 0)
     assert spool.trace(f"{1:032x}").id
 
 
@@ -143,10 +155,10 @@ def test_a_rating_that_is_refused_leaves_its_trace_delivered(
     fake: FakeLangfuse, spool: Spool, settings: Settings
 ) -> None:
     add(spool, 1)
-    ship(spool, settings)
+    to_langfuse(spool, settings)
     rate(spool, 1, up=True)
     fake.behaviour = "partial"
-    assert ship(spool, settings).failed == 1
+    assert to_langfuse(spool, settings).refused == 1
     assert [row.delivery for row in spool.traces()] == ["delivered"]
 
 
@@ -158,20 +170,20 @@ def test_an_unreadable_trace_holds_up_no_other(fake: FakeLangfuse, spool: Spool,
     with db:
         db.execute("UPDATE traces SET body = '{' WHERE id = ?", (f"{1:032x}",))
     db.close()
-    shipped = ship(spool, settings)
-    assert (shipped.delivered, shipped.failed) == (1, 1)
+    shipped = to_langfuse(spool, settings)
+    assert (shipped.delivered, shipped.refused) == (1, 1)
     assert numbers(fake) == [2]
 
 
 def test_the_budget_ends_a_long_run(fake: FakeLangfuse, spool: Spool, settings: Settings) -> None:
     add(spool, *range(10))
     fake.behaviour = "slow"
-    shipped = ship(spool, settings, budget_s=0.8)
+    shipped = to_langfuse(spool, settings, budget_s=0.8)
     assert 1 <= shipped.delivered <= 3
     assert shipped.waiting == 10 - shipped.delivered
     assert shipped.reason
     fake.behaviour = "ok"
-    assert ship(spool, settings).delivered == shipped.waiting
+    assert to_langfuse(spool, settings).delivered == shipped.waiting
     assert sorted(set(numbers(fake))) == list(range(10))
 
 
@@ -182,18 +194,17 @@ def test_without_both_keys_nothing_connects(
     for missing in ("LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY"):
         with monkeypatch.context() as patch:
             patch.setenv(missing, " ")
-            shipped = ship(spool, settings)
+            assert ship(spool, settings) == []
             start_background(spool, settings)
             ship_detached(settings)
-            assert (shipped.delivered, shipped.waiting) == (0, 1)
-            assert "no Langfuse keys" in shipped.reason
+            assert spool.waiting("langfuse") == 1
     assert fake.requests == []
 
 
 def test_an_empty_spool_connects_to_nothing_and_makes_no_file(
     fake: FakeLangfuse, spool: Spool, settings: Settings
 ) -> None:
-    assert ship(spool, settings) == Shipped(delivered=0, failed=0, waiting=0, reason="")
+    assert to_langfuse(spool, settings) == Shipped(destination="langfuse")
     assert fake.requests == []
     assert not spool.path.parent.exists()
 
@@ -208,7 +219,7 @@ def test_two_processes_deliver_each_item_once(
         "import sys; from pathlib import Path; from rag.observe.ship import ship\n"
         "from rag.observe.spool import open_spool; from rag.settings import Settings\n"
         "settings = Settings(root=Path(sys.argv[1]), langfuse={'host': sys.argv[2]})\n"
-        "for turn in range(8): print(ship(open_spool(settings), settings).delivered)"
+        "for turn in range(8): print(ship(open_spool(settings), settings)[0].delivered)"
     )
     keys = {"LANGFUSE_PUBLIC_KEY": PUBLIC_KEY, "LANGFUSE_SECRET_KEY": SECRET_KEY, "PYTHONPATH": PATHS}
     command = [sys.executable, "-c", script, str(tmp_path), fake.url]
@@ -227,22 +238,22 @@ def test_while_another_delivers_one_returns_at_once(fake: FakeLangfuse, spool: S
     other.start()
     assert eventually(lambda: bool(fake.requests))
     started = time.monotonic()
-    shipped = ship(spool, settings)
+    shipped = to_langfuse(spool, settings)
     assert time.monotonic() - started < 0.5
-    assert shipped == Shipped(delivered=0, failed=0, waiting=1, reason="another process is delivering")
+    assert shipped == Shipped(destination="langfuse", waiting=1, reason="another process is delivering")
     add(spool, 2)  # and writing a trace waits for no delivery
     assert time.monotonic() - started < 1
     fake.behaviour = "ok"
     fake.released.set()
     other.join(20)
-    assert spool.waiting().pending == 0
+    assert spool.waiting("langfuse") == 0
 
 
 def test_a_spool_that_cannot_be_used_is_told(spool: Spool, settings: Settings) -> None:
     spool.path.parent.mkdir()
     spool.path.write_text("not a database at all, but long enough to be looked at " * 20)
     with pytest.raises(StoreError, match="not a database"):
-        ship(spool, settings)
+        to_langfuse(spool, settings)
 
 
 def test_the_background_thread_delivers_and_survives_failures(
@@ -256,30 +267,9 @@ def test_the_background_thread_delivers_and_survives_failures(
     assert time.monotonic() - started < 0.2
     assert eventually(lambda: len(fake.requests) >= 2)
     fake.behaviour = "ok"
-    assert eventually(lambda: spool.waiting().pending == 0)
+    assert eventually(lambda: spool.waiting("langfuse") == 0)
     rate(spool, 1, up=False)
     assert eventually(lambda: len(fake.scores) == 1)
-
-
-def test_a_hanging_server_holds_up_no_exit(fake: FakeLangfuse, tmp_path: Path) -> None:
-    fake.behaviour = "hang"
-    script = (
-        "import sys; from pathlib import Path; from observed import ask_trace\n"
-        "from rag.observe import ship; from rag.observe.spool import open_spool; from rag.settings import Settings\n"
-        "settings = Settings(root=Path(sys.argv[1]), langfuse={'host': sys.argv[2], 'timeout_s': 60})\n"
-        "ship.REST_S = 0.01; spool = open_spool(settings); spool.add_trace(ask_trace())\n"
-        "ship.start_background(spool, settings); input()"
-    )
-    keys = {"LANGFUSE_PUBLIC_KEY": PUBLIC_KEY, "LANGFUSE_SECRET_KEY": SECRET_KEY, "PYTHONPATH": PATHS}
-    command = [sys.executable, "-c", script, str(tmp_path), fake.url]
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(command, env=keys, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
-    assert eventually(lambda: bool(fake.requests), within_s=30)
-    started = time.monotonic()
-    assert process.communicate("done\n", timeout=30) == ("", "")
-    assert time.monotonic() - started < 2
-    assert process.returncode == 0
-    assert Spool(tmp_path / ".plumb" / "traces.db").waiting().pending == 1
 
 
 def test_a_detached_process_is_started_at_once_and_left_alone(
@@ -296,7 +286,7 @@ def test_a_detached_process_is_started_at_once_and_left_alone(
     assert time.monotonic() - started < 0.25
     assert eventually((tmp_path / "seen").exists)
     seen = (tmp_path / "seen").read_text()
-    assert seen.startswith(f"-P -m rag.cli traces ship --quiet {Path(__file__).parents[2]}")
+    assert seen.startswith(f"-P -m rag.cli traces ship --due --quiet {Path(__file__).parents[2]}")
 
 
 def test_a_process_that_cannot_start_disturbs_nobody(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

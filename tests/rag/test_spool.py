@@ -17,14 +17,15 @@ from observed import STARTED_AT, TRACE_ID, ask_trace
 from rag.errors import InputError, PlumbError, StoreError
 from rag.observe.codec import decode, encode, without_content
 from rag.observe.filter import Filter
-from rag.observe.spool import OutboxStatus, Spool, open_spool
+from rag.observe.outbox import Progress
+from rag.observe.spool import Spool, open_spool
 from rag.settings import Settings
 from rag.types import Citation, Feedback, Trace
 
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
-    return Spool(tmp_path / "deep" / "traces.db")
+    return Spool(tmp_path / "deep" / "traces.db", destinations=["langfuse"])
 
 
 def add(spool: Spool, number: int, **changes: object) -> Trace:
@@ -41,10 +42,11 @@ def test_a_trace_comes_back_as_it_was(spool: Spool) -> None:
 
 def test_reading_makes_no_file(spool: Spool) -> None:
     assert spool.traces() == []
-    assert spool.pending(limit=5) == []
-    assert spool.waiting() == OutboxStatus()
+    assert spool.pending("langfuse", limit=5) == []
+    assert spool.waiting("langfuse") == 0
+    assert spool.progress() == [Progress(destination="langfuse")]
     assert spool.feedback(TRACE_ID) == []
-    assert spool.retry_failed() == 0
+    assert spool.retry_refused() == 0
     with pytest.raises(InputError, match="no trace"):
         spool.trace("abc")
     with pytest.raises(InputError, match="no trace"):
@@ -111,7 +113,7 @@ def test_a_later_rating_replaces_but_keeps_its_time(spool: Spool) -> None:
     spool.add_feedback(Feedback(trace_id=TRACE_ID, up=True, created_at=100))
     spool.add_feedback(Feedback(trace_id=TRACE_ID, up=False, comment="no \ud800", created_at=200))
     assert spool.feedback(TRACE_ID) == [Feedback(trace_id=TRACE_ID, up=False, comment="no ?", created_at=100)]
-    assert [item.kind for item in spool.pending(limit=9)] == ["trace", "score"]
+    assert [item.kind for item in spool.pending("langfuse", limit=9)] == ["trace", "score"]
 
 
 def test_a_rating_without_a_time_gets_one(spool: Spool) -> None:
@@ -125,37 +127,41 @@ def test_the_outbox_goes_oldest_first_and_counts(spool: Spool) -> None:
     for number in (1, 2, 3):
         add(spool, number)
     spool.add_feedback(Feedback(trace_id=f"{1:032x}", up=True))
-    first, second, third, score = spool.pending(limit=9)
+    first, second, third, score = spool.pending("langfuse", limit=9)
     assert [first.trace_id[-1], second.trace_id[-1], third.trace_id[-1], score.kind] == ["1", "2", "3", "score"]
     spool.delivered(first)
-    spool.failed(second, "refused", permanent=True)
-    spool.failed(third, "server is down", permanent=False)
-    assert spool.pending(limit=9) == [third, score]
-    assert spool.waiting() == OutboxStatus(pending=2, failed=1, delivered=1, last_error="server is down")
+    spool.refused(second, "too large")
+    spool.failed("langfuse", "server is down", wait_s=60)
+    assert spool.pending("langfuse", limit=9) == [third, score]
+    (progress,) = spool.progress()
+    assert (progress.waiting, progress.refused, progress.delivered) == (2, 1, 1)
+    assert progress.reasons == {"too large": 1}
+    assert (progress.breaker.failures, progress.breaker.reason) == (1, "server is down")
+    assert progress.breaker.is_open
     assert [row.delivery for row in spool.traces()] == ["pending", "failed", "delivered"]
-    assert spool.retry_failed() == 1
-    assert second in spool.pending(limit=9)
+    assert spool.retry_refused() == 1
+    assert second in spool.pending("langfuse", limit=9)
 
 
 def test_what_changes_while_it_is_sent_is_sent_again(spool: Spool) -> None:
     spool.add_trace(ask_trace())
     spool.add_feedback(Feedback(trace_id=TRACE_ID, up=True))
-    trace, score = spool.pending(limit=9)
+    trace, score = spool.pending("langfuse", limit=9)
     spool.add_feedback(Feedback(trace_id=TRACE_ID, up=False))
     spool.delivered(trace)
     spool.delivered(score)
-    assert [item.kind for item in spool.pending(limit=9)] == ["score"]
+    assert [item.kind for item in spool.pending("langfuse", limit=9)] == ["score"]
 
 
 def test_a_rating_shares_the_fate_of_its_trace(spool: Spool) -> None:
     spool.add_trace(ask_trace())
     spool.add_feedback(Feedback(trace_id=TRACE_ID, up=True))
-    spool.failed(spool.pending(limit=1)[0], "too large", permanent=True)
-    assert spool.pending(limit=9) == []
+    spool.refused(spool.pending("langfuse", limit=1)[0], "too large")
+    assert spool.pending("langfuse", limit=9) == []
     spool.add_feedback(Feedback(trace_id=TRACE_ID, up=False))
-    assert spool.pending(limit=9) == []
-    spool.retry_failed()
-    assert [item.kind for item in spool.pending(limit=9)] == ["trace", "score"]
+    assert spool.pending("langfuse", limit=9) == []
+    spool.retry_refused()
+    assert [item.kind for item in spool.pending("langfuse", limit=9)] == ["trace", "score"]
 
 
 def test_without_an_account_traces_stay_local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,9 +174,9 @@ def test_without_an_account_traces_stay_local(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", "pk")
     later = open_spool(Settings(root=tmp_path))
     later.add_feedback(Feedback(trace_id=TRACE_ID, up=False))
-    assert later.pending(limit=9) == []
+    assert later.pending("langfuse", limit=9) == []
     add(later, 1)
-    assert [item.trace_id for item in later.pending(limit=9)] == [f"{1:032x}"]
+    assert [item.trace_id for item in later.pending("langfuse", limit=9)] == [f"{1:032x}"]
 
 
 @pytest.mark.parametrize("value", [None, True, 0, -1.5, 1e300, "", "täxt \u2028 \x00 \ud800", [], {}, [{"a": [None]}]])
@@ -262,7 +268,7 @@ def message_of(error: PlumbError) -> str:
 def test_a_file_that_is_no_database_is_a_store_error(spool: Spool) -> None:
     spool.path.parent.mkdir()
     spool.path.write_bytes(b"this is not a database" * 100)
-    for use in (lambda: spool.add_trace(ask_trace()), spool.traces, spool.waiting):
+    for use in (lambda: spool.add_trace(ask_trace()), spool.traces, spool.progress):
         with pytest.raises(StoreError) as raised:
             use()
         assert "move the file away" in message_of(raised.value)
