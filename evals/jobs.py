@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evals.notify import Level, News
+from evals.run import stamp
 from rag.sections import Job
 from rag.settings import Settings
 
@@ -48,7 +49,7 @@ def commands(job: Job, run_file: Path) -> list[tuple[str, ...]]:
 
 def perform(name: str, job: Job, settings: Settings) -> tuple[Step, ...]:
     """Run the commands of a job; one that fails does not keep the others from being run."""
-    run_file = settings.data_path / "runs" / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}-{name}.json"
+    run_file = settings.data_path / "runs" / f"{stamp(datetime.now(UTC))}-{name}.json"
     return tuple(
         _step(command, settings.root, timeout_s=job.timeout_minutes * 60) for command in commands(job, run_file)
     )

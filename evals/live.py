@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from evals.machine import this_machine
 from evals.metrics import score, summarize
 from evals.records import Given, Index, Record, Retrieved, Run, Source, UsedPrompt
-from evals.run import models_of
+from evals.run import models_of, stamp
 from rag.case import Case
 from rag.errors import InputError
 from rag.observe.filter import Filter
@@ -40,7 +40,7 @@ def live_run(spool: Spool, settings: Settings, *, since: float | None, sample: i
     records = tuple(_record(trace) for trace in told)
     return score(
         Run(
-            id=f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}-live",
+            id=f"{stamp(datetime.now(UTC))}-live",
             started=_iso(told[0].started_at),
             ended=_iso(told[-1].ended_at),
             dataset=Source(

@@ -27,12 +27,11 @@ CHECKED = ("correct", "judged", "declined_unanswerable", "supported")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shown:
-    """A case on the page; `kind` is 'better' where all is well, 'worse' where something is wrong."""
+    """A case on the page; `wrong` are the metrics that say so."""
 
     id: str
     question: str
-    told: str
-    kind: str
+    wrong: tuple[str, ...]
     expected: str
     answer: str
     found: tuple[str, ...]
@@ -49,7 +48,7 @@ def report_page(run: Run, comparison: Comparison | None = None, decision: Decisi
         decision=decision,
         comparison=comparison,
         facts=_facts(run),
-        figures=[_row(metric, run.summary.overall.get(metric.name)) for metric in METRICS],
+        figures=[_row(metric, own) for metric in METRICS if (own := run.summary.overall[metric.name]).cases],
         figures_plot=Markup(_figures(run)),  # noqa: S704 - our own picture, its words escaped
         gains=[_gain(one) for one in comparison.metrics] if comparison else [],
         gains_plot=Markup(_gains(comparison)) if comparison else "",  # noqa: S704
@@ -79,19 +78,21 @@ def _facts(run: Run) -> Mapping[str, str]:
     return {**told, "judge": judge_told(run.judge)} if run.judge else told
 
 
-def _row(metric: Metric, found: Figure | None) -> Mapping[str, object]:
-    has_ends = found is not None and found.low is not None and found.high is not None
-    interval = f"{100 * found.low:.0f} to {100 * found.high:.0f} %" if has_ends else ""  # type: ignore[operator,union-attr]
-    cases = found.cases if found else 0
-    return {"label": metric.label, "cases": cases, "value": shown_figure(found, metric.unit), "interval": interval}
+def _row(metric: Metric, found: Figure) -> Mapping[str, object]:
+    interval = "" if found.low is None or found.high is None else f"{100 * found.low:.0f} to {100 * found.high:.0f} %"
+    return {
+        "label": metric.label,
+        "cases": found.cases,
+        "value": shown_figure(found, metric.unit),
+        "interval": interval,
+    }
 
 
 def _figures(run: Run) -> str:
     rows = [
         Dot(label=metric.label, value=own.value, low=own.low, high=own.high, told=shown_figure(own, "share"))
         for metric in METRICS
-        if (own := run.summary.overall.get(metric.name)) and None not in (own.value, own.low, own.high)
-        if own.value is not None and own.low is not None and own.high is not None
+        if (own := run.summary.overall[metric.name]).value is not None and own.low is not None and own.high is not None
     ]
     return dots(rows, low=0.0, high=1.0)
 
@@ -122,10 +123,10 @@ def _kind(one: Compared) -> str:
 
 
 def _cases(run: Run) -> Iterator[_Shown]:
-    """What went wrong first."""
+    """Those of which most is wrong first."""
     cases = {case.id: case for case in run.cases}
     shown = [_shown(cases[record.case_id], record) for record in run.records]
-    yield from sorted(shown, key=lambda one: one.kind != "worse")
+    yield from sorted(shown, key=lambda one: -len(one.wrong))
 
 
 def _shown(case: Case, record: Record) -> _Shown:
@@ -135,8 +136,7 @@ def _shown(case: Case, record: Record) -> _Shown:
     return _Shown(
         id=case.id,
         question=case.question,
-        told=", ".join(wrong) or "well",
-        kind="worse" if wrong else "better",
+        wrong=tuple(wrong),
         expected=expected if case.answerable else "no answer",
         answer=record.answer.text if record.answer else str(record.error),
         found=tuple(dict.fromkeys(hit.uri for hit in record.hits)),

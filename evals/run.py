@@ -178,7 +178,7 @@ def _begun(engine: Engine, dataset: Dataset, plan: Plan, judge: Judge | None) ->
     settings, started = engine.settings, datetime.now(UTC)
     prompts = (*engine.prompts, judge.prompt) if judge else engine.prompts
     return Run(
-        id=f"{started:%Y-%m-%dT%H-%M-%SZ}-{dataset.name}",
+        id=f"{stamp(started)}-{dataset.name}",
         started=_iso(started),
         ended="",
         dataset=Source(name=dataset.name, path=dataset.path, sha256=dataset.sha256, selection=dataset.selection),
@@ -223,6 +223,11 @@ def models_of(records: Sequence[Record]) -> dict[str, tuple[str, ...]]:
     """The models that really answered, by role."""
     named = {(role, model) for record in records if record.answer for role, model in record.answer.models.items()}
     return {role: tuple(sorted(model for r, model in named if r == role)) for role in sorted({r for r, _ in named})}
+
+
+def stamp(moment: datetime) -> str:
+    """A UTC time in the id of a run: the ids of later runs sort behind, and no two that follow each other are alike."""
+    return f"{moment:%Y-%m-%dT%H%M%S}.{moment.microsecond // 1000:03}Z"
 
 
 def _iso(moment: datetime) -> str:

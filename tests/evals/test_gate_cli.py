@@ -17,7 +17,7 @@ from evals.records import save_run
 
 PAGE = Path(__file__).parents[2] / "docs" / "gate.md"
 # What is another in every run.
-MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ|(?<=config )[0-9a-f]{12}")
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d{6}\.\d{3}Z|(?<=config )[0-9a-f]{12}")
 NARROW = {"COLUMNS": "80", "NO_COLOR": "1"}
 CODES = {"old": 0, "near": 3, "bad": 1}
 

@@ -1,0 +1,109 @@
+"""A change comes into force through the gate, or not at all; it is taken back at a word."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from limits_project import write_project
+from typer import Typer
+from typer.testing import CliRunner, Result
+
+from evals.baselines import baselines, find_run
+from evals.cli import app as eval_app
+from evals.decisions import decisions, decisions_path
+from evals.promote_cli import promote
+from evals.promotion import promotions
+from ingest.pipeline import ingest
+from rag.errors import ConfigError, InputError
+from rag.settings import Settings, load_settings
+from rag.versions import Versions
+
+Promote = Callable[..., Result]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The project of 80 questions; its run with the old model is the baseline."""
+    write_project(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings()
+    list(ingest([tmp_path / "docs"], settings=settings))
+    for command in (["run", "limits.jsonl"], ["baseline", "main", "latest"]):
+        done = CliRunner().invoke(eval_app, command)
+        assert done.exit_code == 0, done.output
+    return settings
+
+
+@pytest.fixture
+def promoted() -> Promote:
+    app = Typer()
+    app.command()(promote)
+    return lambda *arguments: CliRunner().invoke(app, list(arguments))
+
+
+def test_what_fails_the_gate_changes_nothing(project: Settings, promoted: Promote) -> None:
+    before = (project.root / "plumbline.toml").read_text()
+    for model, code, verdict in (("bad", 1, "fail"), ("near", 3, "inconclusive")):
+        done = promoted("--set", f"roles.answer=scripted:{model}.json")
+        assert done.exit_code == code, done.output
+        assert "nothing was changed" in done.output
+        assert [one.verdict for one in decisions(decisions_path(project))][-1] == verdict
+    assert (project.root / "plumbline.toml").read_text() == before
+    assert promotions(project) == []
+
+
+def test_what_passes_is_in_force_and_is_the_baseline_until_it_is_taken_back(
+    project: Settings, promoted: Promote
+) -> None:
+    file = project.root / "plumbline.toml"
+    before, baseline = file.read_text(), baselines(project)["main"]
+    assert promoted("--set", "retrieve.limit=6", "--dry-run").exit_code == 0
+    assert file.read_text() == before
+    told = json.loads(promoted("--set", "retrieve.limit=6", "--set", "cache.enabled=false", "--json").stdout)
+    assert told["decision"]["verdict"] == "pass"
+    assert (load_settings().retrieve.limit, load_settings().cache.enabled) == (6, False)
+    assert baselines(project)["main"].run_id == told["decision"]["run"]
+    assert find_run(project, "main").config_hash == load_settings().config_hash()
+    assert "retrieve.limit = 6; cache.enabled = False  in force" in promoted("--history").output
+    assert "taken back" in promoted("--rollback").output
+    assert (load_settings(), baselines(project)["main"].run_id) == (project, baseline.run_id)
+    assert [bool(one.rolled_back_at) for one in promotions(project)] == [True]
+    with pytest.raises(InputError, match="nothing was promoted that is in force"):
+        raise promoted("--rollback").exception or AssertionError
+
+
+def test_a_version_of_the_index_is_promoted(project: Settings, promoted: Promote) -> None:
+    versions = Versions(project)
+    list(ingest([project.root / "docs"], settings=project, version="v2"))
+    assert promoted("--index", "v2").exit_code == 0
+    assert versions.live() == "v2"
+    assert find_run(project, "main").index.name.endswith("v2")
+    promoted("--rollback")
+    assert versions.live() == "v1"
+    unknown = promoted("--index", "v9").exception
+    assert isinstance(unknown, InputError)
+
+
+def test_what_somebody_changed_since_is_not_taken_back(project: Settings, promoted: Promote) -> None:
+    assert promoted("--set", "retrieve.limit=6").exit_code == 0
+    file = project.root / "plumbline.toml"
+    file.write_text(file.read_text().replace("limit = 6", "limit = 7"))
+    with pytest.raises(
+        InputError, match=r"retrieve\.limit in .* is not what was promoted; expected retrieve\.limit = 6"
+    ):
+        raise promoted("--rollback").exception or AssertionError
+    assert load_settings().retrieve.limit == 7
+
+
+def test_there_must_be_something_to_change(project: Settings, promoted: Promote) -> None:
+    for arguments, said in (
+        ((), "nothing is to change; expected --set, --index or --prompt"),
+        (("--set", "retrieve.limits=6"), "unknown setting 'retrieve.limits'"),
+        (("--prompt", "answer@candidate"), "generate.prompt is 'answer-cited'; expected langfuse:answer@production"),
+    ):
+        error = promoted(*arguments).exception
+        assert isinstance(error, ConfigError)
+        assert said in str(error)
