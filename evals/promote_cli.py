@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -94,9 +94,10 @@ def _print(decision: Decision, done: Promotion | None) -> None:
     from evals.gate_report import draw_decision
 
     screen = console()
-    draw_decision(screen, decision)
-    told = f"in force: {'; '.join(done.change.told)}" if done else "nothing was changed"
-    screen.print(f"\n{clean(told)}", markup=False)
+    # The name of the baseline is this run's by now.
+    draw_decision(screen, replace(decision, baseline=decision.baseline_run) if done else decision)
+    told = f"in force: {'; '.join(done.change.told)}; 'plumb promote --rollback' takes it back" if done else ""
+    screen.print(f"\n{clean(told) or 'nothing was changed'}", markup=False, soft_wrap=True)
 
 
 def _past(settings: Settings, *, rollback: bool, as_json: bool) -> None:
