@@ -23,7 +23,7 @@ demo: .venv/.ready
 
 test: .venv/.ready-dev
 	@$(PLUMB) models pull --from index
-	.venv/bin/python -m pytest --cov --cov-report=term:skip-covered
+	.venv/bin/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 lint: .venv/.ready-dev
 	.venv/bin/ruff format --check .
