@@ -15,6 +15,7 @@ from evals.import_cli import app as import_app
 from evals.kept_cli import live, print_run, score
 from evals.langfuse_cli import publish, publish_at_the_end, pull, push
 from evals.report_cli import report
+from evals.runs_cli import decisions, runs
 from evals.schedule_cli import schedule
 from evals.synth_cli import synth
 
@@ -77,5 +78,8 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options
         raise typer.Exit(1)
 
 
-for command in (compare, gate, baseline, report, score, live, calibrate, drift, schedule, push, pull, publish, synth):
+for command in (
+    *(runs, compare, gate, baseline, decisions, report, score, live),
+    *(calibrate, drift, schedule, push, pull, publish, synth),
+):
     app.command()(command)

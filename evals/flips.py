@@ -17,7 +17,8 @@ RIGHT_AT = 0.5
 class Flip:
     """A case that turned, in which metrics for the worse and for the better, and an answer of each side.
 
-    Where a case was asked several times, the answers are those of repetitions that show the change.
+    Where a case was asked several times, the answers are those of repetitions that show the change. `then_trace` is
+    that of the answer which the case was made of, '' where it was made of none.
     """
 
     case_id: str
@@ -31,6 +32,7 @@ class Flip:
     second: str
     first_trace: str
     second_trace: str
+    then_trace: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,7 @@ def _flip(turns: Sequence[_Turn]) -> Flip:
         second=_said(second),
         first_trace=first.answer.trace_id if first.answer else "",
         second_trace=second.answer.trace_id if second.answer else "",
+        then_trace=case.then.trace_id if case.then else "",
     )
 
 

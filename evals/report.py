@@ -113,14 +113,20 @@ def _figures(run: Run) -> Table:
 
 def _row(metric: Metric, overall: Mapping[str, Figure], splits: Iterable[Mapping[str, Figure]]) -> list[str]:
     figure = overall.get(metric.name)
-    cells = [metric.label, str(figure.cases) if figure else "0", shown_figure(figure, metric.unit), _interval(figure)]
+    cells = [
+        metric.label,
+        str(figure.cases) if figure else "0",
+        shown_figure(figure, metric.unit),
+        interval_told(figure),
+    ]
     for split in splits:
         own = split.get(metric.name)
         cells += [shown_figure(own, metric.unit), str(own.cases) if own else "0"]
     return cells
 
 
-def _interval(figure: Figure | None) -> str:
+def interval_told(figure: Figure | None) -> str:
+    """The 95 % interval of a share; nothing where there is none."""
     if figure is None or figure.low is None or figure.high is None:
         return ""
     return f"{100 * figure.low:.0f}–{100 * figure.high:.0f} %"

@@ -354,7 +354,7 @@ class Ui(Section):
     groups_header: str = Field("", description="header in which it names the visitor's groups, separated by commas")
     reviewers: tuple[str, ...] = Field(
         (),
-        description="who sees the pages of traces and health where visitors have names: 'everyone', 'user:NAME',"
+        description="who sees the pages for reviewing where visitors have names: 'everyone', 'user:NAME',"
         " 'group:NAME'; without names all who reach the page do",
     )
     cases: str = Field(

@@ -17,6 +17,7 @@ from ui.adding import draw_adding, may_add
 from ui.chat import UNEXPECTED, draw_exchange
 from ui.conversation import begin_anew, exchanges, put, settle
 from ui.earlier import draw_earlier
+from ui.evals_page import draw_evals
 from ui.health_page import draw_health
 from ui.markup import literal, text_html
 from ui.reviewing import may_review
@@ -83,7 +84,9 @@ def _pages(engine: Engine) -> list[StreamlitPage]:
     looks = st.Page(partial(draw_health, engine), title="Health", icon=":material/monitoring:", url_path="health")
     sort = partial(draw_triage, engine, partial(_show, traces))
     triage = st.Page(sort, title="Triage", icon=":material/inbox:", url_path="triage")
-    return [chat, traces, triage, looks]
+    runs = partial(draw_evals, engine, partial(_show, traces))
+    measured = st.Page(runs, title="Evals", icon=":material/rule:", url_path="evals")
+    return [chat, traces, triage, looks, measured]
 
 
 def _show(traces: StreamlitPage, trace_id: str) -> None:

@@ -91,7 +91,9 @@ def _chosen(rows: Sequence[TraceRow], hidden: Collection[str]) -> list[str]:
         },
     )
     st.session_state["traces-drawn"] = [row.id for row in rows]
-    chosen = [row.id for row in rows if row.id in st.session_state.get("traces-chosen", ())]
+    listed = [row.id for row in rows if row.id in st.session_state.get("traces-chosen", ())]
+    # One that another page led to may be older than all in the list.
+    chosen = listed or [one for one in [st.session_state.get("traces-sought")] if one]
     if not chosen:
         st.caption(f"{len(rows)} traces. Choose one to see it, or two to see them side by side.")
     return chosen
@@ -99,6 +101,7 @@ def _chosen(rows: Sequence[TraceRow], hidden: Collection[str]) -> list[str]:
 
 def _choose() -> None:
     """Remember what was chosen by its id: the rows are those that were drawn before."""
+    st.session_state.pop("traces-sought", None)
     drawn = st.session_state.get("traces-drawn", [])
     places = st.session_state["traces-list"]["selection"]["rows"][:2]
     st.session_state["traces-chosen"] = [drawn[place] for place in places if place < len(drawn)]
@@ -109,6 +112,7 @@ def choose(trace_id: str) -> None:
     for name in [name for name in st.session_state if str(name).startswith("traces-")]:
         del st.session_state[name]
     st.session_state["traces-chosen"] = [trace_id]
+    st.session_state["traces-sought"] = trace_id
 
 
 def _draw_one(engine: Engine, trace_id: str) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 from browser import Served, ask, screenshot, serve, visit
 from contrast import contrasts
+from eval_runs import decide_on, make_runs
+from eval_runs import script as known
 from pages import fill, write_project
 from playwright.sync_api import Browser, Page, expect
 
@@ -35,6 +37,16 @@ def doubtful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield served
 
 
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A page of a project with two runs and what the gate said of them."""
+    folder = write_project(tmp_path_factory.mktemp("ui") / "measured", script=known())
+    fill(folder)
+    decide_on(folder, *make_runs(folder))
+    with serve(folder) as served:
+        yield served
+
+
 def assert_readable(page: Page, name: str) -> None:
     # What is drawn anew fades in.
     page.wait_for_timeout(500)
@@ -44,13 +56,17 @@ def assert_readable(page: Page, name: str) -> None:
     assert [one for one in found if one.ratio < (VISIBLE if one.text == "(bar)" else READABLE)] == []
 
 
+def choose_theme(page: Page, theme: str) -> None:
+    page.locator('[data-test-script-state="notRunning"]').wait_for()
+    page.get_by_role("button", name="Main menu").click()
+    page.get_by_role("menuitemradio", name=theme).click()
+    page.keyboard.press("Escape")
+
+
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_every_text_can_be_read(chromium: Browser, doubtful: Served, theme: str) -> None:
     with visit(chromium, doubtful) as page:
-        page.locator('[data-test-script-state="notRunning"]').wait_for()
-        page.get_by_role("button", name="Main menu").click()
-        page.get_by_role("menuitemradio", name=theme).click()
-        page.keyboard.press("Escape")
+        choose_theme(page, theme)
         page.set_viewport_size({"width": 1280, "height": 1600})
         page.get_by_text("Add documents").click()
         ask(page, "How much leave?")
@@ -68,6 +84,19 @@ def test_every_text_can_be_read(chromium: Browser, doubtful: Served, theme: str)
         page.get_by_role("link", name="Traces").click()
         expect(page.get_by_text("Choose one to see it")).to_be_visible()
         assert_readable(page, f"{theme.lower()}-traces")
+
+
+def test_what_turned_can_be_read_and_leads_to_its_trace(chromium: Browser, measured: Served) -> None:
+    with visit(chromium, measured) as page:
+        page.set_viewport_size({"width": 1280, "height": 4000})
+        page.get_by_role("link", name="Evals").click()
+        for theme in ("Light", "Dark"):
+            expect(page.get_by_text("What was promoted")).to_be_visible()
+            choose_theme(page, theme)
+            assert_readable(page, f"{theme.lower()}-evals")
+        page.get_by_role("button", name="Trace").first.click()
+        expect(page.get_by_role("heading", name="Traces")).to_be_visible()
+        expect(page.get_by_text("retrieve", exact=True)).to_be_visible()
 
 
 def focused(page: Page) -> str:

@@ -66,6 +66,17 @@ def test_the_list_is_filtered_and_names_what_is_there(asked: Engine) -> None:
     assert "No traces" in page.info[0].value
 
 
+def test_a_trace_that_another_page_leads_to_is_shown_however_old(
+    asked: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ui.traces_page.MOST", 1)
+    page = opened("traces")
+    assert "30 working days" not in html(page)
+    page.session_state["traces-sought"] = asked.spool.traces()[1].id
+    page.run()
+    assert "30 working days" in html(page)
+
+
 def test_a_trace_in_full_becomes_a_case(asked: Engine) -> None:
     page = opened("traces")
     choose(page, asked.spool.traces()[1].id)

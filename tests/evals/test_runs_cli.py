@@ -1,0 +1,81 @@
+"""plumb eval runs and decisions: what is kept, newest first, and what is no run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from command_line import ESCAPE, Plumb, failed, fine, parsed
+from made_runs import cases, made
+
+from evals.decisions import decisions_path, record
+from evals.gate import decide
+from evals.records import Run, save_run
+from rag.settings import load_settings
+
+
+@pytest.fixture
+def kept(project: Path) -> tuple[Run, Run]:
+    """A run that ended early and a later one, which costs something; the first is kept elsewhere."""
+    asked = cases(10)
+    whole = made("first", asked, {"q0": None})
+    first = replace(whole, records=whole.records[:8])
+    costly = made("second", asked)
+    records = tuple(replace(one, cost=0.25) for one in costly.records)
+    second = replace(costly, records=records, started="2026-02-01T00:00:00+00:00")
+    save_run(first, project / "trusted.json")
+    save_run(second, project / ".plumb" / "runs" / "second.json")
+    return first, second
+
+
+def test_runs_are_listed_newest_first(project: Path, kept: tuple[Run, Run], plumb: Plumb) -> None:
+    fine(plumb("eval", "baseline", "main", "trusted.json"))
+    runs = project / ".plumb" / "runs"
+    (runs / "no\x1b[31mrun.json").write_text("[1, 2")
+    told = parsed(plumb("eval", "runs", "--json"))
+    second, first = told["runs"]
+    assert [second["id"], first["id"]] == [run.id for run in reversed(kept)]
+    assert (first["baselines"], second["baselines"]) == (["main"], [])
+    assert (first["cases"], first["asked"], first["failed"], second["failed"]) == (10, 8, 1, 0)
+    assert (first["cost"], second["cost"]) == (None, 2.5)
+    right = second["figures"]["correct"]
+    assert (right["cases"], right["value"], round(right["low"], 3)) == (10, 1.0, 0.722)
+    assert "records" not in second
+    assert [Path(one["path"]).name for one in told["unreadable"]] == ["no\x1b[31mrun.json"]
+    shown = fine(plumb("eval", "runs"))
+    assert "first  [main]" in shown
+    assert "8 of 10 cases of made aaaaaaaaaaaa" in shown
+    assert "correct 100.0 % 72–100 %" in shown
+    assert "cost 2.5" in shown
+    assert "is no run: the file: Invalid JSON" in shown
+    assert ESCAPE not in shown
+
+
+def test_a_path_that_runs_tells_can_be_compared(kept: tuple[Run, Run], plumb: Plumb) -> None:
+    fine(plumb("eval", "baseline", "main", "trusted.json"))
+    paths = [run["path"] for run in parsed(plumb("eval", "runs", "--json"))["runs"]]
+    found = parsed(plumb("eval", "compare", *reversed(paths), "--json"))
+    assert (found["first"]["run_id"], found["second"]["run_id"]) == tuple(run.id for run in kept)
+
+
+def test_decisions_are_listed_newest_first(project: Path, kept: tuple[Run, Run], plumb: Plumb) -> None:
+    settings = load_settings(project / "plumbline.toml")
+    for run in kept:
+        record(decide(kept[1], run, settings.gate, name="main"), decisions_path(settings))
+    told = parsed(plumb("eval", "decisions", "--json"))
+    assert [one["run"] for one in told] == ["second", "first"]
+    assert [one["run"] for one in parsed(plumb("eval", "decisions", "--limit", "1", "--json"))] == ["second"]
+    shown = fine(plumb("eval", "decisions"))
+    assert "inconclusive  first against 'main', second, 8 cases" in shown
+    assert "the run ended early: 2 cases of 10 not asked" in shown
+
+
+def test_nothing_kept_says_what_to_type(project: Path, plumb: Plumb) -> None:
+    assert "plumb eval run DATASET" in fine(plumb("eval", "runs"))
+    assert "plumb eval gate" in fine(plumb("eval", "decisions"))
+    assert parsed(plumb("eval", "runs", "--json")) == {"runs": [], "unreadable": []}
+    (project / ".plumb" / "evals").mkdir(parents=True)
+    (project / ".plumb" / "evals" / "baselines.json").write_text(json.dumps([]))
+    failed(plumb("eval", "runs"), code=2)
