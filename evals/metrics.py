@@ -33,7 +33,8 @@ class Metric:
     """A figure by name. `observe` takes its value from a record, `over` makes one of all.
 
     Without `over` it is the mean over the cases, by their weights, of each case's own mean over its repetitions.
-    `by_judge` tells that a model gave it: figures of two judges are not compared.
+    `by_judge` tells that a model gave it: figures of two judges are not compared. One that `is_neutral`, as neither high
+    nor low is good, is told and never compared.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Metric:
     over: Callable[[Sequence[float]], float] | None = None
     low_is_good: bool = False
     by_judge: bool = False
+    is_neutral: bool = False
 
 
 def score(run: Run) -> Run:
@@ -134,7 +136,8 @@ def stands_in_passage(quote: str, marker: int, hits: Sequence[Retrieved]) -> boo
 
 
 def _own_scores(case: Case, record: Record) -> Mapping[str, float | None]:
-    return {metric.name: metric.observe(case, record) for metric in METRICS if metric.unit in ("share", "score")}
+    judged = (metric for metric in METRICS if metric.unit in ("share", "score") and not metric.is_neutral)
+    return {metric.name: metric.observe(case, record) for metric in judged}
 
 
 def _ranked(name: str) -> Observe:
@@ -181,6 +184,10 @@ def _similarity(case: Case, record: Record) -> float | None:  # noqa: ARG001
 
 def _judged(case: Case, record: Record) -> float | None:  # noqa: ARG001
     return None if record.judged is None else float(record.judged >= JUDGED_RIGHT_AT)
+
+
+def _declined(case: Case, record: Record) -> float | None:  # noqa: ARG001
+    return float(record.answer.abstained) if record.answer else None
 
 
 def _declined_unanswerable(case: Case, record: Record) -> float | None:
@@ -275,6 +282,7 @@ METRICS: tuple[Metric, ...] = (
     _score("f1", "expected answer, F1", "answers", _f1),
     _score("similarity", "expected answer, likeness", "answers", _similarity),
     replace(_share("judged", "right to the judge", "answers", _judged), by_judge=True),
+    replace(_share("declined", "questions declined", "answers", _declined), is_neutral=True),
     replace(_share("declined_answerable", "answerable, declined", "answers", _declined_answerable), low_is_good=True),
     _share("declined_unanswerable", "unanswerable, declined", "answers", _declined_unanswerable),
     replace(_share("failed", "questions failed", "answers", _failed), low_is_good=True),

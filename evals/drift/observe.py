@@ -101,7 +101,7 @@ class Observer:
         return Observation(
             id=f"{started:%Y-%m-%dT%H-%M-%S-%fZ}-{self._set.name}",
             name=name,
-            started=started.isoformat(timespec="seconds"),
+            started=started.isoformat(timespec="milliseconds"),
             ended=datetime.now(UTC).isoformat(timespec="seconds"),
             source=self._set.name,
             source_sha256=self._set.sha256,

@@ -41,7 +41,7 @@ def test_answers_of_users_are_a_run(invoke: Callable[..., Result], engine: Engin
     assert told["cases"][1]["tags"] == ["rated down", "wrong"]
     overall = {name: figure["value"] for name, figure in told["summary"]["overall"].items()}
     assert overall["supported"] == 0.5
-    assert overall["declined_answerable"] == pytest.approx(1 / 3)
+    assert overall["declined"] == pytest.approx(1 / 3)
     assert overall["quotes_verbatim"] == 1.0
     assert overall["correct"] is None
     kept = load_run(Path(told["path"]))
