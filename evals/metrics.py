@@ -33,8 +33,8 @@ class Metric:
     """A figure by name. `observe` takes its value from a record, `over` makes one of all.
 
     Without `over` it is the mean over the cases, by their weights, of each case's own mean over its repetitions.
-    `by_judge` tells that a model gave it: figures of two judges are not compared. One that `is_neutral`, as neither high
-    nor low is good, is told and never compared.
+    `by_judge` tells that a model gave it: figures of two judges are not compared. One that `is_neutral`, as neither
+    high nor low is good, is told and never compared.
     """
 
     name: str
