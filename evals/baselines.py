@@ -59,6 +59,17 @@ def find_baseline(settings: Settings, name: str) -> Run:
         ) from None
 
 
+def require_baseline(settings: Settings, name: str) -> Run:
+    """The run that has this name. Raises InputError where none has."""
+    if name not in baselines(settings):
+        raise InputError(
+            f"no run is called '{name}'",
+            expected="a baseline to hold a change against",
+            remedy=f"name one: plumb eval baseline {name} RUN",
+        )
+    return find_run(settings, name)
+
+
 def set_baseline(settings: Settings, name: str, run: str) -> Baseline:
     """Give a run a name, in place of the run that has it. Raises InputError, and StoreError for the disk."""
     from filelock import FileLock, Timeout

@@ -161,10 +161,12 @@ def said(pairs: Pairs) -> list[str]:
                 " declined, and are left out of what they can't tell"
             )
         if asked := missing(run):
-            told.append(f"the {name} run ended early: {asked} of {len(run.cases)} cases were not asked")
+            told.append(
+                f"the {name} run ended early: {asked} of {len(run.cases) * run.repeat} questions were not asked"
+            )
     return told
 
 
 def missing(run: Run) -> int:
-    """How many cases of a run were not asked."""
-    return len({case.id for case in run.cases} - {record.case_id for record in run.records})
+    """How many questions of a run were not asked: cases, as often as each was to be."""
+    return len(run.cases) * run.repeat - len(run.records)

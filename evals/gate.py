@@ -124,7 +124,9 @@ def _together(rulings: Sequence[Ruling], run: Run) -> tuple[Verdict, list[str]]:
         if one.is_required and one.verdict == "inconclusive"
     ]
     if asked := missing(run):
-        reasons.append(f"the run ended early: {number_of('case', asked)} of {len(run.cases):,} not asked")
+        reasons.append(
+            f"the run ended early: {number_of('question', asked)} of {len(run.cases) * run.repeat:,} not asked"
+        )
     if not any(one.is_required for one in rulings):
         reasons.append(too_few(rulings))
     return ("inconclusive", reasons) if reasons else ("pass", [])

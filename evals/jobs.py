@@ -33,15 +33,18 @@ class Step:
     said: str
 
 
-def commands(job: Job, run_file: Path) -> list[tuple[str, ...]]:
-    """The job as commands of plumb, each alone what a person would type."""
+def commands(job: Job, run_file: Path, observed: Path) -> list[tuple[str, ...]]:
+    """The job as commands of plumb, each alone what a person would type.
+
+    What is asked is kept in these two files, and those are looked at: where nothing could be asked, there is none.
+    """
     found: list[tuple[str, ...]] = []
     if job.dataset:
         found.append(("eval", "run", job.dataset, "--repeat", str(job.repeat), "--out", str(run_file)))
         found.append(("eval", "gate", str(run_file), "--markdown"))
     if job.canaries:
-        found.append(("eval", "canary", "run", job.canaries, "--repeat", str(job.repeat)))
-        found.append(("eval", "drift", job.reference, "latest", "--markdown"))
+        found.append(("eval", "canary", "run", job.canaries, "--repeat", str(job.repeat), "--out", str(observed)))
+        found.append(("eval", "drift", job.reference, str(observed), "--markdown"))
     if job.live:
         found.append(("eval", "drift", "--live", job.live, "--markdown"))
     return found
@@ -49,14 +52,17 @@ def commands(job: Job, run_file: Path) -> list[tuple[str, ...]]:
 
 def perform(name: str, job: Job, settings: Settings) -> tuple[Step, ...]:
     """Run the commands of a job; one that fails does not keep the others from being run."""
-    run_file = settings.data_path / "runs" / f"{stamp(datetime.now(UTC))}-{name}.json"
-    return tuple(
-        _step(command, settings.root, timeout_s=job.timeout_minutes * 60) for command in commands(job, run_file)
-    )
+    file = f"{stamp(datetime.now(UTC))}-{name}.json"
+    asked = commands(job, settings.data_path / "runs" / file, settings.data_path / "evals" / "observations" / file)
+    return tuple(_step(command, settings.root, timeout_s=job.timeout_minutes * 60) for command in asked)
 
 
 def news(name: str, steps: Sequence[Step]) -> News:
-    """What the steps say together. A command that asks tells by its code that some question failed: no alarm."""
+    """What the steps say together.
+
+    That some question failed, as a command that asks tells by its code, is no alarm by itself: what looks at the
+    answers decides.
+    """
     level = _level(steps)
     title = {"ok": "nothing to report", "open": "could not tell", "alarm": "look at this"}[level]
     parts = [f"$ plumb {' '.join(step.command)}\n{_ended(step)}\n\n{step.said.strip()}" for step in steps]

@@ -37,16 +37,27 @@ def append(path: Path, entry: DataclassInstance) -> None:
 
 
 def entries(path: Path, kind: type[Entry]) -> Iterator[Entry]:
-    """What was added, oldest first; a line that is none, such as the rest of one, is left out."""
+    """What was added, oldest first; what a crash left of a line is left out.
+
+    Raises StoreError for an entry that this version can't read: without it, what follows would be misread.
+    """
     if not path.exists():
         return
     adapter = TypeAdapter(kind)
     with path.open("rb") as file:
         for line in file:
             try:
-                yield adapter.validate_json(line)
-            except ValidationError:
+                told = json.loads(line)
+            except ValueError:
                 continue
+            try:
+                yield adapter.validate_python(told)
+            except ValidationError as error:
+                raise StoreError(
+                    f"{path} has an entry that can't be read: {error.errors()[0]['msg']}",
+                    expected="what this version writes",
+                    remedy="update Plumbline",
+                ) from None
 
 
 def _line_end(path: Path) -> bytes:

@@ -10,6 +10,7 @@ from typing import Literal
 
 import httpx
 
+from rag.errors import ConfigError
 from rag.sections import Notify
 from rag.settings import redact_url, secret
 
@@ -34,8 +35,8 @@ def tell(news: News, rules: Notify) -> list[str]:
     if news.level == "ok" and not rules.always:
         return []
     problems = []
-    if rules.webhook_env and (address := secret(rules.webhook_env)):
-        problems += _posted(news, address)
+    if rules.webhook_env:
+        problems += _posted(news, rules)
     if rules.mail_to:
         problems += _mailed(news, rules)
     for problem in problems:
@@ -43,8 +44,21 @@ def tell(news: News, rules: Notify) -> list[str]:
     return problems
 
 
-def _posted(news: News, address: str) -> list[str]:
+def check(rules: Notify) -> None:
+    """Raise ConfigError where somebody is to be told by an address that is not there."""
+    if rules.webhook_env and not secret(rules.webhook_env):
+        raise ConfigError(
+            f"the variable {rules.webhook_env} is not set",
+            expected="the address of notify.webhook_env",
+            remedy="set it",
+        )
+
+
+def _posted(news: News, rules: Notify) -> list[str]:
     """As JSON with a `text`, which chat services show, and the parts of it for programs."""
+    address = secret(rules.webhook_env)
+    if not address:
+        return [f"nobody was told of {news.job}: the variable {rules.webhook_env} is not set"]
     body = {"text": f"{news.title}\n{news.text}", "job": news.job, "level": news.level, "title": news.title}
     try:
         reply = httpx.post(address, json=body, timeout=TIMEOUT_S, follow_redirects=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evals.compare_cli import EXIT_CODES
+from evals.langfuse_cli import publish_at_the_end
 from rag.terminal import clean, console, print_json
 
 if TYPE_CHECKING:
@@ -45,11 +46,15 @@ def promote(  # noqa: PLR0913, PLR0917 - a command's options
     """
     from evals.change import Change
     from evals.run import Plan
+    from rag.errors import ConfigError
+    from rag.observe.ship import ship_detached
     from rag.overrides import read_changes
     from rag.settings import load_settings
 
     settings = load_settings()
     if history or rollback:
+        if (history and rollback) or dry_run or change or index or prompt or dataset:
+            raise ConfigError("--history or --rollback beside something else", expected="one of them alone")
         _past(settings, rollback=rollback, as_json=as_json)
         return
     wanted = Change(settings=read_changes(change or []), index=index, prompt=prompt)
@@ -59,14 +64,16 @@ def promote(  # noqa: PLR0913, PLR0917 - a command's options
         print_json({"decision": asdict(decision), "promotion": asdict(done) if done else None})
     else:
         _print(decision, done)
+    publish_at_the_end(run, file, settings)
+    ship_detached(settings)
     raise typer.Exit(EXIT_CODES[decision.verdict])
 
 
 def _decided(settings: Settings, change: Change, dataset: Path | None, plan: Plan) -> tuple[Run, Path, Decision]:
     """Ask the questions with the change and put the run before the gate."""
-    from evals.baselines import find_baseline
+    from evals.baselines import require_baseline
     from evals.change import changed_settings
-    from evals.dataset import load_dataset
+    from evals.dataset import load_dataset, select
     from evals.decisions import decisions_path, record
     from evals.gate import decide
     from evals.judge import make_judge
@@ -75,8 +82,10 @@ def _decided(settings: Settings, change: Change, dataset: Path | None, plan: Pla
     from rag.engine import Engine
 
     name = settings.gate.baseline
-    before, candidate = find_baseline(settings, name), changed_settings(change)
+    before, candidate = require_baseline(settings, name), changed_settings(change)
     questions = load_dataset(dataset or settings.root / before.dataset.path)
+    if not dataset:
+        questions = select(questions, **before.dataset.selection)
     engine = Engine.from_settings(candidate, version=change.index)
     run, file = kept(evaluate(engine, questions, judge=make_judge(candidate), plan=plan), None, settings)
     decision = decide(before, run, settings.gate, name=name)
@@ -108,7 +117,6 @@ def _past(settings: Settings, *, rollback: bool, as_json: bool) -> None:
         print_json([asdict(one) for one in shown])
         return
     for one in shown:
-        state = f"taken back {one.rolled_back_at}" if one.rolled_back_at else "in force"
-        console().print(clean(f"{one.at}  {'; '.join(one.change.told)}  {state}"), markup=False)
+        console().print(clean(f"{one.at}  {'; '.join(one.change.told)}  {one.state}"), markup=False, soft_wrap=True)
     if not shown:
         console().print("Nothing was promoted yet.")

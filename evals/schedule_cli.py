@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,15 +20,19 @@ def schedule(
     job: Annotated[str, typer.Argument(help="Do this job now and end, as from cron or in a container.")] = "",
     once: Annotated[bool, typer.Option("--once", help="Do what is due and end.")] = False,
 ) -> None:
-    """Do the jobs of [jobs] when they are due, until Ctrl-C: questions before the gate, canaries, live answers.
+    """Do the jobs of the settings when they are due, until Ctrl-C: questions before the gate, canaries, live answers.
 
     With a job or --once it ends, with the worst of exit code 0 nothing to report, 3 could not tell, 1 look at this.
     """
+    from evals.notify import check as check_notify
     from evals.schedule import check, run_due, run_forever, run_now
     from rag.settings import load_settings
 
     settings = load_settings()
     check(settings.jobs)
+    check_notify(settings.notify)
+    # As Ctrl-C does, so that what a job started ends with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if job:
         levels = [_told(event) for event in run_now(job, settings)]
     elif once:

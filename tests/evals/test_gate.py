@@ -147,7 +147,9 @@ def test_a_run_that_ended_early_does_not_pass() -> None:
     short = made("short", HUNDRED)
     decision = gate(replace(short, records=short.records[:90]))
     assert decision.verdict == "inconclusive"
-    assert decision.reasons == ("the run ended early: 10 cases of 100 not asked",)
+    assert decision.reasons == ("the run ended early: 10 questions of 100 not asked",)
+    # Each was to be asked three times, and was asked once.
+    assert gate(replace(short, repeat=3)).reasons == ("the run ended early: 200 questions of 300 not asked",)
 
 
 def test_a_metric_that_does_not_exist_is_a_wrong_setting() -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from evals.notify import News, tell
+from evals.notify import News, check, tell
+from rag.errors import ConfigError
 from rag.sections import Notify
 
 Serve = Callable[[socketserver.BaseServer], int]
@@ -93,3 +94,10 @@ def test_no_news_is_told_only_where_it_is_wanted(serve: Serve, monkeypatch: pyte
     assert Hook.told == []
     tell(quiet, Notify(webhook_env="HOOK", always=True))
     assert [told["level"] for told in Hook.told] == ["ok"]
+
+
+def test_an_address_that_is_not_there_is_told_and_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_SUCH", raising=False)
+    assert tell(ALARM, Notify(webhook_env="NO_SUCH")) == ["nobody was told of nightly: the variable NO_SUCH is not set"]
+    with pytest.raises(ConfigError, match="the variable NO_SUCH is not set"):
+        check(Notify(webhook_env="NO_SUCH"))

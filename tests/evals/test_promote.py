@@ -11,7 +11,9 @@ from limits_project import write_project
 from typer import Typer
 from typer.testing import CliRunner, Result
 
+from evals import promotion
 from evals.baselines import baselines, find_run
+from evals.change import Change
 from evals.cli import app as eval_app
 from evals.decisions import decisions, decisions_path
 from evals.promote_cli import promote
@@ -70,7 +72,7 @@ def test_what_passes_is_in_force_and_is_the_baseline_until_it_is_taken_back(
     assert "retrieve.limit = 6; cache.enabled = False  in force" in promoted("--history").output
     assert "taken back" in promoted("--rollback").output
     assert (load_settings(), baselines(project)["main"].run_id) == (project, baseline.run_id)
-    assert [bool(one.rolled_back_at) for one in promotions(project)] == [True]
+    assert [one.state for one in promotions(project)] == ["taken back"]
     with pytest.raises(InputError, match="nothing was promoted that is in force"):
         raise promoted("--rollback").exception or AssertionError
 
@@ -91,11 +93,42 @@ def test_what_somebody_changed_since_is_not_taken_back(project: Settings, promot
     assert promoted("--set", "retrieve.limit=6").exit_code == 0
     file = project.root / "plumbline.toml"
     file.write_text(file.read_text().replace("limit = 6", "limit = 7"))
-    with pytest.raises(
-        InputError, match=r"retrieve\.limit in .* is not what was promoted; expected retrieve\.limit = 6"
-    ):
+    with pytest.raises(InputError, match=r"retrieve\.limit in .* is 7, not what was promoted; expected 6"):
         raise promoted("--rollback").exception or AssertionError
     assert load_settings().retrieve.limit == 7
+
+
+def test_a_change_that_was_begun_is_taken_back(
+    project: Settings, promoted: Promote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(promotion, "set_baseline", crash)
+    promoted("--set", "retrieve.limit=6")
+    assert [one.state for one in promotions(project)] == ["begun"]
+    assert load_settings().retrieve.limit == 6
+    monkeypatch.undo()
+    monkeypatch.chdir(project.root)
+    assert promoted("--rollback").exit_code == 0
+    assert load_settings() == project
+
+
+def test_nothing_is_promoted_on_what_was_true_before(project: Settings, promoted: Promote) -> None:
+    assert promoted("--set", "retrieve.limit=6", "--dry-run").exit_code == 0
+    run, decision = find_run(project, "latest"), [*decisions(decisions_path(project))][-1]
+    file = project.root / "plumbline.toml"
+    file.write_text(file.read_text() + "\n[cache]\nenabled = true\n")
+    changed = load_settings()
+    with pytest.raises(InputError, match=r"what the settings come to is .* by now"):
+        promotion.promote(changed, Change(settings={"retrieve.limit": 6}), run, file, decision)
+    assert load_settings() == changed
+
+
+def test_options_that_mean_two_things_are_refused(project: Settings, promoted: Promote) -> None:
+    for arguments in (("--rollback", "--dry-run"), ("--history", "--rollback"), ("--rollback", "--set", "a.b=1")):
+        assert isinstance(promoted(*arguments).exception, ConfigError)
+    assert "gate.margin decides on changes" in str(promoted("--set", "gate.margin=1.0").exception)
 
 
 def test_there_must_be_something_to_change(project: Settings, promoted: Promote) -> None:

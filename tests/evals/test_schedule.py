@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -89,11 +95,11 @@ def test_a_job_that_is_being_done_is_left_alone(jobs: Settings, performed: list[
 
 def test_a_job_is_what_a_person_would_type() -> None:
     job = Job(cron="* * * * *", dataset="q.jsonl", canaries="c.jsonl", live="7d", repeat=2)
-    assert [" ".join(command) for command in commands(job, Path("r.json"))] == [
+    assert [" ".join(command) for command in commands(job, Path("r.json"), Path("o.json"))] == [
         "eval run q.jsonl --repeat 2 --out r.json",
         "eval gate r.json --markdown",
-        "eval canary run c.jsonl --repeat 2",
-        "eval drift oldest latest --markdown",
+        "eval canary run c.jsonl --repeat 2 --out o.json",
+        "eval drift oldest o.json --markdown",
         "eval drift --live 7d --markdown",
     ]
 
@@ -131,3 +137,44 @@ def test_jobs_that_can_not_be(job: Job, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
         check({"x": job})
     assert said in str(caught.value)
+
+
+WATCH = """
+[jobs.watch]
+cron = "0 3 * * *"
+canaries = "canaries.jsonl"
+"""
+
+
+def test_a_model_that_is_down_is_no_good_news(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(settings.root)
+    file = settings.root / "plumbline.toml"
+    file.write_text(file.read_text() + WATCH)
+    lines = [json.dumps({"id": f"c{n}", "prompt": f"What is {n}?", "parser": "text"}) for n in range(3)]
+    (settings.root / "canaries.jsonl").write_text("\n".join(lines) + "\n")
+    for _ in range(2):
+        assert CliRunner().invoke(app, ["canary", "run", "canaries.jsonl"]).exit_code == 0
+    (settings.root / "script.json").write_text(json.dumps([{"match": "", "error": "the server is down"}]))
+    result = CliRunner().invoke(app, ["schedule", "watch"])
+    assert result.exit_code == 1, result.output
+    assert "watch: look at this" in result.output
+
+
+def test_a_job_that_is_ended_takes_its_commands_with_it(jobs: Settings) -> None:
+    # A pipe that nobody writes to: the command waits for questions.
+    os.mkfifo(jobs.root / "nothing.jsonl")
+    command = [sys.executable, "-P", "-m", "rag.cli", "eval", "schedule", "nightly"]
+    with subprocess.Popen(command, cwd=jobs.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as scheduler:
+        children = _children(scheduler.pid)
+        scheduler.terminate()
+        scheduler.wait(timeout=30)
+    assert children
+    assert not any(psutil.pid_exists(pid) for pid in children)
+
+
+def _children(parent: int) -> list[int]:
+    for _ in range(300):
+        if found := [child.pid for child in psutil.Process(parent).children(recursive=True)]:
+            return found
+        time.sleep(0.1)
+    return []
