@@ -12,6 +12,7 @@ from pydantic import Field, TypeAdapter
 from evals.lines import Strict, Text, parsed, read_lines
 from rag.case import Case, Origin, Split, case_line, flaw
 from rag.case_history import note_change
+from rag.durable import replacing
 from rag.errors import InputError, StoreError
 
 
@@ -48,23 +49,20 @@ def write_dataset(path: Path, cases: Iterable[Case], *, did: str) -> int:
     """
     if path.exists():
         raise InputError(f"{path} is there", expected="a new file", remedy="name another, or take that one away")
-    draft, ids = path.with_suffix(".new"), set[str]()
+    ids = set[str]()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("w", encoding="utf-8") as file:
+        with replacing(path) as file:
             for case in cases:
                 if case.id in ids:
                     raise InputError(f"the id '{case.id}' comes twice", expected="an id once", remedy="rename one")
                 ids.add(case.id)
-                file.write(f"{case_line(case)}\n")
-        if not ids:
-            raise InputError("no cases were found", expected="some", remedy="look at what is imported")
-        draft.replace(path)
+                file.write(f"{case_line(case)}\n".encode())
+            if not ids:
+                raise InputError("no cases were found", expected="some", remedy="look at what is imported")
         note_change(path, did=did, ids=(), before="")
     except OSError as error:
         raise StoreError(f"{path}: {error}", expected="a place for the cases", remedy="name another") from error
-    finally:
-        draft.unlink(missing_ok=True)
     return len(ids)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from evals.agreement import Agreement
 from rag.case import Case
+from rag.durable import PRIVATE, replace_text
 from rag.errors import InputError, PlumbError
 from rag.types import Citation, Usage, Verdict
 
@@ -187,19 +187,11 @@ def plain_run(run: Run) -> dict[str, Any]:
 
 
 def save_run(run: Run, path: Path) -> None:
-    """Write a run, whole or not at all; a file of that name is replaced. Raises PlumbError."""
+    """Write a run, whole or not at all, for its owner's eyes; a file of that name is replaced. Raises PlumbError."""
     text = json.dumps(plain_run(run), indent=1, ensure_ascii=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=".tmp", delete=False) as file:
-            try:
-                file.write(text + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+        replace_text(path, text + "\n", mode=PRIVATE)
     except OSError as error:
         raise _unwritable(path, error) from None
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.dataset import load_dataset, select
+from evals.dataset import load_dataset, select, write_dataset
 from rag.errors import InputError
 from rag.types import Turn
 
@@ -87,3 +87,15 @@ def test_selecting() -> None:
     assert all({"mail", "slide"} & set(case.tags) for case in select(dataset, tags=["mail", "slide"]).cases)
     with pytest.raises(InputError, match=r"no case fits split any, tags nonsense; .*near-miss"):
         select(dataset, tags=["nonsense"])
+
+
+def test_a_file_is_written_whole_or_not_at_all_and_others_stay(tmp_path: Path) -> None:
+    (tmp_path / "q.new").write_text("mine")
+    case = load_dataset(EXAMPLES).cases[0]
+    for cases, said in (([], "no cases"), ([case, case], "comes twice")):
+        with pytest.raises(InputError, match=said):
+            write_dataset(tmp_path / "q.jsonl", cases, did="import")
+    assert list(tmp_path.iterdir()) == [tmp_path / "q.new"]
+    assert write_dataset(tmp_path / "q.jsonl", [case], did="import") == 1
+    assert (tmp_path / "q.new").read_text() == "mine"
+    assert load_dataset(tmp_path / "q.jsonl").cases == (case,)
