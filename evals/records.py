@@ -208,6 +208,20 @@ def check_writable(path: Path) -> None:
         raise _unwritable(path, error) from None
 
 
+def check_replaceable(path: Path) -> None:
+    """Raise InputError for a file that a run would replace and that holds something else."""
+    if not path.is_file() or not path.stat().st_size:
+        return
+    try:
+        load_run(path)
+    except InputError as error:
+        raise InputError(
+            f"a run would replace {path}: {error.seen}",
+            expected="a new file, or a run",
+            remedy="name another with --out, or take that one away",
+        ) from None
+
+
 def load_run(path: Path) -> Run:
     """Read a stored run. Raises InputError for a file that is none."""
     try:
