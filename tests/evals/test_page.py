@@ -74,7 +74,10 @@ def test_the_command_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
     save_run(made("2026-01-02-new", FORTY), tmp_path / ".plumb" / "runs" / "2026-01-02-new.json")
     done = CliRunner().invoke(app, ["report"])
     assert done.exit_code == 0, done.output
-    assert "Cases that turned" not in (tmp_path / ".plumb" / "runs" / "2026-01-02-new.html").read_text()
+    page = tmp_path / ".plumb" / "runs" / "2026-01-02-new.html"
+    assert "Cases that turned" not in page.read_text()
+    # It tells what users asked, as the run does.
+    assert page.stat().st_mode & 0o777 == 0o600
     done = CliRunner().invoke(app, ["report", "--against", "2026-01-01", "--out", "report.html"])
     assert "written to report.html" in done.output
     assert "Against 2026-01-01-old" in (tmp_path / "report.html").read_text()
