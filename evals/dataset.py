@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter
 
 from evals.lines import Strict, Text, parsed, read_lines
+from evals.run_id import part_of_id
 from rag.case import Case, Origin, Split, case_line, flaw
 from rag.case_history import note_change
 from rag.durable import replacing
@@ -20,7 +21,8 @@ from rag.errors import InputError, StoreError
 class Dataset:
     """The cases of a file, or those of them that `selection` tells of.
 
-    `sha256` is the digest of the file's bytes: the version of the dataset.
+    `name` is that of the file, fit to be part of the id of a run. `sha256` is the digest of the file's bytes: the
+    version of the dataset.
     """
 
     name: str
@@ -38,7 +40,7 @@ def load_dataset(path: Path) -> Dataset:
     found = read_lines(path, _Line, holds="cases")
     cases = tuple(_case(line, where=f"{path}, line {number}") for number, line in found.lines)
     _refuse_repeated_ids(cases, path)
-    return Dataset(name=path.stem, path=str(path), sha256=found.sha256, cases=cases)
+    return Dataset(name=part_of_id(path.stem), path=str(path), sha256=found.sha256, cases=cases)
 
 
 def write_dataset(path: Path, cases: Iterable[Case], *, did: str) -> int:

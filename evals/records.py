@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from evals.agreement import Agreement
+from evals.run_id import RunId
 from rag.case import Case
 from rag.durable import PRIVATE, replace_text
 from rag.errors import InputError, PlumbError
@@ -153,7 +154,7 @@ class Run:
     Each case was to be asked `repeat` times; a run that ended early has fewer records.
     """
 
-    id: str
+    id: RunId
     started: str
     ended: str
     dataset: Source
