@@ -54,7 +54,7 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options
     from evals.dataset import load_dataset, select
     from evals.judge import make_judge
     from evals.progress import kept
-    from evals.records import check_writable, load_run
+    from evals.records import check_replaceable, check_writable, load_run
     from evals.run import Plan, evaluate, run_path
     from rag.engine import Engine
     from rag.observe.ship import ship_detached
@@ -67,6 +67,8 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options
     settings = load_settings(changes=read_changes(change or []))
     if index:
         Versions(settings).require(index)
+    if out:
+        check_replaceable(out)
     out = out or resume
     check_writable(out or run_path(settings, "run"))
     engine, judge = Engine.from_settings(settings, version=index), make_judge(settings)

@@ -10,8 +10,10 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter
 
 from evals.lines import Strict, Text, parsed, read_lines
+from evals.run_id import part_of_id
 from rag.case import Case, Origin, Split, case_line, flaw
 from rag.case_history import note_change
+from rag.durable import replacing
 from rag.errors import InputError, StoreError
 
 
@@ -19,7 +21,8 @@ from rag.errors import InputError, StoreError
 class Dataset:
     """The cases of a file, or those of them that `selection` tells of.
 
-    `sha256` is the digest of the file's bytes: the version of the dataset.
+    `name` is that of the file, fit to be part of the id of a run. `sha256` is the digest of the file's bytes: the
+    version of the dataset.
     """
 
     name: str
@@ -37,7 +40,7 @@ def load_dataset(path: Path) -> Dataset:
     found = read_lines(path, _Line, holds="cases")
     cases = tuple(_case(line, where=f"{path}, line {number}") for number, line in found.lines)
     _refuse_repeated_ids(cases, path)
-    return Dataset(name=path.stem, path=str(path), sha256=found.sha256, cases=cases)
+    return Dataset(name=part_of_id(path.stem), path=str(path), sha256=found.sha256, cases=cases)
 
 
 def write_dataset(path: Path, cases: Iterable[Case], *, did: str) -> int:
@@ -48,23 +51,20 @@ def write_dataset(path: Path, cases: Iterable[Case], *, did: str) -> int:
     """
     if path.exists():
         raise InputError(f"{path} is there", expected="a new file", remedy="name another, or take that one away")
-    draft, ids = path.with_suffix(".new"), set[str]()
+    ids = set[str]()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("w", encoding="utf-8") as file:
+        with replacing(path) as file:
             for case in cases:
                 if case.id in ids:
                     raise InputError(f"the id '{case.id}' comes twice", expected="an id once", remedy="rename one")
                 ids.add(case.id)
-                file.write(f"{case_line(case)}\n")
-        if not ids:
-            raise InputError("no cases were found", expected="some", remedy="look at what is imported")
-        draft.replace(path)
+                file.write(f"{case_line(case)}\n".encode())
+            if not ids:
+                raise InputError("no cases were found", expected="some", remedy="look at what is imported")
         note_change(path, did=did, ids=(), before="")
     except OSError as error:
         raise StoreError(f"{path}: {error}", expected="a place for the cases", remedy="name another") from error
-    finally:
-        draft.unlink(missing_ok=True)
     return len(ids)
 
 

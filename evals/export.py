@@ -6,8 +6,9 @@ The formats are OpenAI's: chats for supervised fine-tuning (`messages`), pairs f
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import json
+import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -52,10 +53,9 @@ class Example:
             "non_preferred_output": [{"role": "assistant", "content": self.bad}],
         }
 
-    @property
-    def provenance(self) -> dict[str, Any]:
-        """Where it comes from; persons and conversations are told by a hash."""
-        return {"why": self.why, "answers": [_origin(one) for one in self.of]}
+    def provenance(self, key: bytes) -> dict[str, Any]:
+        """Where it comes from; persons and conversations are told by a hash that takes the key to make."""
+        return {"why": self.why, "answers": [_origin(one, key) for one in self.of]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +88,12 @@ def make(kind: Kind, found: Found, *, share: float = 1.0) -> Made:
 
 def write(made: Made, out: Path, *, is_split: bool) -> list[Path]:
     """Write the lines, and beside them where each comes from; returns the files. Raises StoreError."""
-    files = []
+    # Drawn anew each time and kept nowhere: names that are guessed can't be tried, and exports can't be joined.
+    files, key = [], secrets.token_bytes(32)
     for path, examples in ((out, made.learn), (held_out_path(out), made.held_out)):
         if path == out or is_split:
             files += [_write(path, [one.line for one in examples])]
-            told = [{"line": number, **one.provenance} for number, one in enumerate(examples, 1)]
+            told = [{"line": number, **one.provenance(key)} for number, one in enumerate(examples, 1)]
             files += [_write(path.with_name(path.name.removesuffix(path.suffix) + PROVENANCE), told)]
     return files
 
@@ -154,21 +155,21 @@ def _marks(example: Example) -> list[str]:
     return [*sessions, *(f"question {question_key(one.query)}" for one in example.of)]
 
 
-def _origin(one: Judged) -> dict[str, Any]:
+def _origin(one: Judged, key: bytes) -> dict[str, Any]:
     return {
         "trace_id": one.trace_id,
         "asked_at": datetime.fromtimestamp(one.asked_at, UTC).isoformat(timespec="seconds"),
         "model": one.model,
         "prompt": one.prompt,
         "index": one.index_version,
-        "session": _hashed(one.session),
-        "rated_by": [_hashed(name) for name in one.raters],
+        "session": _hashed(one.session, key),
+        "rated_by": [_hashed(name, key) for name in one.raters],
     }
 
 
-def _hashed(name: str) -> str:
+def _hashed(name: str, key: bytes) -> str:
     """16 hex digits; '' for whoever gave no name."""
-    return hashlib.sha256(name.encode()).hexdigest()[:16] if name else ""
+    return hmac.new(key, name.encode(), "sha256").hexdigest()[:16] if name else ""
 
 
 def _write(path: Path, lines: Sequence[Mapping[str, Any]]) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,9 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from evals.agreement import Agreement
+from evals.run_id import RunId
 from rag.case import Case
+from rag.durable import PRIVATE, replace_text
 from rag.errors import InputError, PlumbError
 from rag.types import Citation, Usage, Verdict
 
@@ -153,7 +154,7 @@ class Run:
     Each case was to be asked `repeat` times; a run that ended early has fewer records.
     """
 
-    id: str
+    id: RunId
     started: str
     ended: str
     dataset: Source
@@ -187,19 +188,11 @@ def plain_run(run: Run) -> dict[str, Any]:
 
 
 def save_run(run: Run, path: Path) -> None:
-    """Write a run, whole or not at all; a file of that name is replaced. Raises PlumbError."""
+    """Write a run, whole or not at all, for its owner's eyes; a file of that name is replaced. Raises PlumbError."""
     text = json.dumps(plain_run(run), indent=1, ensure_ascii=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=".tmp", delete=False) as file:
-            try:
-                file.write(text + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+        replace_text(path, text + "\n", mode=PRIVATE)
     except OSError as error:
         raise _unwritable(path, error) from None
 
@@ -214,6 +207,20 @@ def check_writable(path: Path) -> None:
             pass
     except OSError as error:
         raise _unwritable(path, error) from None
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise InputError for a file that a run would replace and that holds something else."""
+    if not path.is_file() or not path.stat().st_size:
+        return
+    try:
+        load_run(path)
+    except InputError as error:
+        raise InputError(
+            f"a run would replace {path}: {error.seen}",
+            expected="a new file, or a run",
+            remedy="name another with --out, or take that one away",
+        ) from None
 
 
 def load_run(path: Path) -> Run:

@@ -25,7 +25,7 @@ def report(
     from evals.gate import decide
     from evals.page import report_page
     from evals.run import run_path
-    from rag.durable import replace_text
+    from rag.durable import PRIVATE, replace_text
     from rag.errors import StoreError
     from rag.settings import load_settings
 
@@ -41,7 +41,7 @@ def report(
     file = out or run_path(settings, found.id).with_suffix(".html")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        replace_text(file, page)
+        replace_text(file, page, mode=PRIVATE)
     except OSError as error:
         raise StoreError(
             f"can't write {file}: {error.strerror}", expected="a place for the page", remedy="--out"

@@ -51,6 +51,8 @@ _READ = """
 SELECT e.id, e.question, e.body FROM exchanges e JOIN chats c ON c.id = e.chat
 WHERE c.id = ? AND c.owner = ? AND e.asked_at >= ? ORDER BY e.place
 """
+_REPLACE = "DELETE FROM exchanges WHERE id = ? AND chat = (SELECT id FROM chats WHERE id = ? AND owner = ?)"
+_CHANGE = "UPDATE exchanges SET body = ? WHERE id = ? AND chat IN (SELECT id FROM chats WHERE owner = ?)"
 _OLDEST = "SELECT id FROM chats ORDER BY changed_at LIMIT (SELECT max(1, cast(count(*) * ? AS INTEGER)) FROM chats)"
 
 
@@ -110,15 +112,15 @@ class Chats:
         with self._writer.transaction() as db:
             db.execute(_BEGIN, (chat, owner, now))
             db.execute("UPDATE chats SET changed_at = ? WHERE id = ? AND owner = ?", (now, chat, owner))
-            db.executemany("DELETE FROM exchanges WHERE id = ? AND chat = ?", [(one, chat) for one in instead_of])
+            db.executemany(_REPLACE, [(one, chat, owner) for one in instead_of])
             db.execute(_ADD, (exchange.id, now, question, body, chat, owner))
             self._prune(db)
 
-    def change(self, exchange: Exchange) -> None:
+    def change(self, owner: str, exchange: Exchange) -> None:
         """Keep what became of a question; one that was deleted meanwhile stays deleted."""
         body = self._encoded(exchange)
         with self._writer.transaction() as db:
-            db.execute("UPDATE exchanges SET body = ? WHERE id = ?", (body, exchange.id))
+            db.execute(_CHANGE, (body, exchange.id, owner))
 
     def rename(self, owner: str, chat: str, name: str) -> None:
         """Give a conversation a name; with '' it is called by its first question again."""

@@ -59,7 +59,8 @@ def hold(exchange: Exchange) -> None:
 def keep(settings: Settings, exchange: Exchange) -> None:
     """Replace the exchange that has the same id, in the file too."""
     hold(exchange)
-    write(settings, lambda chats: chats.change(exchange))
+    owner = owner_of_visitor(settings)
+    write(settings, lambda chats: chats.change(owner, exchange))
 
 
 def ask_again(settings: Settings, exchange: Exchange, question: str) -> None:

@@ -6,13 +6,13 @@ import hashlib
 import json
 import re
 import unicodedata
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ingest.labels import SUFFIX
 from ingest.parse import SUPPORTED
+from rag.durable import replacing
 from rag.errors import InputError, StoreError
 from rag.settings import Settings
 from rag.types import EVERYONE
@@ -95,6 +95,5 @@ def _store(path: Path, data: bytes, reader: str) -> Path:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    draft = path.with_name(f".{uuid.uuid4().hex}.new")
-    draft.write_bytes(data)
-    draft.replace(path)
+    with replacing(path) as file:
+        file.write(data)

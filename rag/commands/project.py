@@ -28,6 +28,7 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace a config file that is there.")] = False,
 ) -> None:
     """Write a commented plumbline.toml."""
+    from rag.durable import replace_text
     from rag.errors import ConfigError
     from rag.profiles import config_text
     from rag.settings import CONFIG_NAME
@@ -39,22 +40,12 @@ def init(
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(file, config_text(profile.value))
+        replace_text(file, config_text(profile.value))
     except OSError as error:
         raise ConfigError(
             f"can't write {file}: {error.strerror}", expected="a writable folder", remedy="name another folder"
         ) from None
     console().print(f"wrote {file}. Next: plumb doctor, then plumb ingest PATH", markup=False, soft_wrap=True)
-
-
-def _replace(file: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    draft = file.with_name(f"{file.name}.new")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(file)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 @config_app.command("show")

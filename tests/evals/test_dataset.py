@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from made_runs import made
 
-from evals.dataset import load_dataset, select
+from evals.dataset import load_dataset, select, write_dataset
+from evals.records import load_run, save_run
 from rag.errors import InputError
 from rag.types import Turn
 
@@ -87,3 +89,33 @@ def test_selecting() -> None:
     assert all({"mail", "slide"} & set(case.tags) for case in select(dataset, tags=["mail", "slide"]).cases)
     with pytest.raises(InputError, match=r"no case fits split any, tags nonsense; .*near-miss"):
         select(dataset, tags=["nonsense"])
+
+
+def test_a_file_is_written_whole_or_not_at_all_and_others_stay(tmp_path: Path) -> None:
+    (tmp_path / "q.new").write_text("mine")
+    case = load_dataset(EXAMPLES).cases[0]
+    for cases, said in (([], "no cases"), ([case, case], "comes twice")):
+        with pytest.raises(InputError, match=said):
+            write_dataset(tmp_path / "q.jsonl", cases, did="import")
+    assert list(tmp_path.iterdir()) == [tmp_path / "q.new"]
+    assert write_dataset(tmp_path / "q.jsonl", [case], did="import") == 1
+    assert (tmp_path / "q.new").read_text() == "mine"
+    assert load_dataset(tmp_path / "q.jsonl").cases == (case,)
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [
+        ("Ko\u0308ln m² (1), b.c", "Köln m² (1), b.c"),
+        ("what's\nnew?", "what_s_new_"),
+        ("\udcff", "_"),
+        ("ü" * 120, "ü" * 75),
+    ],
+)
+def test_the_name_of_any_file_makes_an_id_that_a_run_may_have(tmp_path: Path, stem: str, name: str) -> None:
+    file = tmp_path / f"{stem}.jsonl"
+    file.write_text(GOOD)
+    dataset = load_dataset(file)
+    assert dataset.name == name
+    save_run(made(f"2026-01-01T000000.000Z-{name}", dataset.cases), tmp_path / "run.json")
+    assert load_run(tmp_path / "run.json").id.endswith(name)

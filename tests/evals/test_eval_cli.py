@@ -104,6 +104,24 @@ def test_bad_input_is_refused_before_anything_is_asked(
     assert not (settings.data_path / "traces.db").exists() or not kept(settings)
 
 
+def test_nothing_but_a_run_is_replaced(
+    invoke: Callable[..., Result], settings: Settings, write_cases: Write, cases: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    path, notes, empty = write_cases(cases), tmp_path / "notes.txt", tmp_path / "empty.json"
+    notes.write_text("mine")
+    for file in (path, notes):
+        before = file.read_bytes()
+        refused = invoke(path, "--out", file).exception
+        assert isinstance(refused, InputError)
+        assert f"a run would replace {file}: {file} is no run" in str(refused)
+        assert file.read_bytes() == before
+    empty.touch()
+    for _ in range(2):
+        assert invoke(path, "--limit", 1, "--out", empty).exit_code == 0
+    assert len(json.loads(empty.read_text())["records"]) == 1
+    assert not kept(settings)
+
+
 def test_another_system_is_asked_for_one_run(
     invoke: Callable[..., Result], settings: Settings, write_cases: Write, cases: list[dict[str, Any]]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -103,6 +104,18 @@ def test_chats_are_what_was_sent_and_what_was_accepted(settings: Settings, engin
     assert one["model"]
     assert "ada" not in json.dumps(origin)
     assert len(one["rated_by"][0]) == 16
+
+
+def test_persons_are_the_same_within_an_export_and_can_not_be_guessed(spool: Spool, run: Export) -> None:
+    for number, question in enumerate((LEAVE, CAR)):
+        rate(spool, asked(spool, number, question, "So it is."), "ada", up=True)
+    exports = []
+    for _ in range(2):
+        run("chat")
+        one, other = [line["answers"][0]["rated_by"] for line in lines("lines.provenance.jsonl")]
+        assert one == other
+        exports += one
+    assert len({*exports, hashlib.sha256(b"ada").hexdigest()[:16]}) == 3
 
 
 def test_what_is_no_accepted_answer_is_left_out_and_told(spool: Spool, run: Export) -> None:

@@ -14,6 +14,7 @@ from evals.compare import compare
 from evals.gate import decide
 from evals.page import report_page
 from evals.records import save_run
+from rag.errors import InputError
 from rag.sections import Gate
 
 FORTY = cases(40)
@@ -74,7 +75,19 @@ def test_the_command_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
     save_run(made("2026-01-02-new", FORTY), tmp_path / ".plumb" / "runs" / "2026-01-02-new.json")
     done = CliRunner().invoke(app, ["report"])
     assert done.exit_code == 0, done.output
-    assert "Cases that turned" not in (tmp_path / ".plumb" / "runs" / "2026-01-02-new.html").read_text()
+    page = tmp_path / ".plumb" / "runs" / "2026-01-02-new.html"
+    assert "Cases that turned" not in page.read_text()
+    # It tells what users asked, as the run does.
+    assert page.stat().st_mode & 0o777 == 0o600
     done = CliRunner().invoke(app, ["report", "--against", "2026-01-01", "--out", "report.html"])
     assert "written to report.html" in done.output
     assert "Against 2026-01-01-old" in (tmp_path / "report.html").read_text()
+
+
+def test_an_id_leads_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for odd in ("../../out", "/tmp/out", "a/b", "a\\b", ".out", "", "a\n", "a\0", "x" * 201):  # noqa: S108 - a name
+        save_run(made(odd, cases(1)), tmp_path / "run.json")
+        with pytest.raises(InputError, match=r"run.json is no run: id: .*letters, digits"):
+            CliRunner().invoke(app, ["report", "run.json"], standalone_mode=False, catch_exceptions=False)
+    assert [path.name for path in tmp_path.rglob("*")] == ["run.json"]

@@ -192,3 +192,8 @@ def test_a_part_of_a_dataset(engine: Engine, write_cases: Write, cases: list[dic
 def test_the_usual_place_of_a_run(settings: Settings, run: Run) -> None:
     assert run_path(settings, run.id) == settings.data_path / "runs" / f"{run.id}.json"
     assert run.id.endswith("Z-questions")
+
+
+def test_a_run_is_for_its_owner_alone(run: Run, tmp_path: Path) -> None:
+    save_run(run, tmp_path / "a.json")
+    assert (tmp_path / "a.json").stat().st_mode & 0o777 == 0o600

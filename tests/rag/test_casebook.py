@@ -73,6 +73,19 @@ def test_every_change_is_noted_with_the_version_before_and_after(tmp_path: Path)
         changes(file)
 
 
+def test_a_line_that_breaks_off_costs_no_other(tmp_path: Path) -> None:
+    file, history = tmp_path / "cases.jsonl", tmp_path / "cases.history.jsonl"
+    put_cases(file, [CASE, FULL], did="ädd")
+    whole = history.read_bytes()
+    for end in (len(whole) - 1, whole.index("ä".encode()) + 1, 1):
+        history.write_bytes(whole + whole[:end])
+        before = [one.did for one in changes(file)]
+        put_cases(file, [CASE], did="confirm")
+        # All but the line end is a whole line.
+        assert [one.did for one in changes(file)] == [*before, "confirm"]
+        assert before == ["ädd"] * (2 if end == len(whole) - 1 else 1)
+
+
 def test_many_at_once_lose_none(tmp_path: Path) -> None:
     file = tmp_path / "deep" / "cases.jsonl"
     made = [replace(CASE, id=str(number)) for number in range(20)]

@@ -68,7 +68,7 @@ def chats(tmp_path: Path) -> Chats:
 
 def test_a_conversation_comes_back_as_it_was_drawn(chats: Chats) -> None:
     chats.add(ADA, "one", asked("x"))
-    chats.change(answered("x"))
+    chats.change(ADA, answered("x"))
     (found,) = chats.exchanges(ADA, "one")
     told, answer = answered("x").answer, found.answer
     assert told
@@ -85,10 +85,11 @@ def test_conversations_are_their_owners_alone(chats: Chats) -> None:
     assert chats.exchanges(BOB, "one") == []
     chats.rename(BOB, "one", "mine")
     chats.delete(BOB, "one")
-    chats.add(BOB, "one", asked("y"))
+    chats.add(BOB, "one", asked("y"), instead_of=["x"])
+    chats.change(BOB, answered("x"))
     (listed,) = chats.listed(ADA, limit=9)
     assert listed.name == "How much leave?"
-    assert [one.id for one in chats.exchanges(ADA, "one")] == ["x"]
+    assert [(one.id, one.state) for one in chats.exchanges(ADA, "one")] == [("x", "stopped")]
 
 
 def test_the_newest_is_first_and_a_name_can_be_given_and_taken_back(chats: Chats) -> None:
@@ -116,7 +117,7 @@ def test_what_was_asked_in_place_of_others_is_all_that_stays(chats: Chats) -> No
 def test_an_answer_does_not_bring_back_what_was_deleted_meanwhile(chats: Chats) -> None:
     chats.add(ADA, "one", asked("x"))
     chats.delete(ADA, "one")
-    chats.change(answered("x"))
+    chats.change(ADA, answered("x"))
     assert chats.listed(ADA, limit=9) == []
     assert chats.exchanges(ADA, "one") == []
 
@@ -128,7 +129,7 @@ def test_a_question_without_an_end_was_stopped(chats: Chats) -> None:
 
 def test_what_a_model_wrote_before_it_was_stopped_is_not_kept(chats: Chats) -> None:
     chats.add(ADA, "one", asked("x"))
-    chats.change(Exchange(id="x", question="How much leave?", state="stopped", text="The secret is"))
+    chats.change(ADA, Exchange(id="x", question="How much leave?", state="stopped", text="The secret is"))
     assert chats.exchanges(ADA, "one")[0].text == ""
     assert b"The secret is" not in chats.path.read_bytes()
 
@@ -137,7 +138,7 @@ def test_masked_words_are_masked_before_they_touch_the_disk(tmp_path: Path) -> N
     rules = Tracing(content="masked", patterns={"badge": "B-[0-9]{4}", "odd": "missing|answered"})
     chats = Chats(tmp_path / "chats.db", rules)
     chats.add(ADA, "one", asked("x", "Is ada@example.com with B-1234 on leave?"))
-    chats.change(answered("x", "Ask ada@example.com [1]."))
+    chats.change(ADA, answered("x", "Ask ada@example.com [1]."))
     chats.rename(ADA, "one", "B-1234")
     (found,) = chats.exchanges(ADA, "one")
     assert found.answer
@@ -180,7 +181,7 @@ def _add_many(path: Path, worker: int) -> None:
     chats = Chats(path, RULES)
     for number in range(15):
         chats.add(ADA, "shared", asked(f"{worker}-{number}"))
-        chats.change(answered(f"{worker}-{number}"))
+        chats.change(ADA, answered(f"{worker}-{number}"))
 
 
 def test_several_processes_write_one_conversation(tmp_path: Path) -> None:
