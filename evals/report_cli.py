@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rag.terminal import console
+
+if TYPE_CHECKING:
+    from evals.compare import Comparison
+    from evals.gate import Decision
+    from evals.records import Run
+    from rag.settings import Settings
 
 
 def report(
@@ -21,8 +27,6 @@ def report(
 ) -> None:
     """Write a run as one HTML page with plots: figures, differences, cases that turned, every answer."""
     from evals.baselines import baselines, find_run
-    from evals.compare import compare
-    from evals.gate import decide
     from evals.page import report_page
     from evals.run import run_path
     from rag.durable import PRIVATE, replace_text
@@ -31,13 +35,8 @@ def report(
 
     settings = load_settings()
     name = against or (settings.gate.baseline if settings.gate.baseline in baselines(settings) else "")
-    found, other = find_run(settings, run), find_run(settings, name) if name else None
-    is_other = other is not None and other.id != found.id
-    page = report_page(
-        found,
-        compare(other, found) if other and is_other else None,
-        decide(other, found, settings.gate, name=name) if other and is_other else None,
-    )
+    found = find_run(settings, run)
+    page = report_page(found, *_held_against(found, name, settings, is_asked=bool(against)))
     file = out or run_path(settings, found.id).with_suffix(".html")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -47,3 +46,23 @@ def report(
             f"can't write {file}: {error.strerror}", expected="a place for the page", remedy="--out"
         ) from None
     console().print(f"written to {file}", markup=False, soft_wrap=True)
+
+
+def _held_against(
+    found: Run, name: str, settings: Settings, *, is_asked: bool
+) -> tuple[Comparison | None, Decision | None]:
+    """What the other run tells of this one. Where nobody asked for it, runs with nothing in common tell nothing."""
+    from evals.baselines import find_run
+    from evals.compare import compare
+    from evals.gate import decide
+    from rag.errors import InputError
+
+    other = find_run(settings, name) if name else None
+    if other is None or other.id == found.id:
+        return None, None
+    try:
+        return compare(other, found), decide(other, found, settings.gate, name=name)
+    except InputError:
+        if is_asked:
+            raise
+        return None, None

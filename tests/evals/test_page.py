@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from made_runs import RIGHT, WRONG, cases, made
+from made_runs import RIGHT, WRONG, case, cases, made
 from typer.testing import CliRunner
 
 from evals.cli import app
@@ -82,6 +82,11 @@ def test_the_command_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
     done = CliRunner().invoke(app, ["report", "--against", "2026-01-01", "--out", "report.html"])
     assert "written to report.html" in done.output
     assert "Against 2026-01-01-old" in (tmp_path / "report.html").read_text()
+    # A run of other questions is shown alone, unless somebody wants to see the two together.
+    assert CliRunner().invoke(app, ["baseline", "main", "2026-01-01"]).exit_code == 0
+    save_run(made("2026-01-03-other", (case("else"),)), tmp_path / ".plumb" / "runs" / "2026-01-03-other.json")
+    assert CliRunner().invoke(app, ["report"]).exit_code == 0
+    assert isinstance(CliRunner().invoke(app, ["report", "--against", "main"]).exception, InputError)
 
 
 def test_an_id_leads_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
