@@ -80,8 +80,8 @@ def evaluate(
 
     A question that fails is recorded and counted. The error is raised when going on is in vain: a setting or a
     model file is wrong, every question so far failed, or the last three failed because a part of the system did;
-    BudgetError when `max_cost` is used up. While it goes on, and before an error or an interrupt is raised, a Run with
-    the records so far is yielded now and then, if one of them has an answer.
+    BudgetError when `max_cost` is used up. While it goes on a Run with the records so far, not scored, is yielded
+    now and then, and a scored one before an error or an interrupt is raised, if one of them has an answer.
     """
     plan, cases = plan or Plan(), dataset.cases
     begun = _begun(engine, dataset, plan, judge)
@@ -103,14 +103,14 @@ def evaluate(
             yield Asked(case=case, record=record)
             if time.monotonic() - kept_at > KEEP_EVERY_S and _has_answer(records):
                 kept_at = time.monotonic()
-                yield _finished(begun, records)
+                yield _so_far(begun, records)
         if len(records) < questions:
             raise _used_up(records, plan)
     except (PlumbError, KeyboardInterrupt):
         if _has_answer(records):
-            yield _finished(begun, records)
+            yield score(_so_far(begun, records))
         raise
-    yield _finished(begun, records)
+    yield score(_so_far(begun, records))
 
 
 def run_path(settings: Settings, run_id: str) -> Path:
@@ -197,10 +197,11 @@ def _begun(engine: Engine, dataset: Dataset, plan: Plan, judge: Judge | None) ->
     )
 
 
-def _finished(begun: Run, records: Sequence[Record]) -> Run:
+def _so_far(begun: Run, records: Sequence[Record]) -> Run:
+    """The run with these records, not scored."""
     place = {case.id: number for number, case in enumerate(begun.cases)}
     ordered = sorted(records, key=lambda record: (place[record.case_id], record.repetition))
-    return score(replace(begun, records=tuple(ordered), models=models_of(ordered), ended=_iso(datetime.now(UTC))))
+    return replace(begun, records=tuple(ordered), models=models_of(ordered), ended=_iso(datetime.now(UTC)))
 
 
 def _has_answer(records: Sequence[Record]) -> bool:

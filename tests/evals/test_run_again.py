@@ -114,3 +114,15 @@ def test_a_run_that_goes_on_is_kept_now_and_then(
     runs = [event for event in evaluate(engine, dataset) if isinstance(event, Run)]
     assert [len(each.records) for each in runs] == [1, 2, 3, 3]
     assert [each.is_whole for each in runs] == [False, False, True, True]
+    # What is kept on the way is scored when the run ends: that is the longer, the more was asked.
+    assert [each.summary.overall["correct"].cases for each in runs] == [0, 0, 0, 2]
+    assert [bool(record.scores) for record in runs[0].records] == [False]
+
+
+def test_a_run_that_ends_early_is_scored_when_it_ends(
+    engine: Engine, write_cases: Write, cases: list[Any], broken: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "KEEP_EVERY_S", -1.0)
+    dataset = load_dataset(write_cases([*cases, *({**broken, "id": str(n)} for n in range(4))]))
+    *_, last = kept(evaluate(engine, dataset), ModelError)
+    assert (len(last.records), last.summary.overall["correct"].cases) == (6, 2)
