@@ -34,7 +34,8 @@ KEEP_EVERY_S = 10.0
 class Plan:
     """How cases are asked: each `repeat` times, `threads` at once, until `max_cost` is used up.
 
-    `max_cost` is in the currency of the prices; the questions that are under way then are still answered.
+    `max_cost` is in the currency of the prices; the questions that are under way then are still answered. It is held
+    against what is known: a grade that failed, or by a judge without a price, counts as nothing.
     """
 
     repeat: int = 1
@@ -129,7 +130,7 @@ def _jobs(cases: Sequence[Case], records: Sequence[Record], plan: Plan) -> Itera
 
 
 def _is_used_up(records: Sequence[Record], plan: Plan) -> bool:
-    """Whether no more may be asked; costs that nobody knows might be any."""
+    """Whether no more may be asked; an answer whose cost nobody knows might cost any."""
     if plan.max_cost is None:
         return False
     spent = total(record.cost for record in records if record.answer)
@@ -140,7 +141,7 @@ def _used_up(records: Sequence[Record], plan: Plan) -> BudgetExceeded:
     spent = total(record.cost for record in records if record.answer)
     if spent is None:
         return BudgetExceeded(
-            "what a question costs is not known",
+            "what an answer costs is not known",
             expected="a price for each model",
             remedy="set prices, or no --max-cost",
         )

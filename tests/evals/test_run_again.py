@@ -12,10 +12,12 @@ import pytest
 
 from evals import run as runner
 from evals.dataset import Dataset, load_dataset
+from evals.judge import make_judge
 from evals.records import Run
 from evals.run import Asked, Plan, Started, evaluate
 from rag.engine import Engine
 from rag.errors import BudgetExceeded, InputError, ModelError
+from rag.roles import CandidateSettings
 from rag.settings import Settings, load_settings
 
 Write = Callable[[Sequence[dict[str, Any]]], Path]
@@ -103,8 +105,27 @@ def test_a_run_ends_when_its_budget_is_used_up(settings: Settings, dataset: Data
 
 
 def test_unknown_prices_spend_no_budget_unseen(engine: Engine, dataset: Dataset) -> None:
-    with pytest.raises(BudgetExceeded, match="what a question costs is not known; expected a price for each model"):
+    with pytest.raises(BudgetExceeded, match="what an answer costs is not known; expected a price for each model"):
         run(engine, dataset, Plan(max_cost=1.0))
+
+
+@pytest.mark.parametrize(("reply", "is_priced"), [({"error": "no quota"}, True), ({"reply": "Yes"}, False)])
+def test_a_grade_that_fails_or_has_no_price_leaves_the_cost_of_its_answer(
+    settings: Settings, dataset: Dataset, *, reply: dict[str, str], is_priced: bool
+) -> None:
+    price = CandidateSettings(price_in=1, price_out=1)
+    (settings.root / "judge.json").write_text(json.dumps([{"match": "", **reply}]))
+    priced = {"scripted:script.json": price, **({"scripted:judge.json": price} if is_priced else {})}
+    roles = settings.roles.model_copy(update={"judge": "scripted:judge.json"})
+    changed = settings.model_copy(update={"roles": roles, "candidates": priced})
+    engine = Engine.from_settings(changed)
+    *_, alone = evaluate(engine, dataset)
+    *_, done = evaluate(engine, dataset, judge=make_judge(changed), plan=Plan(max_cost=1.0))
+    assert isinstance(alone, Run)
+    assert isinstance(done, Run)
+    assert done.is_whole
+    assert [record.cost for record in done.records] == [record.cost for record in alone.records]
+    assert None not in [record.cost for record in done.records]
 
 
 def test_a_run_that_goes_on_is_kept_now_and_then(
