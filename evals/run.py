@@ -17,6 +17,7 @@ from evals.machine import this_machine
 from evals.metrics import score, summarize
 from evals.records import Index, Record, Run, Source, UsedPrompt
 from evals.resume import check_same
+from evals.selection import chosen
 from rag.case import Case
 from rag.engine import Engine
 from rag.errors import BudgetExceeded, InputError, PlumbError
@@ -182,7 +183,9 @@ def _begun(engine: Engine, dataset: Dataset, plan: Plan, judge: Judge | None) ->
         id=f"{stamp(started)}-{dataset.name}",
         started=_iso(started),
         ended="",
-        dataset=Source(name=dataset.name, path=dataset.path, sha256=dataset.sha256, selection=dataset.selection),
+        dataset=Source(
+            name=dataset.name, path=dataset.path, sha256=dataset.sha256, selection=chosen(dataset.selection)
+        ),
         summary=summarize((), ()),
         models={},
         prompts=tuple(UsedPrompt(id=prompt.id, version=prompt.version, sha=prompt.sha) for prompt in prompts),

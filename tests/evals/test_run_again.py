@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stderr
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from evals import progress
 from evals import run as runner
-from evals.dataset import Dataset, load_dataset
+from evals.dataset import Dataset, load_dataset, select
 from evals.judge import make_judge
 from evals.records import Run
 from evals.run import Asked, Plan, Started, evaluate
@@ -91,6 +94,37 @@ def test_another_system_does_not_go_on_with_a_run(settings: Settings, engine: En
         run(engine, dataset, Plan(repeat=2), earlier=done)
     with pytest.raises(InputError, match="was begun with dataset"):
         run(engine, replace(dataset, sha256="0" * 64), earlier=done)
+
+
+def test_the_whole_dataset_is_the_same_part_however_it_was_chosen(engine: Engine, dataset: Dataset) -> None:
+    all_of_it = select(dataset)
+    done = run(engine, all_of_it)
+    assert done.dataset.selection == {}
+    older = replace(done, dataset=replace(done.dataset, selection={"split": None, "tags": [], "limit": None}))
+    assert run(engine, dataset, earlier=older).is_whole
+    with pytest.raises(
+        InputError,
+        match=r"with cases 3 of the whole dataset, each 1 times, now it is 1 of the part tags hr, limit 2, each",
+    ):
+        run(engine, select(dataset, tags=["hr"], limit=2), earlier=done)
+
+
+def test_what_goes_on_with_a_run_is_told_as_a_whole_command(
+    engine: Engine, write_cases: Write, broken: dict[str, Any], cases: list[Any], tmp_path: Path
+) -> None:
+    dataset = load_dataset(write_cases([*cases, *({**broken, "id": str(n)} for n in range(4))]))
+    out = tmp_path / "my run.json"
+    typed = ["plumb", "eval", "run", "questions.jsonl", "--set", "retrieve.limit=5", "--index", "v1"]
+    for again, told in (
+        (typed, f"; go on with: {' '.join(typed)} --resume '{out}'"),
+        ([*typed, "--resume", str(out)], f"; go on with: {' '.join(typed)} --resume '{out}'"),
+        ([], ""),
+    ):
+        said = StringIO()
+        with redirect_stderr(said), pytest.raises(ModelError):
+            progress.kept(evaluate(engine, dataset), out, engine.settings, again=again)
+        seen = " ".join(said.getvalue().split())
+        assert seen.endswith(f"the run ends after 6 of 7 questions, kept in {out}{told}"), seen
 
 
 def test_a_run_ends_when_its_budget_is_used_up(settings: Settings, dataset: Dataset) -> None:
