@@ -23,10 +23,14 @@ def kept(
     """Keep the run while it grows; returns it whole, and where it is. An error leaves what was asked until then.
 
     `again` are the words of the command, if it is one that can go on with a run that ended early: then it is told how.
+    Raises InputError, before anything is asked, where `out` is the run of a baseline.
     """
+    from evals.baselines import check_no_baseline
     from evals.records import save_run
     from evals.run import run_path
 
+    if out:
+        check_no_baseline(settings, out)
     done = None
     try:
         for done in _runs(events):
