@@ -31,7 +31,8 @@ class Asker:
     def ask(self, case: Case, repetition: int = 0) -> tuple[Record, PlumbError | None]:
         """The record, and the error where there was one: of the question, or of grading its answer.
 
-        Raises ConfigError and WeightsError: no other question would fare better.
+        Where grading failed the cost is that of the answer: what the grade cost nobody knows. Raises ConfigError and
+        WeightsError: no other question would fare better.
         """
         record, error = self._asked(case, repetition)
         try:
@@ -39,7 +40,7 @@ class Asker:
             return graded(self.judge, case, likened) if self.judge else likened, error
         except ModelError as failure:
             log.warning("%s is kept without a grade: %s", case.id, failure)
-            return replace(record, cost=None), failure
+            return record, failure
 
     def _asked(self, case: Case, repetition: int) -> tuple[Record, PlumbError | None]:
         # What was answered to another run, or to the repetition before, tells nothing about this one.
@@ -72,7 +73,7 @@ class Asker:
 def graded(judge: Judge, case: Case, record: Record) -> Record:
     """The record with the judge's grade, if something is expected; no answer is none that could be right.
 
-    Raises ModelError.
+    A grade whose cost nobody knows adds nothing to that of the answer. Raises ModelError.
     """
     answer = record.answer
     if not (case.facts or case.expected):
@@ -81,7 +82,7 @@ def graded(judge: Judge, case: Case, record: Record) -> Record:
         return replace(record, judged=0.0)
     grade = judge.grade(case, answer.text)
     told = replace(answer, models={**answer.models, "judge": grade.model})
-    return replace(record, judged=grade.chance, answer=told, cost=total((record.cost, grade.cost)))
+    return replace(record, judged=grade.chance, answer=told, cost=total((record.cost, grade.cost or 0.0)))
 
 
 def _likeness(embedder: Embedder, answer: Given, expected: str) -> float:

@@ -37,12 +37,13 @@ _BASELINES = TypeAdapter(dict[str, Baseline])
 
 
 def find_run(settings: Settings, name: str) -> Run:
-    """The run that a file, a baseline, an id or the beginning of one names; 'latest' is the one that began last.
+    """The run that a baseline, 'latest', a file, an id or the beginning of one names, in this order.
 
+    'latest' is the last that asked all of what it was to ask: no run of answers that users got, none that ended early.
     It is scored with the metrics of today. Raises InputError when there is none, or more than one, and for a baseline
     whose file has changed.
     """
-    return score(load_run(_found(settings, name)))
+    return score(load_run(find_file(settings, name)))
 
 
 def find_baseline(settings: Settings, name: str) -> Run:
@@ -71,14 +72,17 @@ def require_baseline(settings: Settings, name: str) -> Run:
 
 
 def set_baseline(settings: Settings, name: str, run: str) -> Baseline:
-    """Give a run a name, in place of the run that has it. Raises InputError, and StoreError for the disk."""
+    """Give a run a name, in place of the run that has it.
+
+    Raises InputError, also for answers that users got: no other run is of the same questions. StoreError for the disk.
+    """
     from filelock import FileLock, Timeout
 
     if not NAME.fullmatch(name) or name == LATEST:
         raise InputError(
             f"'{name}' is no name for a baseline", expected="letters, digits, _ . -", remedy="choose another"
         )
-    path = _found(settings, run)
+    path = find_file(settings, run)
     kept, file = _baseline(settings, name, path), baselines_path(settings)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -106,6 +110,17 @@ def baselines(settings: Settings) -> dict[str, Baseline]:
         ) from None
 
 
+def check_no_baseline(settings: Settings, path: Path) -> None:
+    """Raise InputError if the run of a baseline is kept there: to write it anew would end what is held against it."""
+    for one in baselines(settings).values():
+        if (settings.root / one.path).resolve() == path.resolve():
+            raise InputError(
+                f"{path} is the run of the baseline '{one.name}'",
+                expected="a file that nothing is held against",
+                remedy=f"name another with --out, and then 'plumb eval baseline {one.name}' with it",
+            )
+
+
 def baselines_path(settings: Settings) -> Path:
     """Where they are kept."""
     return settings.data_path / "evals" / "baselines.json"
@@ -114,23 +129,30 @@ def baselines_path(settings: Settings) -> Path:
 def _baseline(settings: Settings, name: str, path: Path) -> Baseline:
     whole = path.resolve()
     is_below = whole.is_relative_to(settings.root.resolve())
+    run = load_run(path)
+    if not run.dataset.sha256:
+        raise InputError(
+            f"{run.id} holds answers that users got", expected="a run of a dataset", remedy="see 'plumb eval runs'"
+        )
     return Baseline(
         name=name,
-        run_id=load_run(path).id,
+        run_id=run.id,
         path=str(whole.relative_to(settings.root.resolve()) if is_below else whole),
         sha256=_digest(path),
         set_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 
-def _found(settings: Settings, name: str) -> Path:
+def find_file(settings: Settings, name: str) -> Path:
+    """Where the run of that name is kept. Raises InputError as `find_run`."""
     named = baselines(settings).get(name)
     if named:
         return _unchanged(named, settings.root / named.path)
+    if name == LATEST:
+        return _latest(settings)
     if Path(name).is_file():
         return Path(name)
-    kept = sorted((settings.data_path / "runs").glob("*.json"))
-    chosen = kept[-1:] if name == LATEST else [path for path in kept if path.stem.startswith(name)]
+    chosen = [path for path in _kept(settings) if path.stem.startswith(name)]
     exact = [path for path in chosen if path.stem == name]
     if len(exact or chosen) == 1:
         return (exact or chosen)[0]
@@ -140,6 +162,22 @@ def _found(settings: Settings, name: str) -> Path:
         expected=f"a run file, the id of a run or its beginning, 'latest', or a baseline ({known})",
         remedy="'plumb eval run' makes a run, 'plumb eval baseline NAME RUN' names one",
     )
+
+
+def _latest(settings: Settings) -> Path:
+    for path in reversed(_kept(settings)):
+        run = load_run(path)
+        if run.is_whole and run.dataset.sha256:
+            return path
+    raise InputError(
+        "no run 'latest'",
+        expected="a run that asked all questions of a dataset",
+        remedy="'plumb eval run' makes one, 'plumb eval runs' lists what there is",
+    )
+
+
+def _kept(settings: Settings) -> list[Path]:
+    return sorted((settings.data_path / "runs").glob("*.json"))
 
 
 def _unchanged(named: Baseline, path: Path) -> Path:

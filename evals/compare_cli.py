@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from rag.errors import ConfigError
-from rag.terminal import clean, console, print_json
+from rag.terminal import clean, complain, console, print_json
 
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
 Name = "a file, an id or its beginning, 'latest', or a named baseline"
@@ -84,11 +84,13 @@ def baseline(
     as_json: AsJson = False,
 ) -> None:
     """Give a run a name that later runs are held against, or list the runs that have one."""
-    from evals.baselines import baselines, set_baseline
+    from evals.baselines import baselines, find_run, set_baseline
     from rag.settings import load_settings
 
     settings = load_settings()
     chosen = {name: set_baseline(settings, name, run)} if name else baselines(settings)
+    if name and not find_run(settings, name).is_whole:
+        complain(f"'{name}' is a run that ended early: cases that it did not ask are held against nothing")
     if as_json:
         print_json({each: asdict(one) for each, one in chosen.items()})
         return

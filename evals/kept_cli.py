@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evals.compare_cli import Name
 from rag.commands.moments import moment
 from rag.terminal import console, print_json
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def score(
-    run: Annotated[Path, typer.Argument(help="A run of 'plumb eval run'.")],
+    run: Annotated[str, typer.Argument(help=f"The run: {Name}.")],
     judge: Annotated[
         bool, typer.Option("--judge", help="Have the judge of roles.judge grade its answers anew.")
     ] = False,
@@ -23,17 +24,21 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="Print the run as JSON.")] = False,
 ) -> None:
     """Score a kept run with the metrics of today; no question is asked again."""
+    from evals.baselines import check_no_baseline, find_file
     from evals.metrics import score as scored
     from evals.records import load_run, save_run
     from evals.regrade import regrade
+    from rag.settings import load_settings
 
-    again = scored(load_run(run))
+    settings = load_settings()
+    found = find_file(settings, run)
+    path = out or found
+    check_no_baseline(settings, path)
+    again = scored(load_run(found))
     if judge:
-        from rag.settings import load_settings
-
-        again = regrade(again, load_settings())
-    save_run(again, out or run)
-    print_run(again, out or run, as_json=as_json)
+        again = regrade(again, settings)
+    save_run(again, path)
+    print_run(again, path, as_json=as_json)
 
 
 def live(

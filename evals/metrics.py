@@ -8,6 +8,7 @@ it would have retrieved, cited and taken is unknown.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -48,45 +49,68 @@ class Metric:
     is_neutral: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Observed:
+    """What every metric takes from a record of a case, by the metric's name."""
+
+    case: Case
+    values: Mapping[str, float | None]
+
+
 def score(run: Run) -> Run:
     """The run with the scores of its records and its summary computed anew."""
-    return replace(run, records=score_records(run.cases, run.records), summary=summarize(run.cases, run.records))
+    observed = _observed(run.cases, run.records)
+    records = (replace(record, scores=_own(one)) for record, one in zip(run.records, observed, strict=True))
+    return replace(run, records=tuple(records), summary=_summary(observed))
 
 
 def score_records(cases: Sequence[Case], records: Sequence[Record]) -> tuple[Record, ...]:
     """The records, each with its own scores; None where a metric does not apply to its case."""
-    by_id = {case.id: case for case in cases}
-    return tuple(replace(record, scores=_own_scores(by_id[record.case_id], record)) for record in records)
+    observed = _observed(cases, records)
+    return tuple(replace(record, scores=_own(one)) for record, one in zip(records, observed, strict=True))
 
 
 def summarize(cases: Sequence[Case], records: Sequence[Record]) -> Summary:
     """All figures over all records, over each split and over each tag."""
+    return _summary(_observed(cases, records))
+
+
+def _observed(cases: Sequence[Case], records: Sequence[Record]) -> list[_Observed]:
+    """Each record looked at once: to look takes far longer than to make figures of what was seen."""
     by_id = {case.id: case for case in cases}
-    pairs = [(by_id[record.case_id], record) for record in records]
-    splits = sorted({case.split for case, _ in pairs})
-    tags = sorted({tag for case, _ in pairs for tag in case.tags})
+    pairs = ((by_id[record.case_id], record) for record in records)
+    return [
+        _Observed(case=case, values={metric.name: metric.observe(case, record) for metric in METRICS})
+        for case, record in pairs
+    ]
+
+
+def _summary(observed: Sequence[_Observed]) -> Summary:
+    splits = sorted({one.case.split for one in observed})
+    tags = sorted({tag for one in observed for tag in one.case.tags})
     return Summary(
-        overall=figures(pairs),
-        by_split={split: figures([pair for pair in pairs if pair[0].split == split]) for split in splits},
-        by_tag={tag: figures([pair for pair in pairs if tag in pair[0].tags]) for tag in tags},
+        overall=_figures(observed),
+        by_split={split: _figures([one for one in observed if one.case.split == split]) for split in splits},
+        by_tag={tag: _figures([one for one in observed if tag in one.case.tags]) for tag in tags},
     )
 
 
-def figures(pairs: Sequence[tuple[Case, Record]]) -> dict[str, Figure]:
-    """Every metric over these cases, by name."""
-    return {metric.name: figure(metric, pairs) for metric in METRICS}
+def _figures(observed: Sequence[_Observed]) -> dict[str, Figure]:
+    return {metric.name: _figure(metric, observed) for metric in METRICS}
 
 
-def figure(metric: Metric, pairs: Sequence[tuple[Case, Record]]) -> Figure:
+def _figure(metric: Metric, observed: Sequence[_Observed]) -> Figure:
     """One metric over these cases; a share comes with its Wilson interval, as if each case were one observation."""
-    observed = [(case, value) for case, record in pairs if (value := metric.observe(case, record)) is not None]
-    weights = {case.id: case.weight for case, _ in observed}
+    found = [(one.case, value) for one in observed if (value := one.values[metric.name]) is not None]
+    weights = {case.id: case.weight for case, _ in found}
     if not weights:
         return Figure(cases=0, value=None)
     if metric.over:
-        return Figure(cases=len(weights), value=metric.over([value for _, value in observed]))
-    own = {name: mean([value for case, value in observed if case.id == name]) for name in weights}
-    value = math.fsum(own[name] * weight for name, weight in weights.items()) / math.fsum(weights.values())
+        return Figure(cases=len(weights), value=metric.over([value for _, value in found]))
+    by_case = defaultdict[str, list[float]](list)
+    for case, value in found:
+        by_case[case.id].append(value)
+    value = math.fsum(mean(by_case[name]) * weight for name, weight in weights.items()) / math.fsum(weights.values())
     low, high = wilson(value, _effective(weights.values())) if metric.unit == "share" else (None, None)
     return Figure(cases=len(weights), value=value, low=low, high=high)
 
@@ -135,9 +159,9 @@ def stands_in_passage(quote: str, marker: int, hits: Sequence[Retrieved]) -> boo
     return bool(quote.strip()) and plain(quote) in plain(text)
 
 
-def _own_scores(case: Case, record: Record) -> Mapping[str, float | None]:
+def _own(observed: _Observed) -> Mapping[str, float | None]:
     judged = (metric for metric in METRICS if metric.unit in ("share", "score") and not metric.is_neutral)
-    return {metric.name: metric.observe(case, record) for metric in judged}
+    return {metric.name: observed.values[metric.name] for metric in judged}
 
 
 def _ranked(name: str) -> Observe:

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import shlex
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.terminal import clean, complain, console
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from evals.records import Run
     from evals.run import Progress
     from rag.settings import Settings
 
 
-def kept(events: Iterable[Progress], out: Path | None, settings: Settings) -> tuple[Run, Path]:
-    """Keep the run while it grows; returns it whole, and where it is. An error leaves what was asked until then."""
+def kept(
+    events: Iterable[Progress], out: Path | None, settings: Settings, *, again: Sequence[str] = ()
+) -> tuple[Run, Path]:
+    """Keep the run while it grows; returns it whole, and where it is. An error leaves what was asked until then.
+
+    `again` are the words of the command, if it is one that can go on with a run that ended early: then it is told how.
+    Raises InputError, before anything is asked, where `out` is the run of a baseline.
+    """
+    from evals.baselines import check_no_baseline
     from evals.records import save_run
     from evals.run import run_path
 
+    if out:
+        check_no_baseline(settings, out)
     done = None
     try:
         for done in _runs(events):
@@ -28,9 +39,16 @@ def kept(events: Iterable[Progress], out: Path | None, settings: Settings) -> tu
     finally:
         if done and not done.is_whole:
             asked = f"{len(done.records)} of {len(done.cases) * done.repeat}"
-            complain(f"the run ends after {asked} questions; go on with --resume {path}")
+            hint = f"; go on with: {_going_on(again, path)}" if again else ""
+            complain(f"the run ends after {asked} questions, kept in {path}{hint}")
     assert done  # noqa: S101 - what evaluate() ends with
     return done, path
+
+
+def _going_on(words: Sequence[str], path: Path) -> str:
+    """The command to type, with all that the one that ended was told: another system would be refused."""
+    resume = () if ("--resume", str(path)) in pairwise(words) else ("--resume", str(path))
+    return shlex.join((*words, *resume))
 
 
 def _runs(events: Iterable[Progress]) -> Iterator[Run]:

@@ -17,6 +17,7 @@ MEASURES = {
     "ndcg_at_10": nDCG @ 10,
     "mrr": RR,
 }
+_NAMES = {str(measure): name for name, measure in MEASURES.items()}
 _QUESTION = "q"
 
 
@@ -33,10 +34,15 @@ def rank_scores(case: Case, uris: Sequence[str]) -> Mapping[str, float]:
     """
     if not case.sources:
         return {}
-    groups = [case.sources] if "any" in case.tags else [(source,) for source in case.sources]
+    groups = (case.sources,) if "any" in case.tags else tuple((source,) for source in case.sources)
+    return _scores(groups, tuple(uris))
+
+
+# Each metric asks for its own, one after the other, and all come at once.
+@lru_cache(maxsize=8)
+def _scores(groups: tuple[tuple[str, ...], ...], uris: tuple[str, ...]) -> Mapping[str, float]:
     found = _evaluator(len(groups)).iter_calc({_QUESTION: _ranking(groups, uris)})
-    names = {measure: name for name, measure in MEASURES.items()}
-    return {names[score.measure]: float(score.value) for score in found}
+    return {_NAMES[str(score.measure)]: float(score.value) for score in found}
 
 
 @lru_cache(maxsize=64)

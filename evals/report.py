@@ -10,6 +10,7 @@ from rich.text import Text
 
 from evals.metrics import METRICS, Metric, Unit
 from evals.records import Figure, JudgeUsed, Record, Run
+from evals.selection import in_words
 from rag.llm.price import cost_text
 from rag.terminal import clean
 
@@ -64,7 +65,7 @@ def shown_figure(figure: Figure | None, unit: Unit) -> str:
 def _head(run: Run) -> str:
     models = "; ".join(f"{role} {', '.join(names)}" for role, names in run.models.items())
     asked = f"{len(run.records)} of {len(run.cases)}" if len(run.records) < len(run.cases) else str(len(run.cases))
-    selection = ", ".join(f"{name} {value}" for name, value in run.dataset.selection.items() if value)
+    selection = in_words(run.dataset.selection)
     judge = f"{judge_told(run.judge)}\n" if run.judge else ""
     return clean(
         f"{run.dataset.name} {run.dataset.sha256[:12]}{f' ({selection})' if selection else ''}, "

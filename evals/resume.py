@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from evals.records import Run
+from evals.selection import in_words
 from rag.errors import InputError
 
 
@@ -29,7 +30,8 @@ def check_same(earlier: Run, now: Run) -> None:
 
 
 def _cases(run: Run) -> str:
-    return f"{len(run.cases)} of {run.dataset.selection or 'all'}, each {run.repeat} times"
+    part = in_words(run.dataset.selection)
+    return f"{len(run.cases)} of {f'the part {part}' if part else 'the whole dataset'}, each {run.repeat} times"
 
 
 def _prompts(run: Run) -> str:

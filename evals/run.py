@@ -17,6 +17,7 @@ from evals.machine import this_machine
 from evals.metrics import score, summarize
 from evals.records import Index, Record, Run, Source, UsedPrompt
 from evals.resume import check_same
+from evals.selection import chosen
 from rag.case import Case
 from rag.engine import Engine
 from rag.errors import BudgetExceeded, InputError, PlumbError
@@ -34,7 +35,8 @@ KEEP_EVERY_S = 10.0
 class Plan:
     """How cases are asked: each `repeat` times, `threads` at once, until `max_cost` is used up.
 
-    `max_cost` is in the currency of the prices; the questions that are under way then are still answered.
+    `max_cost` is in the currency of the prices; the questions that are under way then are still answered. It is held
+    against what is known: a grade that failed, or by a judge without a price, counts as nothing.
     """
 
     repeat: int = 1
@@ -80,8 +82,8 @@ def evaluate(
 
     A question that fails is recorded and counted. The error is raised when going on is in vain: a setting or a
     model file is wrong, every question so far failed, or the last three failed because a part of the system did;
-    BudgetError when `max_cost` is used up. While it goes on, and before an error or an interrupt is raised, a Run with
-    the records so far is yielded now and then, if one of them has an answer.
+    BudgetError when `max_cost` is used up. While it goes on a Run with the records so far, not scored, is yielded
+    now and then, and a scored one before an error or an interrupt is raised, if one of them has an answer.
     """
     plan, cases = plan or Plan(), dataset.cases
     begun = _begun(engine, dataset, plan, judge)
@@ -103,14 +105,14 @@ def evaluate(
             yield Asked(case=case, record=record)
             if time.monotonic() - kept_at > KEEP_EVERY_S and _has_answer(records):
                 kept_at = time.monotonic()
-                yield _finished(begun, records)
+                yield _so_far(begun, records)
         if len(records) < questions:
             raise _used_up(records, plan)
     except (PlumbError, KeyboardInterrupt):
         if _has_answer(records):
-            yield _finished(begun, records)
+            yield score(_so_far(begun, records))
         raise
-    yield _finished(begun, records)
+    yield score(_so_far(begun, records))
 
 
 def run_path(settings: Settings, run_id: str) -> Path:
@@ -129,7 +131,7 @@ def _jobs(cases: Sequence[Case], records: Sequence[Record], plan: Plan) -> Itera
 
 
 def _is_used_up(records: Sequence[Record], plan: Plan) -> bool:
-    """Whether no more may be asked; costs that nobody knows might be any."""
+    """Whether no more may be asked; an answer whose cost nobody knows might cost any."""
     if plan.max_cost is None:
         return False
     spent = total(record.cost for record in records if record.answer)
@@ -140,7 +142,7 @@ def _used_up(records: Sequence[Record], plan: Plan) -> BudgetExceeded:
     spent = total(record.cost for record in records if record.answer)
     if spent is None:
         return BudgetExceeded(
-            "what a question costs is not known",
+            "what an answer costs is not known",
             expected="a price for each model",
             remedy="set prices, or no --max-cost",
         )
@@ -181,7 +183,9 @@ def _begun(engine: Engine, dataset: Dataset, plan: Plan, judge: Judge | None) ->
         id=f"{stamp(started)}-{dataset.name}",
         started=_iso(started),
         ended="",
-        dataset=Source(name=dataset.name, path=dataset.path, sha256=dataset.sha256, selection=dataset.selection),
+        dataset=Source(
+            name=dataset.name, path=dataset.path, sha256=dataset.sha256, selection=chosen(dataset.selection)
+        ),
         summary=summarize((), ()),
         models={},
         prompts=tuple(UsedPrompt(id=prompt.id, version=prompt.version, sha=prompt.sha) for prompt in prompts),
@@ -197,10 +201,11 @@ def _begun(engine: Engine, dataset: Dataset, plan: Plan, judge: Judge | None) ->
     )
 
 
-def _finished(begun: Run, records: Sequence[Record]) -> Run:
+def _so_far(begun: Run, records: Sequence[Record]) -> Run:
+    """The run with these records, not scored."""
     place = {case.id: number for number, case in enumerate(begun.cases)}
     ordered = sorted(records, key=lambda record: (place[record.case_id], record.repetition))
-    return score(replace(begun, records=tuple(ordered), models=models_of(ordered), ended=_iso(datetime.now(UTC))))
+    return replace(begun, records=tuple(ordered), models=models_of(ordered), ended=_iso(datetime.now(UTC)))
 
 
 def _has_answer(records: Sequence[Record]) -> bool:

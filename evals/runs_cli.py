@@ -58,8 +58,9 @@ def decisions(
 def _told(run: KeptRun) -> list[str]:
     """A run in four lines."""
     from evals.report import interval_told, shown_figure
+    from evals.selection import in_words
 
-    selection = ", ".join(f"{name} {value}" for name, value in run.dataset.selection.items() if value)
+    selection = in_words(run.dataset.selection)
     version = f"{run.dataset.name} {run.dataset.sha256[:12]}{f' ({selection})' if selection else ''}"
     figures = [
         f"{name} {shown_figure(figure, 'share')} {interval_told(figure)}" for name, figure in run.figures.items()

@@ -14,9 +14,10 @@ from evals.dataset_server import DatasetServer
 from evals.in_step import Changes, Digests, base_path, compare, digests, load_base, rewritten, save_base, settled
 from evals.items import Item, case_id, case_of, item_id, item_of
 from rag.case import Case
-from rag.casebook import LOCK_S
+from rag.case_history import note_change, version_of
+from rag.casebook import locked
 from rag.durable import replace_text
-from rag.errors import InputError, StoreError
+from rag.errors import InputError
 from rag.observe.spool import Spool
 
 
@@ -81,8 +82,8 @@ def push(file: Path, server: DatasetServer, spool: Spool, *, folder: Path, ours:
 def pull(file: Path, server: DatasetServer, *, folder: Path, theirs: bool = False) -> Stepped:
     """Write to the file what changed there since both were in step; with `theirs`, also what changed on both sides.
 
-    The dataset is called like the file, which is made if need be. Raises InputError where the server has no such
-    dataset, and as `push` does.
+    The dataset is called like the file, which is made if need be; what is done to it is noted beside it. Raises
+    InputError where the server has no such dataset, and as `push` does.
     """
     name = file.stem
     if server.find(name) is None:
@@ -90,15 +91,17 @@ def pull(file: Path, server: DatasetServer, *, folder: Path, theirs: bool = Fals
             f"{server.where()} has no dataset '{name}'", expected="one of its datasets", remedy="see 'plumb eval push'"
         )
     there = _read(server, name)
-    here = {case.id: case for case in load_dataset(file).cases} if file.exists() else {}
-    kept = base_path(folder, file, server.account)
-    # A file that was removed is made anew: that is not to drop all its cases.
-    base = load_base(kept) if here else {}
-    changes = _compared(here, there, base)
-    wanted = (*changes.there, *(changes.clashing if theirs else ()))
-    if wanted:
-        _rewrite(file, {one: there.cases[one] for one in wanted if one in there.cases}, wanted)
-    save_base(kept, settled(base, _digests(_after(here, there.cases, wanted)), _digests(there.cases)))
+    # From reading the file to writing it: what anyone changes meanwhile would be lost.
+    with locked(file):
+        here = {case.id: case for case in load_dataset(file).cases} if file.exists() else {}
+        kept = base_path(folder, file, server.account)
+        # A file that was removed is made anew: that is not to drop all its cases.
+        base = load_base(kept) if here else {}
+        changes = _compared(here, there, base)
+        wanted = (*changes.there, *(changes.clashing if theirs else ()))
+        if wanted:
+            _rewrite(file, {one: there.cases[one] for one in wanted if one in there.cases}, wanted)
+        save_base(kept, settled(base, _digests(_after(here, there.cases, wanted)), _digests(there.cases)))
     return Stepped(
         dataset=name,
         written=tuple(one for one in wanted if one in there.cases),
@@ -150,14 +153,8 @@ def _may_go(case: Case, server: DatasetServer, spool: Spool) -> bool:
 
 
 def _rewrite(file: Path, taken: Mapping[str, Case], wanted: Sequence[str]) -> None:
-    from filelock import FileLock, Timeout
-
-    dropped = [one for one in wanted if one not in taken]
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        # Whoever makes a case of an answer meanwhile takes the same lock, and their case stays.
-        with FileLock(file.with_name(f".{file.name}.lock"), timeout=LOCK_S):
-            text = file.read_text(encoding="utf-8") if file.exists() else ""
-            replace_text(file, rewritten(text, taken, dropped))
-    except (OSError, Timeout) as error:
-        raise StoreError(f"{file}: {error}", expected="a file of cases that can be written") from None
+    """Write the cases that are taken, without the others that are wanted, and note it; the file is locked."""
+    before = version_of(file)
+    text = file.read_text(encoding="utf-8") if before else ""
+    replace_text(file, rewritten(text, taken, [one for one in wanted if one not in taken]))
+    note_change(file, did="pull", ids=wanted, before=before)

@@ -35,21 +35,31 @@ def drop_cases(path: Path, ids: Collection[str], *, did: str) -> None:
 
 
 @contextmanager
-def _changing(path: Path, *, did: str, ids: Sequence[str]) -> Iterator[list[str]]:
-    """The lines of the file, to be changed while nobody else does; the change is noted beside it."""
+def locked(path: Path) -> Iterator[None]:
+    """The file of cases, which need not be there, while no command and no page changes it.
+
+    Raises StoreError for a disk that refuses something, and where another holds it for long.
+    """
     from filelock import FileLock, Timeout
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_S):
-            before = version_of(path)
-            text = path.read_text(encoding="utf-8-sig") if before else ""
-            lines = [line for line in text.split("\n") if line.strip()]
-            yield lines
-            replace_text(path, "".join(f"{line}\n" for line in lines))
-            note_change(path, did=did, ids=ids, before=before)
+            yield
     except (OSError, UnicodeDecodeError, Timeout) as error:
         raise StoreError(f"{path}: {error}", expected="a file of cases", remedy="see ui.cases") from error
+
+
+@contextmanager
+def _changing(path: Path, *, did: str, ids: Sequence[str]) -> Iterator[list[str]]:
+    """The lines of the file, to be changed while nobody else does; the change is noted beside it."""
+    with locked(path):
+        before = version_of(path)
+        text = path.read_text(encoding="utf-8-sig") if before else ""
+        lines = [line for line in text.split("\n") if line.strip()]
+        yield lines
+        replace_text(path, "".join(f"{line}\n" for line in lines))
+        note_change(path, did=did, ids=ids, before=before)
 
 
 def _check(case: Case) -> None:

@@ -81,7 +81,7 @@ def test_an_outage_midway_keeps_what_was_asked(
     result = invoke(write_cases([*cases, *({**broken, "id": str(i)} for i in range(5))]))
     assert isinstance(result.exception, ModelError)
     (file,) = kept(settings)
-    assert f"the run ends after 6 of 8 questions; go on with --resume {file}" in " ".join(result.stderr.split())
+    assert f"the run ends after 6 of 8 questions, kept in {file}" in " ".join(result.stderr.split())
     assert len(json.loads(file.read_text())["records"]) == 6
 
 

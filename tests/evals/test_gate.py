@@ -210,6 +210,25 @@ def test_runs_have_many_names(place: Settings) -> None:
     assert find_run(place, "main").id == "2026-01-02T00-00-00Z-a"
 
 
+def test_latest_is_the_last_whole_run_of_a_dataset_whatever_a_file_is_called(
+    place: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = place.data_path / "runs"
+    monkeypatch.chdir(place.root)
+    early, live = made("2026-01-03-a", cases(3)), made("2026-01-04-live", cases(3), sha256="")
+    save_run(replace(early, records=early.records[:2]), runs / f"{early.id}.json")
+    save_run(live, runs / f"{live.id}.json")
+    for word in ("latest", "main"):
+        save_run(made("a file", cases(3)), Path(word))
+    set_baseline(place, "main", "2026-01-01")
+    assert find_run(place, "latest").id == "2026-01-02T00-00-00Z-a"
+    assert find_run(place, "main").id == "2026-01-01T00-00-00Z-a"
+    assert find_run(place, "./latest").id == "a file"
+    with pytest.raises(InputError, match="holds answers that users got; expected a run of a dataset"):
+        set_baseline(place, "main", live.id)
+    assert find_run(place, "main").id == "2026-01-01T00-00-00Z-a"
+
+
 def test_a_name_that_is_none_or_not_the_only_one_is_refused(place: Settings, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="names 2 runs"):
         find_run(place, "2026-01")

@@ -185,7 +185,7 @@ def test_a_part_of_a_dataset(engine: Engine, write_cases: Write, cases: list[dic
     *_, done = evaluate(engine, chosen)
     assert isinstance(done, Run)
     assert [case.id for case in done.cases] == ["car"]
-    assert done.dataset.selection == {"split": "dev", "tags": [], "limit": None}
+    assert done.dataset.selection == {"split": "dev"}
     assert done.dataset.sha256 == dataset.sha256
 
 

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stderr
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from evals import progress
 from evals import run as runner
-from evals.dataset import Dataset, load_dataset
+from evals.dataset import Dataset, load_dataset, select
+from evals.judge import make_judge
 from evals.records import Run
 from evals.run import Asked, Plan, Started, evaluate
 from rag.engine import Engine
 from rag.errors import BudgetExceeded, InputError, ModelError
+from rag.roles import CandidateSettings
 from rag.settings import Settings, load_settings
 
 Write = Callable[[Sequence[dict[str, Any]]], Path]
@@ -91,6 +96,37 @@ def test_another_system_does_not_go_on_with_a_run(settings: Settings, engine: En
         run(engine, replace(dataset, sha256="0" * 64), earlier=done)
 
 
+def test_the_whole_dataset_is_the_same_part_however_it_was_chosen(engine: Engine, dataset: Dataset) -> None:
+    all_of_it = select(dataset)
+    done = run(engine, all_of_it)
+    assert done.dataset.selection == {}
+    older = replace(done, dataset=replace(done.dataset, selection={"split": None, "tags": [], "limit": None}))
+    assert run(engine, dataset, earlier=older).is_whole
+    with pytest.raises(
+        InputError,
+        match=r"with cases 3 of the whole dataset, each 1 times, now it is 1 of the part tags hr, limit 2, each",
+    ):
+        run(engine, select(dataset, tags=["hr"], limit=2), earlier=done)
+
+
+def test_what_goes_on_with_a_run_is_told_as_a_whole_command(
+    engine: Engine, write_cases: Write, broken: dict[str, Any], cases: list[Any], tmp_path: Path
+) -> None:
+    dataset = load_dataset(write_cases([*cases, *({**broken, "id": str(n)} for n in range(4))]))
+    out = tmp_path / "my run.json"
+    typed = ["plumb", "eval", "run", "questions.jsonl", "--set", "retrieve.limit=5", "--index", "v1"]
+    for again, told in (
+        (typed, f"; go on with: {' '.join(typed)} --resume '{out}'"),
+        ([*typed, "--resume", str(out)], f"; go on with: {' '.join(typed)} --resume '{out}'"),
+        ([], ""),
+    ):
+        said = StringIO()
+        with redirect_stderr(said), pytest.raises(ModelError):
+            progress.kept(evaluate(engine, dataset), out, engine.settings, again=again)
+        seen = " ".join(said.getvalue().split())
+        assert seen.endswith(f"the run ends after 6 of 7 questions, kept in {out}{told}"), seen
+
+
 def test_a_run_ends_when_its_budget_is_used_up(settings: Settings, dataset: Dataset) -> None:
     told = (settings.root / "plumbline.toml").read_text()
     prices = '[candidates."scripted:script.json"]\nprice_in = 1.0\nprice_out = 1.0\n'
@@ -103,8 +139,27 @@ def test_a_run_ends_when_its_budget_is_used_up(settings: Settings, dataset: Data
 
 
 def test_unknown_prices_spend_no_budget_unseen(engine: Engine, dataset: Dataset) -> None:
-    with pytest.raises(BudgetExceeded, match="what a question costs is not known; expected a price for each model"):
+    with pytest.raises(BudgetExceeded, match="what an answer costs is not known; expected a price for each model"):
         run(engine, dataset, Plan(max_cost=1.0))
+
+
+@pytest.mark.parametrize(("reply", "is_priced"), [({"error": "no quota"}, True), ({"reply": "Yes"}, False)])
+def test_a_grade_that_fails_or_has_no_price_leaves_the_cost_of_its_answer(
+    settings: Settings, dataset: Dataset, *, reply: dict[str, str], is_priced: bool
+) -> None:
+    price = CandidateSettings(price_in=1, price_out=1)
+    (settings.root / "judge.json").write_text(json.dumps([{"match": "", **reply}]))
+    priced = {"scripted:script.json": price, **({"scripted:judge.json": price} if is_priced else {})}
+    roles = settings.roles.model_copy(update={"judge": "scripted:judge.json"})
+    changed = settings.model_copy(update={"roles": roles, "candidates": priced})
+    engine = Engine.from_settings(changed)
+    *_, alone = evaluate(engine, dataset)
+    *_, done = evaluate(engine, dataset, judge=make_judge(changed), plan=Plan(max_cost=1.0))
+    assert isinstance(alone, Run)
+    assert isinstance(done, Run)
+    assert done.is_whole
+    assert [record.cost for record in done.records] == [record.cost for record in alone.records]
+    assert None not in [record.cost for record in done.records]
 
 
 def test_a_run_that_goes_on_is_kept_now_and_then(
@@ -114,3 +169,15 @@ def test_a_run_that_goes_on_is_kept_now_and_then(
     runs = [event for event in evaluate(engine, dataset) if isinstance(event, Run)]
     assert [len(each.records) for each in runs] == [1, 2, 3, 3]
     assert [each.is_whole for each in runs] == [False, False, True, True]
+    # What is kept on the way is scored when the run ends: that is the longer, the more was asked.
+    assert [each.summary.overall["correct"].cases for each in runs] == [0, 0, 0, 2]
+    assert [bool(record.scores) for record in runs[0].records] == [False]
+
+
+def test_a_run_that_ends_early_is_scored_when_it_ends(
+    engine: Engine, write_cases: Write, cases: list[Any], broken: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "KEEP_EVERY_S", -1.0)
+    dataset = load_dataset(write_cases([*cases, *({**broken, "id": str(n)} for n in range(4))]))
+    *_, last = kept(evaluate(engine, dataset), ModelError)
+    assert (len(last.records), last.summary.overall["correct"].cases) == (6, 2)

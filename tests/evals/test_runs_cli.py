@@ -10,9 +10,12 @@ import pytest
 from command_line import ESCAPE, Plumb, failed, fine, parsed
 from made_runs import cases, made
 
+from evals import progress
+from evals.baselines import find_run
 from evals.decisions import decisions_path, record
 from evals.gate import decide
 from evals.records import Run, save_run
+from rag.errors import InputError
 from rag.settings import load_settings
 
 
@@ -31,7 +34,7 @@ def kept(project: Path) -> tuple[Run, Run]:
 
 
 def test_runs_are_listed_newest_first(project: Path, kept: tuple[Run, Run], plumb: Plumb) -> None:
-    fine(plumb("eval", "baseline", "main", "trusted.json"))
+    assert plumb("eval", "baseline", "main", "trusted.json").returncode == 0
     runs = project / ".plumb" / "runs"
     (runs / "no\x1b[31mrun.json").write_text("[1, 2")
     told = parsed(plumb("eval", "runs", "--json"))
@@ -54,10 +57,37 @@ def test_runs_are_listed_newest_first(project: Path, kept: tuple[Run, Run], plum
 
 
 def test_a_path_that_runs_tells_can_be_compared(kept: tuple[Run, Run], plumb: Plumb) -> None:
-    fine(plumb("eval", "baseline", "main", "trusted.json"))
+    assert plumb("eval", "baseline", "main", "trusted.json").returncode == 0
     paths = [run["path"] for run in parsed(plumb("eval", "runs", "--json"))["runs"]]
     found = parsed(plumb("eval", "compare", *reversed(paths), "--json"))
     assert (found["first"]["run_id"], found["second"]["run_id"]) == tuple(run.id for run in kept)
+
+
+def test_the_run_of_a_baseline_is_not_scored_or_asked_in_its_place(
+    project: Path, kept: tuple[Run, Run], plumb: Plumb
+) -> None:
+    file = project / ".plumb" / "runs" / "second.json"
+    file.write_text(file.read_text().replace('"judged": null', '"judged": 1.0'))
+    told = parsed(plumb("eval", "score", "latest", "--json"))
+    assert (told["id"], Path(told["path"]).name) == ("second", "second.json")
+    assert told["summary"]["overall"]["judged"]["value"] == 1.0
+    fine(plumb("eval", "baseline", "main", "second"))
+    before = file.read_bytes()
+    for name in ("main", "second", str(file)):
+        said = failed(plumb("eval", "score", name), code=2)
+        assert "is the run of the baseline 'main'" in said
+    settings = load_settings(project / "plumbline.toml")
+    with pytest.raises(InputError, match="is the run of the baseline 'main'"):
+        progress.kept(iter([kept[1]]), file, settings)
+    assert file.read_bytes() == before
+    fine(plumb("eval", "score", "main", "--out", str(project / "again.json")))
+    assert (project / "again.json").exists()
+    assert find_run(settings, "main").id == "second"
+
+
+def test_a_baseline_that_ended_early_is_told(kept: tuple[Run, Run], plumb: Plumb) -> None:
+    assert "'main' is a run that ended early" in plumb("eval", "baseline", "main", "trusted.json").stderr
+    assert "ended early" not in plumb("eval", "baseline", "main", "second").stderr
 
 
 def test_decisions_are_listed_newest_first(project: Path, kept: tuple[Run, Run], plumb: Plumb) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -19,6 +22,8 @@ from evals.dataset import load_dataset, read_case
 from evals.in_step import compare, rewritten, settled
 from evals.items import MAX_ID_CHARS, case_of, item_id, item_of
 from rag.case import Case, Passage, Then, case_line
+from rag.case_history import changes, version_of
+from rag.casebook import locked
 from rag.errors import ConfigError, DeliveryError, InputError
 from rag.observe.spool import open_spool
 from rag.settings import load_settings
@@ -149,6 +154,44 @@ def test_what_changed_on_both_sides_is_named_and_left_alone(
     kept = "How much leave?" if flag == "--ours" else "Leave?"
     assert item(fake, "leave")["input"]["question"] == read()["leave"].question == kept
     assert invoke(*command)["clashing"] == []
+
+
+def test_an_edit_made_while_a_pull_waits_is_not_lost(invoke: Invoke, fake: FakeDatasets) -> None:
+    write(LEAVE, MOON)
+    invoke("push", "questions.jsonl")
+    item(fake, "leave")["input"] = {"question": "Leave?"}
+    fake.requests.clear()
+    is_held = Event()
+
+    def edit() -> None:
+        with locked(Path("questions.jsonl")):
+            is_held.set()
+            while "GET /api/public/dataset-items" not in fake.requests:
+                time.sleep(0.01)
+            time.sleep(0.3)
+            write(replace(LEAVE, facts=(("30",),)), MOON)
+
+    with ThreadPoolExecutor(1) as other:
+        edited = other.submit(edit)
+        assert is_held.wait(5)
+        told = invoke("pull", "questions", code=1)
+        edited.result()
+    assert (told["written"], told["clashing"], read()["leave"].facts) == ([], ["leave"], (("30",),))
+
+
+def test_a_pull_is_noted_in_the_history_of_the_file(invoke: Invoke, fake: FakeDatasets) -> None:
+    write(LEAVE, MOON)
+    invoke("push", "questions.jsonl")
+    invoke("pull", "questions")
+    file = Path("questions.jsonl")
+    assert changes(file) == []
+    before = version_of(file)
+    item(fake, "leave")["input"] = {"question": "Leave?"}
+    item(fake, "moon")["status"] = "ARCHIVED"
+    invoke("pull", "questions")
+    (noted,) = changes(file)
+    assert (noted.did, noted.ids) == ("pull", ("leave", "moon"))
+    assert (noted.before, noted.after) == (before, version_of(file))
 
 
 def test_another_file_of_that_name_overwrites_and_archives_nothing(invoke: Invoke, fake: FakeDatasets) -> None:
