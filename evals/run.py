@@ -82,7 +82,7 @@ def evaluate(
 
     A question that fails is recorded and counted. The error is raised when going on is in vain: a setting or a
     model file is wrong, every question so far failed, or the last three failed because a part of the system did;
-    BudgetError when `max_cost` is used up. While it goes on a Run with the records so far, not scored, is yielded
+    BudgetExceeded when `max_cost` is used up. While it goes on a Run with the records so far, not scored, is yielded
     now and then, and a scored one before an error or an interrupt is raised, if one of them has an answer.
     """
     plan, cases = plan or Plan(), dataset.cases
@@ -184,7 +184,10 @@ def _begun(engine: Engine, dataset: Dataset, plan: Plan, judge: Judge | None) ->
         started=_iso(started),
         ended="",
         dataset=Source(
-            name=dataset.name, path=dataset.path, sha256=dataset.sha256, selection=chosen(dataset.selection)
+            name=dataset.name,
+            path=_from_root(dataset.path, settings),
+            sha256=dataset.sha256,
+            selection=chosen(dataset.selection),
         ),
         summary=summarize((), ()),
         models={},
@@ -228,6 +231,12 @@ def models_of(records: Sequence[Record]) -> dict[str, tuple[str, ...]]:
     """The models that really answered, by role."""
     named = {(role, model) for record in records if record.answer for role, model in record.answer.models.items()}
     return {role: tuple(sorted(model for r, model in named if r == role)) for role in sorted({r for r, _ in named})}
+
+
+def _from_root(path: str, settings: Settings) -> str:
+    """The path from the project's folder, if it lies below: wherever one stood, it is found from there."""
+    whole, root = Path(path).resolve(), settings.root.resolve()
+    return str(whole.relative_to(root)) if whole.is_relative_to(root) else str(whole)
 
 
 def stamp(moment: datetime) -> str:

@@ -140,3 +140,16 @@ def test_there_must_be_something_to_change(project: Settings, promoted: Promote)
         error = promoted(*arguments).exception
         assert isinstance(error, ConfigError)
         assert said in str(error)
+
+
+def test_the_questions_of_the_baseline_are_asked_wherever_one_stands(
+    project: Settings, promoted: Promote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project.root / "below").mkdir()
+    monkeypatch.chdir(project.root / "below")
+    assert CliRunner().invoke(eval_app, ["run", "../limits.jsonl", "--tag", "hotel"]).exit_code == 0
+    assert CliRunner().invoke(eval_app, ["baseline", "main", "latest"]).exit_code == 0
+    monkeypatch.chdir(project.root)
+    told = json.loads(promoted("--set", "retrieve.limit=6", "--json").stdout)
+    # The part of them that was asked then.
+    assert told["decision"]["cases"] == 10
