@@ -91,7 +91,7 @@ def test_the_command_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_an_id_leads_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for odd in ("../../out", "/tmp/out", "a/b", "a\\b", ".out", "", "a\n", "a\0", "x" * 201):  # noqa: S108 - a name
+    for odd in ("../../out", "/out", "a/b", "a\\b", ".out", "", "a\n", "a\0", "x" * 201):
         save_run(made(odd, cases(1)), tmp_path / "run.json")
         with pytest.raises(InputError, match=r"run.json is no run: id: .*letters, digits"):
             CliRunner().invoke(app, ["report", "run.json"], standalone_mode=False, catch_exceptions=False)
