@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -72,7 +73,12 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options
     out = out or resume
     check_writable(out or run_path(settings, "run"))
     engine, judge = Engine.from_settings(settings, version=index), make_judge(settings)
-    done, path = kept(evaluate(engine, questions, judge=judge, plan=plan, earlier=earlier), out, settings)
+    done, path = kept(
+        evaluate(engine, questions, judge=judge, plan=plan, earlier=earlier),
+        out,
+        settings,
+        again=("plumb", *sys.argv[1:]),
+    )
     print_run(done, path, as_json=as_json)
     publish_at_the_end(done, path, settings)
     ship_detached(settings)

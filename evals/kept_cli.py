@@ -26,7 +26,7 @@ def score(
     """Score a kept run with the metrics of today; no question is asked again."""
     from evals.baselines import check_no_baseline, find_file
     from evals.metrics import score as scored
-    from evals.records import load_run, save_run
+    from evals.records import check_replaceable, load_run, save_run
     from evals.regrade import regrade
     from rag.settings import load_settings
 
@@ -37,6 +37,8 @@ def score(
     again = scored(load_run(found))
     if judge:
         again = regrade(again, settings)
+    if out:
+        check_replaceable(out)
     save_run(again, path)
     print_run(again, path, as_json=as_json)
 
@@ -51,12 +53,14 @@ def live(
 ) -> None:
     """Score a sample of the answers that users got, as a run; nothing is asked."""
     from evals.live import live_run
-    from evals.records import save_run
+    from evals.records import check_replaceable, save_run
     from evals.run import run_path
     from rag.observe.spool import open_spool
     from rag.settings import load_settings
 
     settings = load_settings()
+    if out:
+        check_replaceable(out)
     found = live_run(open_spool(settings), settings, since=moment(since, option="--since"), sample=sample)
     path = out or run_path(settings, found.id)
     save_run(found, path)

@@ -60,8 +60,8 @@ class Record:
 
     `repetition` counts from 0, where each case is asked several times. `judged` is how likely the judge found the
     answer right, 0 to 1, and `similarity` how like the expected answer it is, -1 to 1; None where that was not asked.
-    `cost` is that of the answer and of its grade, in the currency of the prices; None when it is unknown, as that of
-    what failed.
+    `cost` is that of the answer and, as far as it is known, of its grade, in the currency of the prices: a grade that
+    failed, or by a judge without a price, adds nothing. None when that of the answer is unknown, as that of a failure.
     """
 
     case_id: str
