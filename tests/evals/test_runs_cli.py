@@ -99,7 +99,7 @@ def test_decisions_are_listed_newest_first(project: Path, kept: tuple[Run, Run],
     assert [one["run"] for one in parsed(plumb("eval", "decisions", "--limit", "1", "--json"))] == ["second"]
     shown = fine(plumb("eval", "decisions"))
     assert "inconclusive  first against 'main', second, 8 cases" in shown
-    assert "the run ended early: 2 cases of 10 not asked" in shown
+    assert "the run ended early: 2 questions of 10 not asked" in shown
 
 
 def test_nothing_kept_says_what_to_type(project: Path, plumb: Plumb) -> None:
