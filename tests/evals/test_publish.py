@@ -144,7 +144,8 @@ def test_a_failure_is_a_warning_that_names_the_way_on(
     with pytest.raises(InputError, match="has no dataset 'questions'"):
         invoke("publish", "run.json")
     assert (
-        f"has no dataset 'questions'; expected the dataset of the run; 'plumb eval push {questions}'" in missing.stderr
+        f"has no dataset 'questions'; expected the dataset of the run; 'plumb eval push {questions.name}'"
+        in missing.stderr
     )
     invoke("push", questions)
     fake.status = 500
