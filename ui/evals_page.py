@@ -142,10 +142,9 @@ def _promotion(one: Told) -> dict[str, object]:
     parts = [f"{key} = {value}" for key, value in change["settings"].items()]
     parts += [f"index {change['index']}"] if change["index"] else []
     parts += [change["prompt"]] if change["prompt"] else []
-    taken = one["rolled_back_at"]
     return {
         "When": moment(one["at"]),
         "Change": "; ".join(parts),
-        "State": f"taken back {moment(taken)}" if taken else "in force",
+        "State": one["state"],
         "Run": one["id"],
     }

@@ -97,6 +97,7 @@ def test_compare_tells_the_paired_difference(plumb: Plumb, filled: Path) -> None
     assert {(row["score"], row["difference"], row["cases"]) for row in found} == {
         ("recall@1", 0.0, 1),
         ("recall@5", 0.0, 1),
+        ("nDCG@10", 0.0, 1),
         ("reciprocal rank", 0.0, 1),
     }
     assert "better on 0, worse on 0 of 1" in fine(plumb("index", "compare", "q.jsonl", "v1", "v2"))

@@ -172,7 +172,7 @@ def test_a_watched_folder_is_followed(plumb: Plumb, project: Path, corpus: Path)
         (corpus / "new.md").unlink()
         assert "4 unchanged, 1 removed" in watching.stdout.readline()
         watching.send_signal(signal.SIGINT)
-        assert watching.wait(timeout=30) == 0
+        assert watching.wait(timeout=120) == 0
     finally:
         watching.kill()
         watching.communicate()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from evals.baselines import set_baseline
+from evals.baselines import baselines, set_baseline
 from evals.change import Before, Change
 from evals.dataset import load_dataset
 from evals.decisions import decisions_path, record
@@ -70,11 +70,12 @@ def decide_on(folder: Path, first: Run, second: Run) -> None:
     done = Promotion(
         id=first.id,
         at="2026-01-03T10:00:00+00:00",
+        state="in force",
         change=Change(settings={"retrieve.limit": 5}),
         before=Before(settings={}, absent=("retrieve.limit",)),
         decision=decisions[0],
         run_file="run.json",
-        baseline=None,
+        baseline=baselines(settings)["main"],
     )
     append(promotions_path(settings), done)
 
