@@ -115,7 +115,7 @@ def test_a_run_that_ended_early_is_told() -> None:
     short = replace(short, records=short.records[:30])
     found = compare(BASE, short)
     assert found.cases == 30
-    assert "the second run ended early: 10 of 40 cases were not asked" in found.notes
+    assert "the second run ended early: 10 of 40 questions were not asked" in found.notes
 
 
 def test_where_it_changed() -> None:
