@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from evals.gate import Decision
-from evals.log import append, entries
+from rag.journal import append, entries
 from rag.settings import Settings
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from evals.metrics import Metric
 from evals.pairs import Pairs, Scored, scored
 from evals.records import Record
+from rag.case import Case
 
 # A case counts as right where at least half of its repetitions were.
 RIGHT_AT = 0.5
@@ -77,7 +78,7 @@ def _flip(turns: Sequence[_Turn]) -> Flip:
     return Flip(
         case_id=case.id,
         question=case.question,
-        expected=(case.expected,) if case.expected else tuple(" or ".join(fact) for fact in case.facts),
+        expected=_expected(case),
         tags=case.tags,
         confirmed=case.confirmed,
         lost=tuple(turn.metric.name for turn in turns if not turn.is_won),
@@ -88,6 +89,12 @@ def _flip(turns: Sequence[_Turn]) -> Flip:
         second_trace=second.answer.trace_id if second.answer else "",
         then_trace=case.then.trace_id if case.then else "",
     )
+
+
+def _expected(case: Case) -> tuple[str, ...]:
+    if not case.answerable:
+        return ("to be declined",)
+    return (case.expected,) if case.expected else tuple(" or ".join(fact) for fact in case.facts)
 
 
 def _shown(records: Sequence[Record], metric: str, *, highest: bool) -> Record:

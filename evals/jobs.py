@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from evals.notify import Level, News
 from evals.run import stamp
+from rag import itself
 from rag.sections import Job
 from rag.settings import Settings
 
@@ -86,12 +86,9 @@ def _ended(step: Step) -> str:
 
 
 def _step(command: tuple[str, ...], folder: Path, *, timeout_s: float) -> Step:
-    # Without -P, Python would look for our packages in the user's folder first.
-    package = str(Path(__file__).parents[1])
-    path = os.pathsep.join(part for part in (package, os.environ.get("PYTHONPATH")) if part)
     began = time.monotonic()
     with subprocess.Popen(
-        [sys.executable, "-P", "-m", "rag.cli", *command],
+        itself.command(command),
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -99,7 +96,7 @@ def _step(command: tuple[str, ...], folder: Path, *, timeout_s: float) -> Step:
         text=True,
         errors="replace",
         start_new_session=True,
-        env={**os.environ, "PYTHONPATH": path, "NO_COLOR": "1"},
+        env=itself.environment({"NO_COLOR": "1"}),
     ) as process:
         try:
             said, _ = process.communicate(timeout=timeout_s)

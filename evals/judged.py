@@ -12,6 +12,7 @@ from rag.observe.filter import Filter
 from rag.observe.mask import Mask
 from rag.observe.restricted import visible
 from rag.observe.spool import Spool
+from rag.reply import refuses
 from rag.types import PUBLIC, Feedback, Message, Step, Trace
 
 # More of the latest judged answers are not looked at.
@@ -25,8 +26,9 @@ class Judged:
     """An answer that somebody rated or corrected.
 
     `trace_id` is that of the answer when it was first given, `query` the question as it stands alone, `answer` what was
-    shown, or where it was declined, what the model wrote; '' for nothing. `correction` is the last that was given, ''
-    for none. `model` is who answered, `prompt` id and version. `raters` are those who judged it, by name.
+    shown, or the model's own refusal; '' for nothing, and for what the model wrote and nobody saw. `correction` is the
+    last that was given, '' for none. `model` is who answered, `prompt` id and version. `raters` are those who judged
+    it, by name.
     """
 
     trace_id: str
@@ -126,6 +128,13 @@ def _judged(
     return _made(first, step, messages, said, wanted.mask), ""
 
 
+def _shown(first: Trace, wrote: str) -> str:
+    """What the person who judged it had read, as far as it is the model's: a refusal stands for what we say then."""
+    if first.attributes.get("abstained"):
+        return wrote if refuses(wrote) else ""
+    return str(first.output or "")
+
+
 def _made(first: Trace, step: Step, messages: tuple[Message, ...], said: Sequence[Feedback], mask: Mask) -> Judged:
     facts, made = first.attributes, step.attributes
     is_declined = bool(facts.get("abstained"))
@@ -137,7 +146,7 @@ def _made(first: Trace, step: Step, messages: tuple[Message, ...], said: Sequenc
         session=str(facts.get("session_id") or ""),
         query=queries[0] if queries else str(first.input),
         messages=tuple(Message(role=one.role, content=mask(one.content)) for one in messages),
-        answer=mask(str((made.get("output") if is_declined else first.output) or "")).strip(),
+        answer=mask(_shown(first, str(made.get("output") or ""))).strip(),
         is_declined=is_declined,
         is_up=any(one.up is True for one in said),
         is_down=any(one.up is False for one in said),

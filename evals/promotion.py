@@ -12,9 +12,9 @@ from typing import Literal
 from evals.baselines import Baseline, baselines, set_baseline
 from evals.change import Before, Change, apply, before, changed_settings, undo
 from evals.gate import Decision
-from evals.log import append, entries
 from evals.records import Run
 from rag.errors import InputError, StoreError
+from rag.journal import append, entries
 from rag.settings import Settings
 from rag.versions import Versions
 

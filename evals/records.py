@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from evals.agreement import Agreement
 from evals.run_id import RunId
+from evals.stored import load, save, unwritable
 from rag.case import Case
-from rag.durable import PRIVATE, replace_text
-from rag.errors import InputError, PlumbError
+from rag.errors import InputError
 from rag.types import Citation, Usage, Verdict
 
 # Raised whenever the meaning of a stored field changes.
@@ -188,13 +187,8 @@ def plain_run(run: Run) -> dict[str, Any]:
 
 
 def save_run(run: Run, path: Path) -> None:
-    """Write a run, whole or not at all, for its owner's eyes; a file of that name is replaced. Raises PlumbError."""
-    text = json.dumps(plain_run(run), indent=1, ensure_ascii=False)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_text(path, text + "\n", mode=PRIVATE)
-    except OSError as error:
-        raise _unwritable(path, error) from None
+    """Write a run, as `stored.save` does. Raises PlumbError."""
+    save(plain_run(run), path)
 
 
 def check_writable(path: Path) -> None:
@@ -206,7 +200,7 @@ def check_writable(path: Path) -> None:
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp"):
             pass
     except OSError as error:
-        raise _unwritable(path, error) from None
+        raise unwritable(path, error) from None
 
 
 def check_replaceable(path: Path) -> None:
@@ -225,23 +219,4 @@ def check_replaceable(path: Path) -> None:
 
 def load_run(path: Path) -> Run:
     """Read a stored run. Raises InputError for a file that is none."""
-    try:
-        return _RUN.validate_json(path.read_bytes())
-    except OSError as error:
-        raise InputError(
-            f"can't read {path}: {error.strerror}", expected="a run of 'plumb eval run'", remedy="check the path"
-        ) from None
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise InputError(
-            f"{path} is no run: {where}: {first['msg']}",
-            expected=f"a run of 'plumb eval run' in format {FORMAT}",
-            remedy="name another file, or run the evaluation again",
-        ) from None
-
-
-def _unwritable(path: Path, error: OSError) -> PlumbError:
-    return PlumbError(
-        f"can't write {path}: {error.strerror}", expected="a place for the run", remedy="name another with --out"
-    )
+    return load(path, _RUN, what="a run", by="plumb eval run")

@@ -59,7 +59,10 @@ def not_gated_told(rulings: Sequence[Ruling]) -> str | None:
     if not some:
         return None
     takes = ", ".join(f"{fewest(margin)}" for margin in dict.fromkeys(one.margin for one in some))
-    return f"not gated: fewer than {takes} independent cases can't pass; a loss beyond chance fails them all the same"
+    return (
+        f"not gated: fewer than {takes} independent cases can't pass (those of one conversation are one); a loss beyond"
+        " chance fails them all the same"
+    )
 
 
 def left_out_told(left_out: Mapping[Why, Sequence[str]]) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterable
@@ -14,6 +12,7 @@ from typing import IO, Any
 
 import streamlit as st
 
+from rag import itself
 from rag.errors import PlumbError
 
 TIMEOUT_S = 120.0
@@ -60,16 +59,13 @@ def _said(
 
 def _run(command: tuple[str, ...], told: IO[bytes], complained: IO[bytes]) -> int:
     """Run a command to its end; returns its exit code. Raises PlumbError."""
-    # Without -P, Python would look for our packages in the user's folder first.
-    package = str(Path(__file__).parents[1])
-    path = os.pathsep.join(part for part in (package, os.environ.get("PYTHONPATH")) if part)
     try:
         return subprocess.run(
-            [sys.executable, "-P", "-m", "rag.cli", *command],
+            itself.command(command),
             stdin=subprocess.DEVNULL,
             stdout=told,
             stderr=complained,
-            env={**os.environ, "PYTHONPATH": path, "NO_COLOR": "1"},
+            env=itself.environment({"NO_COLOR": "1"}),
             timeout=TIMEOUT_S,
             check=False,
         ).returncode

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import ir_measures
+from ir_measures import R, nDCG
 
 # The grade of each relevant document, by its file's name.
 Relevance = Mapping[str, int]
@@ -25,15 +28,20 @@ def ndcg(ranked: Sequence[str], relevant: Relevance, *, depth: int) -> float:
 
     Järvelin and Kekäläinen, Cumulated Gain-Based Evaluation of IR Techniques (2002).
     """
-    ideal = _dcg(sorted(relevant.values(), reverse=True)[:depth])
-    return _dcg([relevant.get(document, 0) for document in ranked[:depth]]) / ideal if ideal else 0.0
+    return _measured(nDCG @ depth, ranked, relevant)
 
 
 def recall(ranked: Sequence[str], relevant: Relevance, *, depth: int) -> float:
     """The share of the relevant documents that are among the first."""
-    wanted = {document for document, grade in relevant.items() if grade > 0}
-    return len(wanted & set(ranked[:depth])) / len(wanted) if wanted else 0.0
+    return _measured(R @ depth, ranked, relevant)
 
 
-def _dcg(gains: Sequence[int]) -> float:
-    return sum(gain / math.log2(rank + 1) for rank, gain in enumerate(gains, 1))
+def _measured(measure: Any, ranked: Sequence[str], relevant: Relevance) -> float:
+    """A measure of one ranking; 0 where nothing is relevant. A document that comes again takes a place."""
+    places = {
+        document if document not in ranked[:place] else f"{document} again {place}": float(len(ranked) - place)
+        for place, document in enumerate(ranked)
+    }
+    if not any(grade > 0 for grade in relevant.values()):
+        return 0.0
+    return float(ir_measures.calc_aggregate([measure], {"q": dict(relevant)}, {"q": places})[measure])

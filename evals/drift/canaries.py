@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import model_validator
 
 from evals.drift.parsers import parser_of
+from evals.lines import Strict, Text, read_lines
 from rag.errors import InputError
-from rag.roles import CHAT_ROLES, ChatRole
+from rag.roles import ChatRole
 from rag.verify import MARKER
 
-MAX_BYTES = 16_000_000
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Speaker = Literal["system", "user", "assistant"]
 
 
@@ -76,33 +75,27 @@ def load_canaries(path: Path) -> CanarySet:
 
     Raises InputError for a file that can't be read, and for the first line that is no canary.
     """
-    data = _read(path)
-    canaries = tuple(_parse(line, f"{path}, line {number}") for number, line in _lines(data))
-    if not canaries:
-        raise InputError(f"{path} holds no canaries", expected="one JSON object a line", remedy="add a prompt")
+    found = read_lines(path, _Line, holds="canaries")
+    canaries = tuple(_canary(line, f"{path}, line {number}") for number, line in found.lines)
     _refuse_repeated(canaries, path)
-    return CanarySet(name=path.stem, path=str(path), sha256=hashlib.sha256(data).hexdigest(), canaries=canaries)
+    return CanarySet(name=path.stem, path=str(path), sha256=found.sha256, canaries=canaries)
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class _Message(_Strict):
+class _Message(Strict):
     role: Speaker
     content: Text
 
 
-class _Line(_Strict):
+class _Line(Strict):
     id: Text
     role: ChatRole = "answer"
-    messages: list[_Message] = []
+    messages: tuple[_Message, ...] = ()
     prompt: str = ""
     question: str = ""
-    passages: list[Text] = []
+    passages: tuple[Text, ...] = ()
     parser: Text = "text"
-    expected: Annotated[list[Text] | Text, Field()] = []
-    tags: list[Text] = []
+    expected: tuple[Text, ...] | Text = ()
+    tags: tuple[Text, ...] = ()
 
     @model_validator(mode="after")
     def _asks_once(self) -> _Line:
@@ -113,60 +106,24 @@ class _Line(_Strict):
             raise ValueError("'prompt' or 'messages' for a role other than answer")
         return self
 
-    def canary(self) -> Canary:
-        """The frozen canary. Raises InputError for a parser that is not known."""
-        said = [Spoken(role=message.role, content=message.content) for message in self.messages]
-        expected = (self.expected,) if isinstance(self.expected, str) else tuple(self.expected)
-        return Canary(
-            id=self.id,
-            role=self.role,
-            messages=tuple(said or ([Spoken(role="user", content=self.prompt)] if self.prompt else [])),
-            question=self.question,
-            passages=tuple(self.passages),
-            parser=parser_of(self.parser).spec,
-            expected=expected,
-            tags=tuple(self.tags),
-        )
 
-
-_KEYS = f"the keys {', '.join(_Line.model_fields)}; roles {', '.join(CHAT_ROLES)}"
-
-
-def _read(path: Path) -> bytes:
+def _canary(line: _Line, where: str) -> Canary:
+    """The frozen canary. Raises InputError for a parser that is not known."""
+    said = tuple(Spoken(role=message.role, content=message.content) for message in line.messages)
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(
-            f"can't read {path}: {error.strerror}", expected="canaries, one JSON object a line", remedy="check the path"
-        ) from None
-    if len(data) > MAX_BYTES:
-        raise InputError(f"{path} is too large", expected=f"at most {MAX_BYTES:,} bytes", remedy="split it")
-    return data
-
-
-def _lines(data: bytes) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
-        if line.strip():
-            yield number, line.decode("utf-8", "replace")
-
-
-def _parse(line: str, where: str) -> Canary:
-    try:
-        return _Line.model_validate_json(line).canary()
+        parser = parser_of(line.parser).spec
     except InputError as error:
         raise InputError(f"{where}: {error.seen}", expected=error.expected, remedy=error.remedy) from None
-    except ValidationError as error:
-        raise _explained(error.errors(include_url=False, include_context=False)[0], where) from None
-
-
-def _explained(first: Any, where: str) -> InputError:
-    key = ".".join(str(part) for part in first["loc"])
-    named = f"'{key}': " if key else ""
-    if first["type"] == "value_error":
-        expected = first["msg"].removeprefix("Value error, ")
-        return InputError(where, expected=expected, remedy="mend that line")
-    return InputError(f"{where}: {named}{first['msg']}", expected=_KEYS, remedy="mend that line")
+    return Canary(
+        id=line.id,
+        role=line.role,
+        messages=said or ((Spoken(role="user", content=line.prompt),) if line.prompt else ()),
+        question=line.question,
+        passages=line.passages,
+        parser=parser,
+        expected=(line.expected,) if isinstance(line.expected, str) else line.expected,
+        tags=line.tags,
+    )
 
 
 def _refuse_repeated(canaries: Sequence[Canary], path: Path) -> None:

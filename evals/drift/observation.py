@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from evals import stored
 from evals.drift.canaries import Canary
-from rag.durable import replace_text
-from rag.errors import InputError, PlumbError
+from rag.errors import InputError
 from rag.settings import Settings
 
 Format = Literal[1]
@@ -89,35 +88,13 @@ def folder(settings: Settings) -> Path:
 
 
 def save(observation: Observation, path: Path) -> None:
-    """Write an observation, whole or not at all. Raises PlumbError."""
-    values = _OBSERVATION.dump_python(observation, mode="json")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_text(path, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
-    except OSError as error:
-        raise PlumbError(
-            f"can't write {path}: {error.strerror}", expected="a place for the answers", remedy="name one with --out"
-        ) from None
+    """Write an observation, as `stored.save` does. Raises PlumbError."""
+    stored.save(_OBSERVATION.dump_python(observation, mode="json"), path)
 
 
 def load(path: Path) -> Observation:
     """Read a kept observation. Raises InputError for a file that is none."""
-    try:
-        return _OBSERVATION.validate_json(path.read_bytes())
-    except OSError as error:
-        raise InputError(
-            f"can't read {path}: {error.strerror}",
-            expected="an observation of 'plumb eval canary run'",
-            remedy="check the path",
-        ) from None
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise InputError(
-            f"{path} is no observation: {where}: {first['msg']}",
-            expected=f"one of 'plumb eval canary run' in format {FORMAT}",
-            remedy="name another file, or ask the canaries again",
-        ) from None
+    return stored.load(path, _OBSERVATION, what="an observation", by="plumb eval canary run")
 
 
 def kept(settings: Settings) -> list[Observation]:

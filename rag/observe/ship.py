@@ -8,9 +8,7 @@ down or slow holds up no other; the breaker is in the file, for all processes.
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,9 +16,9 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from rag import itself
 from rag.errors import DeliveryError, InputError, StoreError
 from rag.observe.account import account
 from rag.observe.destinations import destinations, open_destination
@@ -81,19 +79,15 @@ def ship_detached(settings: Settings) -> None:
     """Deliver from a process of its own that outlives this one; starts nothing without a destination."""
     if not destinations(settings):
         return
-    # Without -P, Python would look for our packages in the user's folder first.
-    command = [sys.executable, "-P", "-m", "rag.cli", "traces", "ship", "--due", "--quiet"]
-    package = str(Path(__file__).parents[2])
-    path = os.pathsep.join(part for part in (package, os.environ.get("PYTHONPATH")) if part)
     with suppress(OSError):  # a machine that can't start a process is no reason to fail the command that ran fine
         process = subprocess.Popen(
-            command,
+            itself.command(["traces", "ship", "--due", "--quiet"]),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             close_fds=True,
             start_new_session=True,
-            env={**os.environ, "PYTHONPATH": path},
+            env=itself.environment(),
         )
         # It is meant to outlive us: tell Python that nobody waits for it.
         process.returncode = 0

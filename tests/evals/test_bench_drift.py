@@ -8,7 +8,7 @@ import pytest
 
 from evals.bench.drift import right_share
 from evals.bench.llmdrift import PACK, Recorded, read_llmdrift
-from evals.bench.packs import found_pack
+from evals.bench.packs import found_pack, skipped
 from evals.drift.compare import Report, compare
 from evals.drift.observation import Observation
 from rag.embed.scripted import ScriptedEmbedder
@@ -18,7 +18,7 @@ from rag.embed.scripted import ScriptedEmbedder
 def recorded() -> Recorded:
     pack = found_pack(PACK)
     if pack is None:
-        pytest.skip(f"no {PACK}")
+        pytest.skip(skipped(PACK).text)
     return read_llmdrift(pack)
 
 

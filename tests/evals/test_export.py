@@ -208,6 +208,20 @@ def test_pairs_are_a_better_and_a_worse_answer_to_one_prompt(spool: Spool, run: 
     assert [one["trace_id"] for one in lines("lines.provenance.jsonl")[1]["answers"]] == [leave, worse]
 
 
+def test_what_nobody_saw_is_not_what_was_disliked(spool: Spool, run: Export) -> None:
+    shown = "The documents do not say."
+
+    def declined(number: int, question: str, wrote: str) -> str:
+        return asked(spool, number, question, wrote, output=shown, attributes={"abstained": True})
+
+    rate(spool, declined(1, CAR, "A bicycle [1]."), up=False, correction="EUR 0.38")
+    rate(spool, declined(2, LEAVE, "NOT IN THE DOCUMENTS"), up=False, correction="28 days")
+    assert run("pairs")["left_out"] == {"without a counterpart": 1}
+    (refused,) = lines()
+    assert refused["preferred_output"][0]["content"] == "28 days"
+    assert refused["non_preferred_output"][0]["content"] == "NOT IN THE DOCUMENTS"
+
+
 def test_conversations_and_questions_stay_on_one_side() -> None:
     marks = [[f"session {number // 3}", f"question {number}"] for number in range(600)]
     marks += [["session 7", "question x"], ["session 70", "question x"]]

@@ -118,4 +118,4 @@ def test_what_can_not_be_done_is_refused(plumb: Plumb, stored: Mapping[str, Path
     assert parsed(plumb("eval", "baseline", "good", "base.json", "--json"))["good"]["path"] == "base.json"
     assert fine(plumb("eval", "baseline")).startswith("good: base, base.json, set ")
     assert "a baseline (good)" in failed(plumb("eval", "gate", "worse.json"), code=2)
-    assert "is no run" in failed(plumb("eval", "compare", "plumbline.toml", "base.json"), code=2)
+    assert "is not a run" in failed(plumb("eval", "compare", "plumbline.toml", "base.json"), code=2)

@@ -171,7 +171,7 @@ def test_files_that_are_no_runs(tmp_path: Path, run: Run) -> None:
     with pytest.raises(InputError, match="can't read"):
         load_run(file)
     file.write_text('{"half": ')
-    with pytest.raises(InputError, match="is no run"):
+    with pytest.raises(InputError, match="is not a run"):
         load_run(file)
     save_run(run, file)
     file.write_text(json.dumps({**json.loads(file.read_text()), "format": 2}))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from command_line import Plumb, failed, fine
 from loopback import Server, served
 from qdrant_client import QdrantClient
 from qdrant_client.http.exceptions import ResponseHandlingException
+from small_disk import mount, small_disk
 
 from ingest.library import Library
 from ingest.pipeline import ingest
@@ -76,17 +76,8 @@ def uninterrupted(project: Path, corpus: Path) -> list[Chunk]:
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 28 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if mount(folder, "size=28m"):
-        pytest.skip("this machine does not let us mount a disk")
-    yield folder
-    subprocess.run([shutil.which("umount") or "", str(folder)], check=True)
-
-
-def mount(folder: Path, options: str) -> int:
-    command = [shutil.which("mount") or "false", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-    return subprocess.run(command, capture_output=True, check=False).returncode
+    with small_disk(tmp_path / "disk", megabytes=28) as place:
+        yield place
 
 
 def test_a_disk_that_fills_up(plumb: Plumb, project: Path, uninterrupted: list[Chunk], disk: Path) -> None:
@@ -95,7 +86,7 @@ def test_a_disk_that_fills_up(plumb: Plumb, project: Path, uninterrupted: list[C
     assert "expected at least store.min_free_mb = 20; free space there" in line
     done = len(Library(settings).manifest.records())
     assert 0 < done < 60
-    assert mount(disk, "remount,size=200m") == 0
+    assert not mount(disk, "remount,size=200m")
     assert f"{63 - done} added, {done} unchanged" in fine(plumb("ingest", "docs"))
     assert chunks(settings) == uninterrupted
 

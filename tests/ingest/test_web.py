@@ -355,6 +355,7 @@ def test_a_compressed_page_is_read(site: Site) -> None:
         ("br", b"x", "encoding 'br'"),
         ("deflate", zlib.compress(b"x"), "encoding 'deflate'"),
     ],
+    ids=["a bomb", "cut off", "many parts", "damaged", "not packed", "twice packed", "brotli", "deflate"],
 )
 def test_bad_compression_is_refused(site: Site, encoding: str, body: bytes, says: str) -> None:
     site.answers["/a"] = Answer(body=body, headers={"content-encoding": encoding})

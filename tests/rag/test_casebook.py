@@ -69,7 +69,7 @@ def test_every_change_is_noted_with_the_version_before_and_after(tmp_path: Path)
     assert load_dataset(file).sha256 == other.after
     assert one.at.endswith("+00:00")
     (tmp_path / "cases.history.jsonl").write_text("nonsense\n")
-    with pytest.raises(InputError, match=r"can't read .*cases\.history\.jsonl"):
+    with pytest.raises(StoreError, match=r"cases\.history\.jsonl has an entry that can't be read"):
         changes(file)
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 from langfuse_server import OTLP_PATH, OTLP_TOKEN, PUBLIC_KEY, SECRET_KEY, FakeLangfuse, running
+from small_disk import small_disk
 
 from rag.observe.ship import ship
 from rag.observe.spool import Spool, open_spool
@@ -190,7 +191,7 @@ def test_two_processes_killed_at_random_moments_lose_nothing(servers: dict[str, 
 
 
 def test_a_full_disk_loses_nothing_that_was_kept(servers: dict[str, FakeLangfuse], tmp_path: Path) -> None:
-    with small_disk(tmp_path / "disk") as disk:
+    with small_disk(tmp_path / "disk", megabytes=10) as disk:
         told = {**given(servers, tmp_path), "data_dir": str(disk / "data")}
         ballast = disk / "ballast"
         ballast.write_bytes(b"x" * 7_500_000)
@@ -202,23 +203,6 @@ def test_a_full_disk_loses_nothing_that_was_kept(servers: dict[str, FakeLangfuse
         one.told("drain langfuse otlp")
         assert len(one.kept) == 225 > kept_by_then > 0
         assert_all_there(servers, drained(told), one.kept)
-
-
-@contextmanager
-def small_disk(place: Path) -> Iterator[Path]:
-    """A disk of 10 MB; skips where this user may not mount one."""
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=10m", "tmpfs", str(place)]
-    try:
-        done = subprocess.run(mount, capture_output=True, text=True, check=False)
-    except OSError as error:
-        pytest.skip(f"no disk can be mounted here: {error}")
-    if done.returncode:
-        pytest.skip(f"no disk can be mounted here: {done.stderr.strip()}")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", "-l", str(place)], check=True)  # noqa: S607 - wherever it is
 
 
 def test_after_an_outage_everything_arrives_in_bounded_memory(servers: dict[str, FakeLangfuse], tmp_path: Path) -> None:

@@ -12,11 +12,11 @@ from evals.change import Before, Change
 from evals.dataset import load_dataset
 from evals.decisions import decisions_path, record
 from evals.gate import decide
-from evals.log import append
 from evals.promotion import Promotion, promotions_path
 from evals.records import Run, save_run
 from evals.run import evaluate, run_path
 from rag.engine import Engine
+from rag.journal import append
 from rag.settings import load_settings
 
 NUMBER, LOST = 10, 9

@@ -63,3 +63,15 @@ def open_page(*, chat: str = "") -> AppTest:
     if chat:
         page.query_params["chat"] = chat
     return page.run()
+
+
+def html(page: AppTest) -> str:
+    """All markup of ours on the page."""
+    return "\n".join(str(element.proto.body) for element in page.get("html"))
+
+
+def ask(page: AppTest, question: str) -> AppTest:
+    """Ask in the line below; the page with the answer."""
+    page.chat_input[0].set_value(question).run()
+    assert not page.exception
+    return page

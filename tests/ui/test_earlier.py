@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from pages import MakeProject, Visitor, open_page
+from pages import MakeProject, Visitor, ask, html, open_page
 from streamlit.testing.v1 import AppTest
 
 from ingest.pipeline import ingest
@@ -14,16 +14,6 @@ from ui.exchange import Exchange
 QUESTION = "How many working days of annual leave do full-time employees have?"
 NAMED = '[ui]\nuser_header = "x-user"\ngroups_header = "x-groups"\n'
 WITHHELD = "not yours to read"
-
-
-def html(page: AppTest) -> str:
-    return "\n".join(str(element.proto.body) for element in page.get("html"))
-
-
-def ask(page: AppTest, question: str) -> AppTest:
-    page.chat_input[0].set_value(question).run()
-    assert not page.exception
-    return page
 
 
 def press(page: AppTest, label: str) -> AppTest:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from pages import APP, MakeProject, open_page
+from pages import APP, MakeProject, ask, html, open_page
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import TextArea
 
@@ -19,16 +19,6 @@ from rag.observe.spool import TraceRow, open_spool
 from rag.settings import load_settings
 
 QUESTION = "How many working days of annual leave do full-time employees have?"
-
-
-def html(page: AppTest) -> str:
-    return "\n".join(str(element.proto.body) for element in page.get("html"))
-
-
-def ask(page: AppTest, question: str) -> AppTest:
-    page.chat_input[0].set_value(question).run()
-    assert not page.exception
-    return page
 
 
 def labelled(page: AppTest, label: str) -> TextArea:
