@@ -25,7 +25,7 @@ NAMES = (
     "handbook",
 )
 # Those that take long, or are for tuning, are run when they are named.
-LONG = ("squad2", "squad2-tuning", "injection", "strategies", "gate", "rehearsal", "drift")
+LONG = ("squad2", "squad2-tuning", "injection", "strategies", "judge", "gate", "rehearsal", "drift")
 
 
 def bench(name: str, *, limit: int | None) -> Iterator[Line]:

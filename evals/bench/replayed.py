@@ -18,6 +18,7 @@ from typing import Any
 from evals.bench.kept import Kept, file
 from rag.llm import Candidate, Chain, make_llm
 from rag.llm.protocol import LLM, Piece, Sampling
+from rag.roles import ChatRole
 from rag.settings import Settings
 from rag.types import Generation, Message, Usage
 from rag.weights import WEIGHTS
@@ -84,18 +85,18 @@ class Replayed:
             yield piece
 
 
-def replayed(settings: Settings) -> tuple[Chain, Clock]:
-    """The models of the answer role as a chain over the calls in the user's cache folder, and their clock."""
+def replayed(settings: Settings, *, role: ChatRole = "answer") -> tuple[Chain, Clock]:
+    """The models of a role as a chain over the calls in the user's cache folder, and their clock."""
     clock = Clock()
     candidates = [
-        Candidate(_model(settings, name, clock), settings.candidate(name))
-        for name in settings.roles.candidates("answer")
+        Candidate(_model(settings, name, clock, role), settings.candidate(name))
+        for name in settings.roles.candidates(role)
     ]
     return Chain(candidates), clock
 
 
-def _model(settings: Settings, name: str, clock: Clock) -> LLM:
-    llm = make_llm(settings, name, role="answer")
+def _model(settings: Settings, name: str, clock: Clock, role: ChatRole) -> LLM:
+    llm = make_llm(settings, name, role=role)
     provider, _, model = name.partition(":")
     if provider not in REPEATABLE:
         return llm
