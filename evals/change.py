@@ -71,6 +71,7 @@ def changed_settings(change: Change) -> Settings:
         Versions(settings).require(change.index)
     if change.prompt:
         _require_production(load_settings(), change.prompt)
+        _version(settings, change.prompt)
     return settings
 
 

@@ -76,6 +76,8 @@ def evaluate(
 ) -> Iterator[Progress]:
     """Ask the cases of the dataset through the engine, then yield the scored Run; nothing is written.
 
+    All are asked with the same prompts: the engine stays with those of now, also where Langfuse keeps them.
+
     A `judge` grades each answer whose case has facts or an expected answer. An answer that it can't grade is kept
     without a grade, and counts as a failure only for whether going on is in vain. With an `earlier` run of the same
     cases by the same system only what has no answer there is asked; raises InputError if it is not.
@@ -86,6 +88,7 @@ def evaluate(
     now and then, and a scored one before an error or an interrupt is raised, if one of them has an answer.
     """
     plan, cases = plan or Plan(), dataset.cases
+    engine.pin_prompts()
     begun = _begun(engine, dataset, plan, judge)
     if earlier:
         check_same(earlier, begun)

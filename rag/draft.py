@@ -83,6 +83,10 @@ class Drafter:
         self._weigher = Weigher(settings.generate, own=settings.prompts_path)
         self._judge = Judge(settings, judge) if settings.verify.second_opinion else None
 
+    def pin_prompts(self) -> None:
+        """Answer with the prompts of now from now on."""
+        self._answer_prompts.pin()
+
     @property
     def prompts(self) -> tuple[Prompt, ...]:
         """The prompts in use: answer, those that weigh whether there is one, and the second opinion's."""

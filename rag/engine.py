@@ -78,6 +78,10 @@ class Engine:
         """The prompts in use: answer, those that weigh whether there is one, rewrite, and what adds queries."""
         return *self._drafter.prompts, *self._gatherer.prompts
 
+    def pin_prompts(self) -> None:
+        """Fetch the prompts that Langfuse keeps once more and stay with them: what is measured must not change."""
+        self._drafter.pin_prompts()
+
     def warm(self) -> None:
         """Begin loading a local answer model in the background, so that the first question waits less."""
         if isinstance(self._answer, Warmable):

@@ -85,6 +85,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         fake, body = self.server.fake, self._body()
+        if self.path != PATH:
+            self._reply(404, {"message": "only prompts are kept here"})
+            return
         messages = [(one["role"], one["content"]) for one in body["prompt"]]
         version = fake.add(body["name"], *messages)
         fake.labels[body["name"]].update(dict.fromkeys(body.get("labels", []), version))

@@ -23,12 +23,19 @@ class Source(Protocol):
         """The prompt to answer with."""
         ...
 
+    def pin(self) -> None:
+        """Stay as it is from now on."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
     """A prompt of a file: the same as long as the process lives."""
 
     current: Prompt
+
+    def pin(self) -> None:
+        """It stays as it is in any case."""
 
 
 class AnswerPrompts:
@@ -50,6 +57,11 @@ class AnswerPrompts:
     def prompts(self) -> tuple[Prompt, ...]:
         """The prompts that may be given to a question now."""
         return (self._main.current, self._trial.current) if self._share else (self._main.current,)
+
+    def pin(self) -> None:
+        """Ask Langfuse once more, if it keeps them, and stay with what it has."""
+        self._main.pin()
+        self._trial.pin()
 
     def of(self, session: str) -> Prompt:
         """The prompt of a session: the same for all its questions, as long as the versions stay; evals get no trial."""

@@ -71,6 +71,8 @@ class ManagedPrompt:
         self._fetch = fetch
         self._refused: Prompt | None = None
         self._complaint = ""
+        self._is_pinned = False
+        self._asking = threading.Lock()
         copy = read_prompt(self._file)
         self._current = copy if copy and _is_usable(copy) else self._first(own)
 
@@ -79,8 +81,19 @@ class ManagedPrompt:
         """The prompt to answer with."""
         return self._current
 
+    def pin(self) -> None:
+        """Ask the server once more and wait for it; then the prompt stays as it is, for good."""
+        self.refresh()
+        with self._asking:
+            self._is_pinned = True
+
     def refresh(self) -> None:
         """Ask the server once; what it has answers from now on. What fails leaves everything as it is."""
+        with self._asking:
+            if not self._is_pinned:
+                self._refresh()
+
+    def _refresh(self) -> None:
         if self._fetch is None:
             return
         try:

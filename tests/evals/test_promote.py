@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from limits_project import write_project
+from prompt_server import FakePrompts, running
 from typer import Typer
 from typer.testing import CliRunner, Result
 
@@ -20,6 +22,10 @@ from evals.promote_cli import promote
 from evals.promotion import promotions
 from ingest.pipeline import ingest
 from rag.errors import ConfigError, InputError
+from rag.observe import ship
+from rag.observe.account import Account
+from rag.prompts import load_prompt
+from rag.prompts.server import PromptServer
 from rag.settings import Settings, load_settings
 from rag.versions import Versions
 
@@ -153,3 +159,52 @@ def test_the_questions_of_the_baseline_are_asked_wherever_one_stands(
     told = json.loads(promoted("--set", "retrieve.limit=6", "--json").stdout)
     # The part of them that was asked then.
     assert told["decision"]["cases"] == 10
+
+
+@pytest.fixture
+def prompts(project: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePrompts]:
+    """A server whose prompt answers in the project of now; the baseline was asked with it."""
+    with running() as fake:
+        create(fake, "production")
+        monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", "pk-lf-test")
+        monkeypatch.setenv("LANGFUSE_SECRET_KEY", "sk-lf-test")
+        monkeypatch.setenv("PLUMB_LANGFUSE__HOST", fake.url)
+        # Traces are not what this server takes.
+        monkeypatch.setattr(ship, "ship_detached", lambda _: None)
+        file = project.root / "plumbline.toml"
+        file.write_text(file.read_text().replace('"answer-cited"', '"langfuse:answer-cited@production"'))
+        for command in (["run", "limits.jsonl"], ["baseline", "main", "latest"]):
+            assert CliRunner().invoke(eval_app, command).exit_code == 0
+        yield fake
+
+
+def create(fake: FakePrompts, label: str, *, more: str = "") -> None:
+    """A version of the shipped prompt that this label points to."""
+    shipped = load_prompt("answer-cited")
+    first, *others = shipped.messages
+    said = replace(first, content=f"{first.content}{more}")
+    with PromptServer(Account(host=fake.url, public_key="pk", secret_key="sk", timeout_s=5)) as server:
+        server.create(replace(shipped, messages=(said, *others)), labels=[label])
+
+
+def test_a_prompt_is_promoted_by_its_label(prompts: FakePrompts, promoted: Promote) -> None:
+    labels = prompts.labels["answer-cited"]
+    create(prompts, "candidate", more=" Be brief.")
+    assert promoted("--prompt", "answer-cited@candidate", "--dry-run").exit_code == 0
+    assert labels["production"] == 1
+    # The copy on the disk is of the version before: a run is asked with what the label points to when it begins.
+    create(prompts, "candidate", more=" Be very brief.")
+    done = promoted("--prompt", "answer-cited@candidate")
+    assert done.exit_code == 0, done.output
+    assert labels["production"] == 3
+    assert find_run(load_settings(), "main").prompts[0].version == "langfuse-3"
+    assert promoted("--rollback").exit_code == 0
+    assert labels["production"] == 1
+    assert find_run(load_settings(), "main").prompts[0].version == "langfuse-1"
+
+
+def test_a_prompt_that_nobody_has_is_told_before_anything_is_asked(prompts: FakePrompts, promoted: Promote) -> None:
+    error = promoted("--prompt", "answer-cited@none").exception
+    assert isinstance(error, InputError)
+    assert "the server has no prompt answer-cited@none" in str(error)
+    assert prompts.labels["answer-cited"]["production"] == 1

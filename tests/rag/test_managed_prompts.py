@@ -93,6 +93,17 @@ def test_the_file_answers_until_the_server_did_and_the_copy_after_a_restart(fake
     assert prompt.current.version == "langfuse-2"
 
 
+def test_a_pinned_prompt_is_fetched_once_more_and_stays(fake: FakePrompts, tmp_path: Path) -> None:
+    prompt = made(fake, tmp_path)
+    fake.add("answer", SYSTEM, USER, label="production")
+    prompt.pin()
+    assert prompt.current.version == "langfuse-1"
+    fake.add("answer", SYSTEM, ("user", "{{question}} {{passages}}"), label="production")
+    prompt.refresh()
+    assert prompt.current.version == "langfuse-1"
+    assert made(None, tmp_path).current.version == "langfuse-1"
+
+
 def test_without_a_file_a_copy_or_a_server_there_is_no_prompt(fake: FakePrompts, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no prompt 'mine' with the label 'production'"):
         made(None, tmp_path, "langfuse:mine")
