@@ -113,7 +113,7 @@ def test_nothing_but_a_run_is_replaced(
         before = file.read_bytes()
         refused = invoke(path, "--out", file).exception
         assert isinstance(refused, InputError)
-        assert f"a run would replace {file}: {file} is no run" in str(refused)
+        assert f"a run would replace {file}: {file} is not a run" in str(refused)
         assert file.read_bytes() == before
     empty.touch()
     for _ in range(2):

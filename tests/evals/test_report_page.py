@@ -93,6 +93,6 @@ def test_an_id_leads_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.chdir(tmp_path)
     for odd in ("../../out", "/out", "a/b", "a\\b", ".out", "", "a\n", "a\0", "x" * 201):
         save_run(made(odd, cases(1)), tmp_path / "run.json")
-        with pytest.raises(InputError, match=r"run.json is no run: id: .*letters, digits"):
+        with pytest.raises(InputError, match=r"run.json is not a run: id: .*letters, digits"):
             CliRunner().invoke(app, ["report", "run.json"], standalone_mode=False, catch_exceptions=False)
     assert [path.name for path in tmp_path.rglob("*")] == ["run.json"]
