@@ -20,8 +20,8 @@ Embed = Callable[[Sequence[str]], Matrix]
 # all-MiniLM-L6-v2, of the questions to FeedbackQA's two sites 127 pairs are as near and differ in no number, name or
 # negation: half are of one passage, and most others ask for the same. From 0.8 on there are 310, 118 of one passage.
 SAME_CASE = 0.85
-# As much as a case may count.
-MOST_WEIGHT = 1000.0
+# As much as a case may count: with one of more, a gate would rest on that one, and could pass nothing.
+MOST_WEIGHT = 10.0
 # Two questions that differ in one of these ask for different things, however near they are.
 TELLING = ("number", "name", "negation")
 

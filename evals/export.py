@@ -106,7 +106,7 @@ def held_out_path(out: Path) -> Path:
 def _chats(judged: Sequence[Judged], left_out: Counter[str]) -> list[Example]:
     examples = []
     for one in judged:
-        if one.correction:
+        if _is_corrected(one):
             examples.append(_example(one, good=one.correction, why="corrected"))
         elif reason := _not_accepted(one):
             left_out[reason] += 1
@@ -123,8 +123,7 @@ def _pairs(judged: Sequence[Judged], left_out: Counter[str]) -> list[Example]:
             good.setdefault(question_key(one.query), []).append(one)
     examples, used = [], set()
     for one in judged:
-        # A correction says that the answer was wrong, unless somebody liked it and nobody disliked it.
-        if one.correction and (one.is_down or not one.is_up):
+        if _is_corrected(one):
             made = [_example(one, good=one.correction, bad=one.answer, why="rated down and corrected")]
         elif one.is_down and not one.is_up:
             better = good.get(question_key(one.query), [])
@@ -136,6 +135,11 @@ def _pairs(judged: Sequence[Judged], left_out: Counter[str]) -> list[Example]:
         examples += fit
     left_out["without a counterpart"] += sum(one.trace_id not in used for one in judged)
     return examples
+
+
+def _is_corrected(one: Judged) -> bool:
+    """A correction says that the answer was wrong, unless somebody liked it and nobody disliked it."""
+    return bool(one.correction) and (one.is_down or not one.is_up)
 
 
 def _not_accepted(one: Judged) -> str:

@@ -20,6 +20,9 @@ from rag.terminal import number_of
 
 # What a run is held to where [gate] names nothing: each as far as its dataset has cases enough.
 USUAL = ("correct", "declined_unanswerable", "recall_at_5", "supported", "failed")
+# What tells a right answer, and besides where no case has facts: the grade of a judge, if there is one, or the words.
+JUDGED, SAID, DECLINED = "judged", "expected_said", "declined_answerable"
+RIGHT = ("correct", "facts_said", "exact", "f1", "similarity", JUDGED, SAID)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +79,7 @@ def decide(baseline: Run, run: Run, gate: Gate, *, name: str) -> Decision:
         left_out={why: len(ids) for why, ids in pairs.left_out.items()},
         rulings=tuple(rulings),
         reasons=tuple(reasons),
-        notes=(*said(pairs), *notes),
+        notes=(*said(pairs), *notes, *_blind(rulings)),
         rule=gate.model_dump(mode="json"),
     )
 
@@ -84,7 +87,7 @@ def decide(baseline: Run, run: Run, gate: Gate, *, name: str) -> Decision:
 def _asked(pairs: Pairs, metrics: Sequence[Metric], gate: Gate) -> list[Asked]:
     """The metrics that settings name, all required; without any the usual ones, those with cases enough."""
     named = dict.fromkeys((*gate.metrics, *gate.margins, *gate.floors))
-    wanted = [_known(one) for one in dict.fromkeys((*(gate.metrics or USUAL), *named))]
+    wanted = [_known(one) for one in dict.fromkeys((*(gate.metrics or _usual(pairs, metrics)), *named))]
     asked = [
         Asked(
             metric=metric,
@@ -99,6 +102,21 @@ def _asked(pairs: Pairs, metrics: Sequence[Metric], gate: Gate) -> list[Asked]:
         for one in asked
         if one.cases or one.metric.name in named
     ]
+
+
+def _usual(pairs: Pairs, metrics: Sequence[Metric]) -> tuple[str, ...]:
+    """The usual metrics, and what holds the answers of cases without facts to something."""
+    without = [pair.case for pair in pairs.pairs if pair.case.answerable and not pair.case.facts]
+    by_judge = any(metric.name == JUDGED for metric in metrics)
+    words = (JUDGED if by_judge else SAID,) if any(case.expected for case in without) else ()
+    return (*USUAL, *words, *((DECLINED,) if any(not case.expected for case in without) else ()))
+
+
+def _blind(rulings: Sequence[Ruling]) -> list[str]:
+    """What is to be said where no gated metric knows a right answer from a wrong one."""
+    if any(one.is_required and one.metric in RIGHT for one in rulings):
+        return []
+    return ["no gated metric knows a right answer from a wrong one: name one, or give cases facts or expected answers"]
 
 
 def _known(name: str) -> Metric:

@@ -66,6 +66,14 @@ def mean(of: Sample) -> np.ndarray:
     return np.asarray(of.sums.sum(-1) / of.weights.sum(-1))
 
 
+def usual_size(of: Sample) -> np.ndarray:
+    """The weight of the cluster that a unit of weight stands in, in the mean: what an imagined cluster has.
+
+    The plain mean is too little where a few cases count for many: losing one of them is then hardly imagined.
+    """
+    return np.asarray((of.weights**2).sum(-1) / of.weights.sum(-1))
+
+
 def estimate(of: Sample, *, imagined: float = IMAGINED, copies: float = 1.0) -> Estimate:
     """The mean with `imagined` clusters of the worst value, and its standard error.
 
@@ -75,7 +83,7 @@ def estimate(of: Sample, *, imagined: float = IMAGINED, copies: float = 1.0) -> 
     the error above zero where all values are the same, and is nothing where there are many. `copies` tells what so
     many times the clusters, of the same kind, would give.
     """
-    size = of.weights.mean(-1, keepdims=True)
+    size = usual_size(of)[..., None]
     total = copies * of.weights.sum(-1, keepdims=True) + imagined * size
     centre = (copies * of.sums.sum(-1, keepdims=True) + imagined * of.worst * size) / total
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -118,7 +126,7 @@ def bootstrap(of: Sample, *, level: float = 0.95, resamples: int = RESAMPLES) ->
     of the best value are drawn from too: without them, differences that are all the same have an interval of no
     width, and with few changes it holds in far fewer than 95 % of samples.
     """
-    size = of.weights.mean()
+    size = float(usual_size(of))
     sums = np.append(of.sums, [of.worst * size, of.best * size])
     weights = np.append(of.weights, [size, size])
     chances = np.append(np.ones(of.clusters), [IMAGINED_DRAWN] * 2) / (of.clusters + 2 * IMAGINED_DRAWN)

@@ -16,7 +16,7 @@ from typing import Literal
 from evals.ranking import DEPTHS, is_source, rank_scores
 from evals.records import Figure, Given, Record, Retrieved, Run, Summary
 from evals.saying import says
-from evals.squad_scores import exact_match, f1
+from evals.squad_scores import exact_match, f1, said
 from rag.case import Case
 from rag.verify import MARKER, plain
 
@@ -197,6 +197,10 @@ def _f1(case: Case, record: Record) -> float | None:
     return f1(_answered(record), [case.expected]) if case.expected else None
 
 
+def _expected_said(case: Case, record: Record) -> float | None:
+    return said(_answered(record), [case.expected]) if case.expected else None
+
+
 def _answered(record: Record) -> str:
     """What was answered, without citation marks; '' where the question was declined or failed."""
     return MARKER.sub("", record.answer.text) if record.answer and not record.answer.abstained else ""
@@ -304,6 +308,7 @@ METRICS: tuple[Metric, ...] = (
     _share("facts_said", "facts said", "answers", _facts_said),
     _share("exact", "expected answer, exact", "answers", _exact),
     _score("f1", "expected answer, F1", "answers", _f1),
+    _score("expected_said", "expected answer, words said", "answers", _expected_said),
     _score("similarity", "expected answer, likeness", "answers", _similarity),
     replace(_share("judged", "right to the judge", "answers", _judged), by_judge=True),
     replace(_share("declined", "questions declined", "answers", _declined), is_neutral=True),

@@ -22,6 +22,8 @@ MOST = 0.05
 SEED = 1
 # A few long conversations among short ones.
 SIZES = (1, 4, 8, 2, 3)
+# A complaint that came ten times among such as came once.
+WEIGHTS = (10.0, *(1.0,) * 9)
 KINDS = (
     World(name="even", cases=0, rate=0, even=True),
     World(name="hard and easy", cases=0, rate=0),
@@ -29,6 +31,8 @@ KINDS = (
     World(name="3 repetitions", cases=0, rate=0, repetitions=(3, 3)),
     World(name="1, then 3", cases=0, rate=0, repetitions=(1, 3)),
     World(name="conversations", cases=0, rate=0, sizes=SIZES),
+    World(name="weights", cases=0, rate=0, weights=WEIGHTS),
+    World(name="weights, even", cases=0, rate=0, weights=WEIGHTS, even=True, same=1.0),
     World(name="graded", cases=0, rate=0, sizes=SIZES, graded=True),
     World(name="5 metrics", cases=0, rate=0, sizes=(1, 3), metrics=5),
 )

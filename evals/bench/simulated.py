@@ -23,7 +23,8 @@ class World:
     The first gets the share `rate` of the `cases` right. They stand in conversations of `sizes`, in turn, each as
     difficult throughout; with `even` all are alike. A share `loss` of all cases, in whole conversations, the second
     gets always wrong and the first at times. Of the others it answers the share `same` in the very same words. Each
-    side asks so many `repetitions`. Several `metrics` are drawn independently of each other.
+    side asks so many `repetitions`. The cases count `weights`, in turn. Several `metrics` are drawn independently of
+    each other.
     """
 
     name: str
@@ -31,6 +32,7 @@ class World:
     rate: float
     loss: float = 0.0
     sizes: tuple[int, ...] = (1,)
+    weights: tuple[float, ...] = (1.0,)
     repetitions: tuple[int, int] = (1, 1)
     even: bool = False
     same: float = 0.0
@@ -49,15 +51,16 @@ class Outcomes:
 def draw(world: World, number: int, random: np.random.Generator) -> Sample:
     """So many pairs of runs: their differences summed by conversation, a row a pair."""
     place = np.repeat(np.arange(world.cases), np.resize(world.sizes, world.cases))[: world.cases]
-    size = np.bincount(place).astype(float)
+    size, weights = np.bincount(place), np.resize(world.weights, world.cases)
     shape = (number, len(size))
     chances = _chances(world, shape, random)[:, place]
     is_lost = (random.random(shape) < world.loss / world.rate)[:, place]
     first, again = (_scores(world, chances, asked, random) for asked in world.repetitions)
     second = np.where(random.random(chances.shape) < world.same, first, again)
-    gained = np.where(is_lost, 0.0, second) - first
-    starts = np.concatenate([[0], np.cumsum(size)[:-1]]).astype(int)
-    return Sample(sums=np.add.reduceat(gained, starts, axis=1), weights=np.broadcast_to(size, shape))
+    gained = weights * (np.where(is_lost, 0.0, second) - first)
+    starts = np.concatenate([[0], np.cumsum(size)[:-1]])
+    counted = np.bincount(place, weights)
+    return Sample(sums=np.add.reduceat(gained, starts, axis=1), weights=np.broadcast_to(counted, shape))
 
 
 def gated(samples: Sequence[Sample], margin: float) -> Outcomes:

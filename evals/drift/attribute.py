@@ -47,31 +47,48 @@ class Attribution:
 
 
 def model_changes(before: Sequence[Said], after: Sequence[Said]) -> list[Change]:
-    """Who answered: another candidate, another version under the same name, another fingerprint."""
-    if not (before and after):
+    """Who answered: mostly another candidate, or one of them as another version, or with another fingerprint."""
+    ours, theirs = _by_asked(before), _by_asked(after)
+    if not (ours and theirs):
         return []
-    asked = [_named(side, "requested_model") for side in (before, after)]
+    found = []
+    first, second = (max(sides, key=lambda name: len(sides[name])) for sides in (ours, theirs))
+    if first != second:
+        found.append(Change(of="model", what="model", before=first, after=second))
+    for name in (name for name in ours if name in theirs):
+        found += _versions(ours[name], theirs[name])
+    return list(dict.fromkeys(found))
+
+
+def stood_in(before: Sequence[Said], after: Sequence[Said]) -> str:
+    """Which candidates answered in the place of the usual one, where that differs; '' where it does not."""
+    counts = [{name: len(said) for name, said in _by_asked(side).items()} for side in (before, after)]
+    if set(counts[0]) == set(counts[1]) or not all(counts):
+        return ""
+    told = (", ".join(f"{name} {count}" for name, count in sorted(side.items())) for side in counts)
+    return " → ".join(told)
+
+
+def _by_asked(said: Sequence[Said]) -> dict[str, list[Said]]:
+    """The answers by the candidate that was asked for them: one that stands in for another is not that one changed."""
+    found: dict[str, list[Said]] = {}
+    for one in said:
+        if not one.error:
+            found.setdefault(one.requested_model, []).append(one)
+    return found
+
+
+def _versions(before: Sequence[Said], after: Sequence[Said]) -> Iterator[Change]:
+    """What a server says of one candidate: another model behind the name, another fingerprint."""
     resolved = [_named(side, "resolved_model") for side in (before, after)]
     prints = [_named(side, "fingerprint") for side in (before, after)]
-    found = []
-    if asked[0] != asked[1]:
-        found.append(Change(of="model", what="model", before=_all(asked[0]), after=_all(asked[1])))
-    if resolved[0] != resolved[1] and not _only_names(asked, resolved):
-        found.append(
-            Change(
-                of="model",
-                what="resolved model",
-                before=_all(resolved[0]),
-                after=_all(resolved[1]),
-                is_ours=asked[0] != asked[1],
-            )
-        )
+    if resolved[0] != resolved[1]:
+        old, new = map(_all, resolved)
+        yield Change(of="model", what="resolved model", before=old, after=new, is_ours=False)
     # A server may answer from several machines: only a fingerprint that was never seen before is news.
     if prints[0] and set(prints[1]) - set(prints[0]):
-        found.append(
-            Change(of="model", what="fingerprint", before=_all(prints[0]), after=_all(prints[1]), is_ours=False)
-        )
-    return found
+        old, new = map(_all, prints)
+        yield Change(of="model", what="fingerprint", before=old, after=new, is_ours=False)
 
 
 def our_changes(before: Circumstances, after: Circumstances, *, searches: bool) -> list[Change]:
@@ -144,14 +161,6 @@ def _pairs(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[st
 
 def _named(said: Sequence[Said], name: str) -> tuple[str, ...]:
     return tuple(sorted({str(getattr(one, name)) for one in said if not one.error and getattr(one, name)}))
-
-
-def _only_names(asked: Sequence[tuple[str, ...]], resolved: Sequence[tuple[str, ...]]) -> bool:
-    """Whether the servers only say again what they were asked for: then it is told already."""
-    return all(
-        {name.partition(":")[2] for name in ours} | set(ours) >= set(theirs)
-        for ours, theirs in zip(asked, resolved, strict=True)
-    )
 
 
 def _all(names: Sequence[str] | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from evals.drift import attribute, correct, permute
@@ -51,7 +51,8 @@ class Report:
     """What came of a comparison. `signals` are sorted: those that fired first, the largest effect first.
 
     `level` is what this look may spend of 5 %. `missing` tells which signals could not be computed, and why; `unknown`
-    why nothing could be found out at all, where that is so. `left_out` counts prompts that only one side has.
+    why nothing could be found out at all, where that is so. `left_out` counts prompts that only one side has. `notes`
+    are to be known beside, by what they are about.
     """
 
     reference: Side
@@ -69,7 +70,7 @@ class Report:
     aside: tuple[str, ...]
     attribution: Attribution | None
     unknown: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
     since: Since | None = None
     example: Example | None = None
 
@@ -123,6 +124,7 @@ def compare(
         aside=tuple(attribute.aside(before, after)),
         attribution=attribute.attribute(model, changes) if outcome == "drift" else None,
         unknown=unknown,
+        notes=_notes(_of(reference, ours), _of(now, theirs)),
         example=_example(ours, theirs, found) if paired is not False else None,
     )
 
@@ -204,6 +206,11 @@ def _failing(observation: Observation) -> str:
 def _of(observation: Observation, kept: Sequence[Unit]) -> list[Said]:
     ids = {unit.id for unit in kept}
     return [said for said in observation.answers if said.canary in ids]
+
+
+def _notes(before: Sequence[Said], after: Sequence[Said]) -> Mapping[str, str]:
+    stood_in = attribute.stood_in(before, after)
+    return {"answered by": stood_in} if stood_in else {}
 
 
 def _example(first: Sequence[Unit], second: Sequence[Unit], found: Sequence[Signal]) -> Example | None:

@@ -82,7 +82,7 @@ def compare_live(before: Answers, after: Answers, *, embedder: Embedder | None, 
         aside=(),
         attribution=attribute.attribute(model, changes) if outcome == "drift" else None,
         unknown=unknown,
-        notes=(_questions(before.traces, after.traces, embedder, level=level_of(look)),),
+        notes={"questions": _questions(before.traces, after.traces, embedder, level=level_of(look))},
     )
 
 

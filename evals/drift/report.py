@@ -120,7 +120,7 @@ def _p(value: float) -> str:
 
 def _lines(report: Report) -> Iterator[tuple[str, str]]:
     """Everything beside the table, each with its label."""
-    yield from (("questions", note) for note in report.notes)
+    yield from report.notes.items()
     yield from (("model", change.told) for change in report.model)
     yield from ((signal.name, signal.detail) for signal in report.fired if signal.detail)
     if report.since:

@@ -243,6 +243,21 @@ def test_another_fingerprint_alone_is_drift_of_the_model() -> None:
     assert (told.outcome, told.fired) == ("drift", ())
 
 
+def test_a_candidate_that_stood_in_once_is_no_drift() -> None:
+    now = observed(seed=1)
+    first, *others = now.answers
+    other = {"requested_model": "openai:n", "resolved_model": "n-7", "fingerprint": "g1"}
+    stood_in = replace(now, answers=(replace(first, **other), *others))  # type: ignore[arg-type]
+    told = compare(observed(), stood_in, embedder=EMBEDDER)
+    assert (told.outcome, told.model) == ("same", ())
+    assert told.notes["answered by"].endswith("openai:n 1")
+    taken_over = compare(observed(), of_model(now, **other), embedder=EMBEDDER)
+    assert [change.told for change in taken_over.model] == ["model openai:m → openai:n"]
+    # What a server says of the same candidate is news, however few answers it is said of.
+    updated = replace(now, answers=(replace(first, resolved_model="m-2"), *others))
+    assert compare(observed(), updated, embedder=EMBEDDER).outcome == "drift"
+
+
 def test_settings_that_reach_no_canary_are_no_suspects() -> None:
     before = replace(observed(), circumstances=Circumstances(config={"ui": {"port": 1}, "local": {"threads": 1}}))
     after = replace(observed(seed=1), circumstances=Circumstances(config={"ui": {"port": 2}, "local": {"threads": 2}}))

@@ -162,7 +162,7 @@ def test_live_answers_are_compared_by_form_and_content(tmp_path: Path) -> None:
     assert {"markdown", "refusals"} <= fired
     assert told.outcome == "drift"
     assert [change.told for change in told.model] == ["resolved model m-1 → m-2"]
-    assert told.notes[0].startswith("the questions are not measurably others")
+    assert told.notes["questions"].startswith("the questions are not measurably others")
     assert told.missing["right"] == "nobody says what would be right"
     few = compare_live(before, answers(spool, since=now - day, until=now), embedder=None)
     assert (few.outcome, few.fired) == ("unknown", ())

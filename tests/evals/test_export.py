@@ -208,6 +208,17 @@ def test_pairs_are_a_better_and_a_worse_answer_to_one_prompt(spool: Spool, run: 
     assert [one["trace_id"] for one in lines("lines.provenance.jsonl")[1]["answers"]] == [leave, worse]
 
 
+def test_one_correction_does_not_replace_what_was_only_liked(spool: Spool, run: Export) -> None:
+    liked = asked(spool, 1, LEAVE, "28 days [1].")
+    rate(spool, liked, "ada", up=True)
+    rate(spool, liked, "bob", correction="A year.")
+    run("chat")
+    assert lines()[0]["messages"][-1]["content"] == "28 days [1]."
+    rate(spool, liked, "cy", up=False)
+    run("chat")
+    assert lines()[0]["messages"][-1]["content"] == "A year."
+
+
 def test_what_nobody_saw_is_not_what_was_disliked(spool: Spool, run: Export) -> None:
     shown = "The documents do not say."
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_runs import RIGHT, WRONG, cases, made
+from made_runs import RIGHT, WRONG, case, cases, made
 
 from evals.baselines import baselines, baselines_path, find_run, set_baseline
 from evals.decisions import decisions, record
@@ -61,6 +61,38 @@ def test_a_large_loss_fails() -> None:
     assert decision.verdict == "fail"
     assert ruling(decision, "correct").p_holm <= 0.04
     assert "answerable, right: lost 12 points (12 worse, 0 better), more than chance" in decision.reasons[0]
+
+
+def test_without_facts_the_expected_answer_decides() -> None:
+    asked = cases(100, facts=(), expected="Yes")
+    base = made("base", asked)
+    assert gate(made("same", asked), first=base).verdict == "pass"
+    for answer in (WRONG, ""):
+        decision = gate(made("worse", asked, {one.id: answer for one in asked}), first=base)
+        assert decision.verdict == "fail"
+        assert "expected answer, words said: lost" in decision.reasons[0]
+    graded = made("base", asked, judge="scripted:judge")
+    decision = gate(made("worse", asked, wrong(100), judge="scripted:judge"), first=graded)
+    assert (decision.verdict, ruling(decision, "judged").verdict) == ("fail", "fail")
+
+
+def test_with_sources_alone_it_must_go_on_answering_and_it_says_what_nobody_looked_at() -> None:
+    asked = cases(100, facts=(), sources=("a.md",))
+    base = made("base", asked)
+    decision = gate(made("same", asked), first=base)
+    assert decision.verdict == "pass"
+    assert decision.notes == (
+        "no gated metric knows a right answer from a wrong one: name one, or give cases facts or expected answers",
+    )
+    assert gate(made("silent", asked, dict.fromkeys((one.id for one in asked), "")), first=base).verdict == "fail"
+    assert not gate(made("same", HUNDRED)).notes
+
+
+def test_a_case_that_counts_much_is_imagined_lost_too() -> None:
+    heavy = (*cases(99), replace(case("q99"), weight=50.0))
+    decision = gate(made("same", heavy), first=made("base", heavy))
+    assert decision.verdict == "inconclusive"
+    assert ruling(decision, "correct").at_worst == pytest.approx(-0.25, abs=0.15)
 
 
 def test_a_small_loss_is_left_open_and_it_says_what_would_decide() -> None:
