@@ -13,6 +13,7 @@ from evals.metrics import METRICS, Metric
 from evals.pairs import Pairs, comparable, confirmed, pair_up, scored
 from evals.records import Run
 from evals.ruling import FAIL_AT, Asked, Ruling, Verdict, can_pass, rule
+from evals.significance import SAME
 from evals.words import needed, told, too_few
 from rag.errors import ConfigError
 from rag.sections import Gate
@@ -31,7 +32,8 @@ class Decision:
 
     `reasons` tell in words why the verdict is not 'pass'; `notes` what limits the comparison. `left_out` counts cases
     by why they do not count, `rule` is the table [gate] as it was. `alpha` bounds both errors: to fail a run that is
-    not worse, and to pass one that lost the margin; `fail_at` is the level of the test of a loss.
+    not worse, and to pass one that lost the margin; `fail_at` is the level of the test of a loss. `lost` are the cases
+    that got worse in any of the metrics, by id, whatever the verdict.
     """
 
     verdict: Verdict
@@ -52,6 +54,7 @@ class Decision:
     rule: Mapping[str, Any]
     alpha: float = ALPHA
     fail_at: float = FAIL_AT
+    lost: tuple[str, ...] = ()
     format: int = 1
 
 
@@ -62,7 +65,8 @@ def decide(baseline: Run, run: Run, gate: Gate, *, name: str) -> Decision:
     """
     pairs = confirmed(pair_up(baseline, run))
     metrics, notes = comparable(pairs)
-    rulings = rule(_asked(pairs, metrics, gate))
+    asked = _asked(pairs, metrics, gate)
+    rulings = rule(asked)
     verdict, reasons = _together(rulings, run)
     return Decision(
         verdict=verdict,
@@ -79,6 +83,7 @@ def decide(baseline: Run, run: Run, gate: Gate, *, name: str) -> Decision:
         left_out={why: len(ids) for why, ids in pairs.left_out.items()},
         rulings=tuple(rulings),
         reasons=tuple(reasons),
+        lost=_lost(asked),
         notes=(*said(pairs), *notes, *_blind(rulings)),
         rule=gate.model_dump(mode="json"),
     )
@@ -117,6 +122,16 @@ def _blind(rulings: Sequence[Ruling]) -> list[str]:
     if any(one.is_required and one.metric in RIGHT for one in rulings):
         return []
     return ["no gated metric knows a right answer from a wrong one: name one, or give cases facts or expected answers"]
+
+
+def _lost(asked: Sequence[Asked]) -> tuple[str, ...]:
+    worse = (
+        case.pair.case.id
+        for one in asked
+        for case in one.cases
+        if (case.difference > SAME if one.metric.low_is_good else case.difference < -SAME)
+    )
+    return tuple(dict.fromkeys(worse))
 
 
 def _known(name: str) -> Metric:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from evals.gate import Decision
 from evals.ruling import Ruling
-from evals.words import figure, left_out_counted, not_gated_told, points, verdict_of
+from evals.words import figure, left_out_counted, lost_told, not_gated_told, points, verdict_of
 from rag.terminal import in_line, number_of
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def draw_decision(console: Console, decision: Decision) -> None:
     )
     for note in decision.notes:
         console.print(Text(f"note: {in_line(note)}", style="yellow"))
+    if told := lost_told(decision.lost):
+        console.print(Text(in_line(told), style="yellow"))
     if any(one.better or one.worse for one in decision.rulings):
         shown = f"plumb eval compare {in_line(decision.baseline)} {in_line(decision.run)}"
         console.print(Text(f"which cases turned: {shown}", style="dim"))

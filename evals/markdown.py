@@ -9,7 +9,7 @@ from evals.compare import Compared, Comparison
 from evals.flips import Flip
 from evals.gate import Decision
 from evals.gate_report import SAID, TITLES, row
-from evals.words import chance, left_out_counted, left_out_told, level_of, noise_told, points, verdict_of
+from evals.words import chance, left_out_counted, left_out_told, level_of, lost_told, noise_told, points, verdict_of
 from rag.terminal import clean, in_line, number_of
 
 MARKS = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "not gated": "➖"}
@@ -43,7 +43,7 @@ def _decision(decision: Decision, flips: Sequence[Flip]) -> Iterator[str]:
     yield f"\n{SAID[0].upper()}{SAID[1:]}.\n"
     yield f"{number_of('confirmed case', decision.cases)}{plain(left_out_counted(decision.left_out))}."
     yield f"Run {plain(decision.run)} against {plain(decision.baseline)} ({plain(decision.baseline_run)}).\n"
-    yield from (f"- {plain(note)}" for note in decision.notes)
+    yield from (f"- {plain(note)}" for note in (*decision.notes, lost_told(decision.lost)) if note)
     yield from _flips(flips)
 
 

@@ -11,6 +11,9 @@ from evals.ruling import FAIL_AT, Ruling
 from evals.sizes import Spread, fewest
 from rag.terminal import number_of
 
+# More are not named in a line.
+MOST_LOST = 10
+
 
 def points(value: float, unit: Unit = "share") -> str:
     """A difference: shares in points of a hundred, scores as they are."""
@@ -63,6 +66,12 @@ def not_gated_told(rulings: Sequence[Ruling]) -> str | None:
         f"not gated: fewer than {takes} independent cases can't pass (those of one conversation are one); a loss beyond"
         " chance fails them all the same"
     )
+
+
+def lost_told(lost: Sequence[str]) -> str:
+    """Which cases got worse, by id; '' where none did."""
+    rest = f" and {len(lost) - MOST_LOST:,} more" if len(lost) > MOST_LOST else ""
+    return f"got worse: {', '.join(lost[:MOST_LOST])}{rest}" if lost else ""
 
 
 def left_out_told(left_out: Mapping[Why, Sequence[str]]) -> str:

@@ -60,6 +60,7 @@ def test_a_large_loss_fails() -> None:
     decision = gate(made("worse", HUNDRED, wrong(12)))
     assert decision.verdict == "fail"
     assert ruling(decision, "correct").p_holm <= 0.04
+    assert decision.lost == tuple(wrong(12))
     assert "answerable, right: lost 12 points (12 worse, 0 better), more than chance" in decision.reasons[0]
 
 
