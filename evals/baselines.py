@@ -166,7 +166,10 @@ def find_file(settings: Settings, name: str) -> Path:
 
 def _latest(settings: Settings) -> Path:
     for path in reversed(_kept(settings)):
-        run = load_run(path)
+        try:
+            run = load_run(path)
+        except InputError:  # 'plumb eval runs' tells of it
+            continue
         if run.is_whole and run.dataset.sha256:
             return path
     raise InputError(

@@ -50,6 +50,14 @@ def _options(
     as_json: Json = False,
 ) -> None:
     """The eval cases of this project: from complaints, and by hand."""
+    if context.invoked_subcommand and (history or file or as_json):
+        from rag.errors import ConfigError
+
+        raise ConfigError(
+            f"an option before '{context.invoked_subcommand}'",
+            expected="the options of a command behind its name",
+            remedy="put it there; --history stands alone",
+        )
     if history:
         _show_history(_path(file), as_json=as_json)
     elif context.invoked_subcommand is None:
@@ -153,6 +161,8 @@ def collect(
         print_json(asdict(found))
         return
     _show_collected(found, path)
+    if dry_run:
+        console().print("nothing was written")
 
 
 @app.command()

@@ -44,7 +44,7 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options
 ) -> None:
     """Ask every canary of the model of its role, and keep the answers as an observation."""
     from evals.drift.canaries import load_canaries
-    from evals.drift.observation import folder, is_name, save
+    from evals.drift.observation import folder, is_name, kept, load, save
     from evals.drift.observe import Observer
     from rag.errors import ConfigError
     from rag.settings import load_settings
@@ -53,6 +53,10 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options
         raise ConfigError(f"--name is '{clean(name)[:60]}'", expected="a letter, then letters, digits, . _ or -",
                           remedy="choose another; 'latest' and 'oldest' are taken")  # fmt: skip
     settings, canaries = load_settings(), load_canaries(file)
+    if out and out.exists():
+        load(out)  # what is there is replaced, if it is an observation
+    if name and any(one.name == name for one in kept(settings)):
+        complain(f"'{name}' means these answers from now on; the earlier ones by their id: plumb eval canary list")
     observer = Observer(settings, canaries, temperature=temperature, max_tokens=max_tokens)
     for done in _followed(observer.observe(repeat=repeat, name=name)):
         path = out or folder(settings) / f"{done.id}.json"

@@ -18,6 +18,7 @@ from typing import Any, Literal, get_args
 
 from evals.judged import Found, Judged
 from evals.sides import question_key, sides
+from evals.stored import check_replaceable
 from rag.durable import replace_text
 from rag.errors import StoreError
 from rag.types import Message
@@ -87,7 +88,12 @@ def make(kind: Kind, found: Found, *, share: float = 1.0) -> Made:
 
 
 def write(made: Made, out: Path, *, is_split: bool) -> list[Path]:
-    """Write the lines, and beside them where each comes from; returns the files. Raises StoreError."""
+    """Write the lines, and beside them where each comes from; returns the files.
+
+    Raises StoreError, and InputError for a file of something else.
+    """
+    for path in (out, held_out_path(out)) if is_split else (out,):
+        check_replaceable(path, _is_line, what="training data")
     # Drawn anew each time and kept nowhere: names that are guessed can't be tried, and exports can't be joined.
     files, key = [], secrets.token_bytes(32)
     for path, examples in ((out, made.learn), (held_out_path(out), made.held_out)):
@@ -174,6 +180,14 @@ def _origin(one: Judged, key: bytes) -> dict[str, Any]:
 def _hashed(name: str, key: bytes) -> str:
     """16 hex digits; '' for whoever gave no name."""
     return hmac.new(key, name.encode(), "sha256").hexdigest()[:16] if name else ""
+
+
+def _is_line(line: bytes) -> bool:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(found, dict) and ("messages" in found or "preferred_output" in found)
 
 
 def _write(path: Path, lines: Sequence[Mapping[str, Any]]) -> Path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rag.commands.moments import moment, one_of
-from rag.terminal import clean, console, number_of, print_json
+from rag.terminal import clean, complain, console, number_of, print_json
 
 if TYPE_CHECKING:
     from evals.export import Made
@@ -38,7 +38,7 @@ def export(  # noqa: PLR0913, PLR0917 - a command's options
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
 ) -> None:
     """Write answers that people accepted or corrected as training data, with where each line comes from."""
-    from evals.export import KINDS, make, write
+    from evals.export import KINDS, held_out_path, make, write
     from evals.judged import Wanted, find_judged
     from rag.observe.spool import open_spool
     from rag.settings import load_settings
@@ -53,6 +53,8 @@ def export(  # noqa: PLR0913, PLR0917 - a command's options
     )
     made = make(chosen, find_judged(open_spool(settings), wanted), share=split)
     files = write(made, out, is_split=split < 1)
+    if split == 1 and (stale := held_out_path(out)).exists():
+        complain(f"{clean(str(stale))} is of an earlier export: what it holds out may be in {clean(str(out))} now")
     if as_json:
         print_json(_counts(made, files))
         return

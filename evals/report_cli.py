@@ -29,6 +29,7 @@ def report(
     from evals.baselines import baselines, find_run
     from evals.page import report_page
     from evals.run import run_path
+    from evals.stored import check_replaceable
     from rag.durable import PRIVATE, replace_text
     from rag.errors import StoreError
     from rag.settings import load_settings
@@ -38,12 +39,13 @@ def report(
     found = find_run(settings, run)
     page = report_page(found, *_held_against(found, name, settings, is_asked=bool(against)))
     file = out or run_path(settings, found.id).with_suffix(".html")
+    check_replaceable(file, lambda line: line.lower().startswith(b"<!doctype html"), what="a page")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         replace_text(file, page, mode=PRIVATE)
     except OSError as error:
         raise StoreError(
-            f"can't write {file}: {error.strerror}", expected="a place for the page", remedy="--out"
+            f"can't write {file}: {error.strerror}", expected="a place for the page", remedy="name another with --out"
         ) from None
     console().print(f"written to {file}", markup=False, soft_wrap=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from rag.durable import PRIVATE, replace_text
 from rag.errors import InputError, PlumbError
 
 Kind = TypeVar("Kind")
+LONGEST_LINE = 10_000_000
 
 
 def save(values: Any, path: Path) -> None:
@@ -42,6 +44,20 @@ def load(path: Path, adapter: TypeAdapter[Kind], *, what: str, by: str) -> Kind:
             expected=f"one of '{by}' in the format of this version",
             remedy=f"name another file, or make it again with '{by}'",
         ) from None
+
+
+def check_replaceable(path: Path, is_ours: Callable[[bytes], bool], *, what: str) -> None:
+    """Raise InputError for a file that holds something else than `what`, which `is_ours` tells by its first line."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        line = file.readline(LONGEST_LINE)
+    if line and not is_ours(line):
+        raise InputError(
+            f"{path} holds something else than {what}",
+            expected=f"a new file, or {what} to replace",
+            remedy="name another with --out, or take that one away",
+        )
 
 
 def unwritable(path: Path, error: OSError) -> PlumbError:

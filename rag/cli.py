@@ -32,9 +32,9 @@ from rag.terminal import complain, forgive_encodings, show_warnings
 from rag.version import code_version
 from ui.cli import ui
 
-# The exit code of a command that Ctrl-C ended, and the library that runs local chat models.
+# The exit code of a command that Ctrl-C ended, and the library that has a cluster to take down then.
 INTERRUPTED = 130
-LOCAL_MODELS = "xllamacpp"
+CLUSTER = "ray"
 
 app = typer.Typer(
     name="plumb",
@@ -89,7 +89,7 @@ def main() -> None:
     try:
         _run()
     except SystemExit as end:
-        if not (end.code == INTERRUPTED and LOCAL_MODELS in sys.modules):
+        if end.code != INTERRUPTED or CLUSTER in sys.modules:
             raise
     except Exception as error:
         if os.environ.get("PLUMB_DEBUG"):
@@ -101,7 +101,10 @@ def main() -> None:
 
 
 def _end_at_once(code: int) -> NoReturn:
-    """End without waiting for native threads: a local model would first read its batch of the prompt, for seconds."""
+    """End without waiting for native threads: a local model would first read its batch of the prompt, for seconds.
+
+    Nor could they be ended: Python would, and code in C++ takes that for an exception that somebody swallowed.
+    """
     # An answer that was being drawn is held by the frames of the interrupt: closing it keeps its trace.
     gc.collect()
     sys.stderr.flush()

@@ -8,10 +8,11 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rag.durable import PRIVATE
 from rag.errors import StoreError
 
 _PAUSE_S = 0.02
@@ -59,6 +60,8 @@ def connect(path: Path | None, schema: Schema, *, wait_s: float, check_same_thre
 
     Raises sqlite3.Error, and StoreError for a file of another version.
     """
+    if path:
+        _create(path)
     db = sqlite3.connect(path or ":memory:", timeout=wait_s, isolation_level=None, check_same_thread=check_same_thread)
     try:
         _prepare(db, path, schema, wait_s=wait_s)
@@ -66,6 +69,13 @@ def connect(path: Path | None, schema: Schema, *, wait_s: float, check_same_thre
         db.close()
         raise
     return db
+
+
+def _create(path: Path) -> None:
+    """Make the file for its owner's eyes: it may hold what people asked and read."""
+    # Only a new one: to close a file that is open elsewhere in this process would end SQLite's locks on it.
+    with suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE))
 
 
 def _prepare(db: sqlite3.Connection, path: Path | None, schema: Schema, *, wait_s: float) -> None:

@@ -29,6 +29,8 @@ def test_a_complaint_becomes_a_case_that_is_confirmed_and_run(plumb: Plumb, fill
     run = parsed(plumb("eval", "run", "cases.jsonl", "--json"))
     assert run["summary"]["overall"]["correct"]["value"] == 1
     assert run["cases"][0]["then"]["trace_id"] == again
+    refused = failed(plumb("eval", "cases", "--file", "other.jsonl", "drop", case["id"]), code=2)
+    assert "expected the options of a command behind its name" in refused
     fine(plumb("eval", "cases", "drop", case["id"]))
     assert "No cases like this" in fine(plumb("eval", "cases", "list"))
     history = parsed(plumb("eval", "cases", "--history", "--json"))

@@ -47,13 +47,15 @@ def test_traces_are_found_by_what_they_are(plumb: Plumb, filled: Path) -> None:
 
     assert found("--abstained") == found("--rated", "down") == found("--text", "PAINTED the") == [declined]
     assert found("--user", "ada") == found("--text", "30 working days") == [answered]
+    assert found("--index", "v1")[:2] == found("--index", "plumbline v1")[:2] == [declined, answered]
+    assert (filled / ".plumb" / "traces.db").stat().st_mode & 0o077 == 0
     assert found("--model", "QUOTE", "--since", "1h", "--status", "ok") == [declined, answered]
     assert (
         found("--prompt", "answer")
         == found("--prompt", f"answer@{load_prompt('answer', own=None).version}")
         == [answered]
     )
-    for none in (["--slower-than", "60"], ["--dearer-than", "0"], ["--until", "2020-01-01"], ["--prompt", "answer@9"]):
+    for none in (["--slower-than", "60"], ["--dearer-than", "0"], ["--until", "2020-01-01"], ["--index", "1"]):
         assert found(*none) == []
     assert "No traces" in fine(plumb("traces", "--unsupported"))
     for wrong in (["--rated", "bad"], ["--since", "monday"], ["--status", "?"]):

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from evals.export_cli import export
 from evals.sides import question_key, sides
 from rag.engine import Engine
-from rag.errors import ConfigError
+from rag.errors import ConfigError, InputError
 from rag.observe.spool import Spool, open_spool
 from rag.settings import Settings, load_settings
 from rag.types import Feedback, Step, Trace
@@ -258,3 +258,15 @@ def test_what_is_held_out_has_files_of_its_own(spool: Spool, run: Export) -> Non
 def test_another_kind_is_refused(spool: Spool, run: Export) -> None:
     with pytest.raises(ConfigError, match=r"the kind is 'csv'; expected one of chat, pairs"):
         run("csv")
+
+
+def test_only_training_data_is_replaced(spool: Spool, run: Export) -> None:
+    rate(spool, asked(spool, 1, LEAVE, "28 days [1]."), up=True)
+    Path("lines.jsonl").write_text('{"id": "a", "question": "Mine?"}\n')
+    with pytest.raises(InputError, match="holds something else than training data"):
+        run("chat")
+    assert "Mine?" in Path("lines.jsonl").read_text()
+    Path("lines.jsonl").unlink()
+    for _ in range(2):
+        run("chat")
+    assert len(lines()) == 1

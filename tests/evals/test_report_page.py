@@ -82,6 +82,9 @@ def test_the_command_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
     done = CliRunner().invoke(app, ["report", "--against", "2026-01-01", "--out", "report.html"])
     assert "written to report.html" in done.output
     assert "Against 2026-01-01-old" in (tmp_path / "report.html").read_text()
+    (tmp_path / "mine.txt").write_text("mine")
+    assert isinstance(CliRunner().invoke(app, ["report", "--out", "mine.txt"]).exception, InputError)
+    assert (tmp_path / "mine.txt").read_text() == "mine"
     # A run of other questions is shown alone, unless somebody wants to see the two together.
     assert CliRunner().invoke(app, ["baseline", "main", "2026-01-01"]).exit_code == 0
     save_run(made("2026-01-03-other", (case("else"),)), tmp_path / ".plumb" / "runs" / "2026-01-03-other.json")

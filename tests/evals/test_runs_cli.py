@@ -47,6 +47,8 @@ def test_runs_are_listed_newest_first(project: Path, kept: tuple[Run, Run], plum
     assert (right["cases"], right["value"], round(right["low"], 3)) == (10, 1.0, 0.722)
     assert "records" not in second
     assert [Path(one["path"]).name for one in told["unreadable"]] == ["no\x1b[31mrun.json"]
+    # A file that is none hides no other.
+    assert "now: second" in fine(plumb("eval", "baseline", "now", "latest"))
     shown = fine(plumb("eval", "runs"))
     assert "first  [main]" in shown
     assert "8 of 10 cases of made aaaaaaaaaaaa" in shown
