@@ -60,6 +60,17 @@ def test_traces_are_found_by_what_they_are(plumb: Plumb, filled: Path) -> None:
         assert f"{wrong[0]} is '{wrong[1]}'" in failed(plumb("traces", *wrong), code=2)
 
 
+def test_traces_are_found_by_their_tags(plumb: Plumb, filled: Path) -> None:
+    trace_id = parsed(plumb("ask", "--json", ASKED, "--tag", "pilot", "--tag", "two words"))["trace_id"]
+    fine(plumb("chat", "--tag", "spoken", stdin=f"{ASKED}\n\n"))
+    (row,) = parsed(plumb("traces", "--json", "--tag", "two words"))
+    assert (row["id"], row["tags"]) == (trace_id, ["pilot", "two words"])
+    assert "[pilot, two words]" in fine(plumb("traces", "--tag", "pilot"))
+    assert "tags: pilot, two words" in fine(plumb("traces", trace_id))
+    assert len(parsed(plumb("traces", "--json", "--tag", "spoken"))) == 1
+    assert "at most limits.tag_chars" in failed(plumb("ask", ASKED, "--tag", "x" * 101), code=2)
+
+
 def test_a_trace_is_a_tree_with_its_passages_and_claims(plumb: Plumb, filled: Path) -> None:
     trace_id = parsed(plumb("ask", "--json", ASKED))["trace_id"]
     lines = fine(plumb("traces", trace_id)).splitlines()

@@ -33,6 +33,8 @@ def tree(trace: Trace, feedback: Sequence[Feedback], signals: Sequence[str]) -> 
     )
     root.add(_text(f"in:  {trace.input}"))
     root.add(_text(f"out: {trace.output}"))
+    if tags := trace.attributes.get("tags"):
+        root.add(_text(f"tags: {', '.join(map(str, tags))}"))
     for said in feedback:
         root.add(_text(f"feedback of {told(said)}"))
     if signals:
