@@ -17,9 +17,10 @@ from rag.llm import LLM, pinned
 from rag.llm.protocol import Sampling, complete
 from rag.llm.reading import budget_tokens
 from rag.observe.facts import failure_noted, of_call, of_hit, of_request
+from rag.observe.record import Recorder
 from rag.prompts import Prompt, load_prompt
 from rag.roles import RULE_REWRITE
-from rag.search import Searcher, standing_alone
+from rag.search import Found, Searcher, standing_alone
 from rag.types import Generation, Hit, Passage
 from rag.widen import widened
 
@@ -125,6 +126,7 @@ class Gatherer:
         """The hits of all queries together, and those of the first."""
         with asked.recorder.step("retrieve", "retriever") as step:
             searched = [self._searcher.find(query, scope=asked.scope) for query in queries]
+            _note_embedded(asked.recorder.below(step), queries, searched)
             found = self._expander.fused(searched) if self._expander else searched[0]
             facts: dict[str, Any] = {
                 "query": queries[0],
@@ -137,3 +139,11 @@ class Gatherer:
             if not found.hits and is_empty:
                 raise InputError("the index holds no documents", expected="some", remedy="fill it: plumb ingest PATH")
         return found.hits, searched[0].hits
+
+
+def _note_embedded(recorder: Recorder, queries: Sequence[str], searched: Sequence[Found]) -> None:
+    """A step for each query that was made a vector."""
+    for query, found in zip(queries, searched, strict=True):
+        if made := found.embedded:
+            facts = {"model": made.model, "input": query}
+            recorder.add("embed", "embedding", began=made.began, ended=made.ended, facts=facts)

@@ -10,6 +10,8 @@ from test_engine_flow import ASKED, engine, latest, script, scripts
 
 from rag.engine import Delta, Engine
 from rag.errors import ModelError
+from rag.observe.spans.build import export_request
+from rag.observe.spans.langfuse import LANGFUSE
 from rag.types import Step
 
 SAID = "Employees have 30 working days"
@@ -17,6 +19,22 @@ SAID = "Employees have 30 working days"
 
 def step(of: Engine, name: str) -> Step:
     return next(found for found in latest(of).steps if found.name == name)
+
+
+def test_the_embedding_of_the_question_is_a_part_of_the_search(filled: Path) -> None:
+    asked = engine(filled)
+    asked.ask(ASKED)
+    embed, retrieve = step(asked, "embed"), step(asked, "retrieve")
+    assert (embed.kind, embed.parent_id) == ("embedding", retrieve.id)
+    assert embed.attributes == {"model": "scripted:words", "input": ASKED}
+    assert retrieve.started_at <= embed.started_at <= embed.ended_at <= retrieve.ended_at
+    sent = export_request(latest(asked), LANGFUSE).resource_spans[0].scope_spans[0].spans
+    (span,) = (one for one in sent if one.name == "embed")
+    assert span.parent_span_id.hex() == retrieve.id
+    told = {one.key: one.value.string_value for one in span.attributes}
+    assert told["langfuse.observation.type"] == "embedding"
+    assert told["langfuse.observation.model.name"] == "scripted:words"
+    assert told["langfuse.observation.input"] == ASKED
 
 
 def sent(call: Step) -> dict[str, Any]:
