@@ -132,3 +132,18 @@ def test_a_line_for_each_destination_is_shipped(plumb: Plumb, filled: Path) -> N
     assert [(one["destination"], one["reason"]) for one in due] == [
         ("otlp", "it is left alone for a while: it is down")
     ]
+
+
+def test_drafts_of_several_models_are_told_apart(plumb: Plumb, filled: Path) -> None:
+    (filled / "plumbline.toml").write_text(
+        '[roles]\nanswer = ["scripted:quote", "scripted:none.json"]\nembed = "scripted:words"\n'
+        '[generate]\nstrategy = "vote"\n'
+    )
+    (filled / "none.json").write_text("[]")
+    trace_id = parsed(plumb("ask", "--json", ASKED))["trace_id"]
+    lines = fine(plumb("traces", trace_id)).splitlines()
+    deep = {name: [line.index(name) for line in lines if f"── {name} " in line] for name in ("draft", "generate")}
+    assert len(deep["draft"]) == 2
+    assert min(deep["generate"]) > max(deep["draft"])
+    assert any("draft" in line and "model=scripted:none.json" in line for line in lines)
+    assert any("embed" in line and "model=scripted:words" in line for line in lines)
