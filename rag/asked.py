@@ -20,6 +20,7 @@ class Asked:
     scope: Scope
     purse: Purse | None = None
     session_id: str = ""
+    tags: tuple[str, ...] = ()
 
     @property
     def session(self) -> str:

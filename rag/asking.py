@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from rag.llm import LLM
 from rag.llm.protocol import Sampling, complete
-from rag.observe.facts import failure_noted, of_call
+from rag.observe.facts import failure_noted, of_call, of_request
 from rag.observe.record import Recorder
 from rag.prompts import Prompt
 from rag.types import Generation
@@ -28,7 +28,8 @@ class Asking:
         """One short call, as a step called like its prompt; `others` are values of it alone. Raises ModelError."""
         messages = prompt.render({**self.values, **others})
         with self.recorder.step(prompt.id, "generation") as step:
+            step.note(of_request(self.llm, messages, prompt, sampling))
             with failure_noted(step):
                 generation = complete(self.llm, messages, sampling)
-            step.note(of_call(generation, messages, prompt, sampling))
+            step.note(of_call(generation))
         return generation

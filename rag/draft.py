@@ -13,7 +13,7 @@ from rag.fence import on_a_line
 from rag.language import wanted
 from rag.llm import LLM, Restart
 from rag.llm.protocol import Sampling
-from rag.observe.facts import failure_noted, of_call
+from rag.observe.facts import failure_noted, of_call, of_request
 from rag.opinion import Judge, Opinions
 from rag.prompts import Prompt
 from rag.prompts.choice import AnswerPrompts
@@ -145,15 +145,20 @@ class Drafter:
         sampling = Sampling(temperature=options.temperature, max_tokens=options.max_tokens)
         messages = prompt.render(asking.values)
         with recorder.step("generate", "generation") as step:
+            step.note(of_request(asking.llm, messages, prompt, sampling))
             reply = Reply()
-            with failure_noted(step):
-                for piece in asking.llm.stream(messages, sampling):
-                    if isinstance(piece, Restart):
-                        reply = Reply()
-                        yield piece
-                    elif shown := reply.take(piece, at_ms=recorder.elapsed_ms()):
-                        yield Delta(text=shown)
-            step.note(of_call(reply.call, messages, prompt, sampling))
+            try:
+                with failure_noted(step):
+                    for piece in asking.llm.stream(messages, sampling):
+                        if isinstance(piece, Restart):
+                            reply = Reply()
+                            yield piece
+                        elif shown := reply.take(piece, at_ms=recorder.elapsed_ms()):
+                            yield Delta(text=shown)
+            finally:
+                # Of a call that broke off, or that nobody waited for: the text so far.
+                step.note({"output": reply.text})
+            step.note(of_call(reply.call))
             step.note({"declined": reply.declined})
         return reply
 

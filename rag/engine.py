@@ -1,6 +1,6 @@
 """Answer a question over the corpus: condense -> retrieve -> context -> generate -> verify.
 
-The spans of a question are opened by `gather.py`, `draft.py`, `asking.py`, `weigh.py` and this.
+The spans of a question are opened by `gather.py`, `draft.py`, `asking.py`, `weigh.py`, `strategy/` and this.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from rag.roles import ChatRole
 from rag.search import Searcher, check_question
 from rag.settings import Settings
 from rag.strategy import make_strategy
+from rag.tags import checked_tags
 from rag.types import PUBLIC, Answer, Feedback, Generation, Hit, Passage, Scope, Turn, Usage
 from rag.version import code_version
 
@@ -91,22 +92,33 @@ class Engine:
         """The best hits for a question within the scope, each with the score of every stage."""
         return self.searcher.search(question, limit=limit, scope=scope)
 
-    def ask(self, question: str, *, history: Sequence[Turn] = (), scope: Scope = PUBLIC) -> Answer:
-        """The checked answer to a question; `history` holds the earlier turns, oldest first, `scope` tells who asks.
-
-        Raises InputError for an unusable question or an empty index, ModelError and StoreError when a part fails.
-        """
-        for event in self.stream(question, history=history, scope=scope):
-            if isinstance(event, Answer):
-                return event
-        raise ModelError("the engine ended without an answer")
-
-    def stream(
+    def ask(
         self,
         question: str,
         *,
         history: Sequence[Turn] = (),
         session_id: str = "",
+        tags: Sequence[str] = (),
+        scope: Scope = PUBLIC,
+    ) -> Answer:
+        """The checked answer to a question; `history` holds the earlier turns, oldest first, `scope` tells who asks.
+
+        `session_id` is what the questions of a conversation have in common; with `tags` the trace is found again.
+        Raises InputError for an unusable question or tag or an empty index, ModelError and StoreError when a part
+        fails.
+        """
+        for event in self.stream(question, history=history, session_id=session_id, tags=tags, scope=scope):
+            if isinstance(event, Answer):
+                return event
+        raise ModelError("the engine ended without an answer")
+
+    def stream(  # noqa: PLR0913 - all that goes with a question
+        self,
+        question: str,
+        *,
+        history: Sequence[Turn] = (),
+        session_id: str = "",
+        tags: Sequence[str] = (),
         scope: Scope = PUBLIC,
         anew: bool = False,
     ) -> Generator[Event, None, None]:
@@ -122,7 +134,13 @@ class Engine:
         turns = tuple(history)[-self.settings.limits.history_turns :] if self.settings.limits.history_turns else ()
         recorder, purse = Recorder("ask", question=checked), self._purses.purse(scope.user)
         asked = Asked(
-            recorder=recorder, question=checked, history=turns, scope=scope, purse=purse, session_id=session_id
+            recorder=recorder,
+            question=checked,
+            history=turns,
+            scope=scope,
+            purse=purse,
+            session_id=session_id,
+            tags=checked_tags(tags, self.settings.limits),
         )
         facts = self._facts(asked)
         try:
@@ -234,6 +252,7 @@ class Engine:
         optional = {
             "session_id": asked.session_id,
             "user_id": asked.scope.user,
+            "tags": list(asked.tags),
             "history_readers": list(asked.history_readers),
             "history": [{"question": turn.question, "answer": turn.answer} for turn in asked.history],
         }

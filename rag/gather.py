@@ -16,10 +16,11 @@ from rag.focus import focus
 from rag.llm import LLM, pinned
 from rag.llm.protocol import Sampling, complete
 from rag.llm.reading import budget_tokens
-from rag.observe.facts import failure_noted, of_call, of_hit
+from rag.observe.facts import failure_noted, of_call, of_hit, of_request
+from rag.observe.record import Recorder
 from rag.prompts import Prompt, load_prompt
 from rag.roles import RULE_REWRITE
-from rag.search import Searcher, standing_alone
+from rag.search import Found, Searcher, standing_alone
 from rag.types import Generation, Hit, Passage
 from rag.widen import widened
 
@@ -93,11 +94,13 @@ class Gatherer:
                 query = standing_alone(question, history)
                 step.note({"rule": RULE_REWRITE, "query": query})
             return query[-self._settings.limits.question_chars :], None
-        messages = self._rewrite_prompt.render({"history": spoken(history), "question": question})
+        llm, prompt = pinned(self._rewrite, asked.purse), self._rewrite_prompt
+        messages = prompt.render({"history": spoken(history), "question": question})
         with recorder.step("rewrite", "generation") as step:
+            step.note(of_request(llm, messages, prompt, REWRITE))
             with failure_noted(step):
-                generation = complete(pinned(self._rewrite, asked.purse), messages, REWRITE)
-            step.note(of_call(generation, messages, self._rewrite_prompt, REWRITE))
+                generation = complete(llm, messages, REWRITE)
+            step.note(of_call(generation))
         return generation.text.strip()[: self._settings.limits.question_chars] or question, generation
 
     def _expand(self, asked: Asked, query: str) -> tuple[tuple[str, ...], Generation | None]:
@@ -107,10 +110,11 @@ class Gatherer:
             return (query,), None
         messages, call = expander.messages(query), None
         with asked.recorder.step("expand", "generation") as step:
+            step.note(of_request(expander.llm, messages, expander.prompt, expander.sampling))
             try:
                 with failure_noted(step):
                     call = complete(pinned(expander.llm, asked.purse), messages, expander.sampling)
-                step.note(of_call(call, messages, expander.prompt, expander.sampling))
+                step.note(of_call(call))
             except ModelError as error:
                 log.warning("the question is searched for as it is: %s", error)
                 step.note({"failure": str(error)})
@@ -122,6 +126,7 @@ class Gatherer:
         """The hits of all queries together, and those of the first."""
         with asked.recorder.step("retrieve", "retriever") as step:
             searched = [self._searcher.find(query, scope=asked.scope) for query in queries]
+            _note_embedded(asked.recorder.below(step), queries, searched)
             found = self._expander.fused(searched) if self._expander else searched[0]
             facts: dict[str, Any] = {
                 "query": queries[0],
@@ -134,3 +139,11 @@ class Gatherer:
             if not found.hits and is_empty:
                 raise InputError("the index holds no documents", expected="some", remedy="fill it: plumb ingest PATH")
         return found.hits, searched[0].hits
+
+
+def _note_embedded(recorder: Recorder, queries: Sequence[str], searched: Sequence[Found]) -> None:
+    """A step for each query that was made a vector."""
+    for query, found in zip(queries, searched, strict=True):
+        if made := found.embedded:
+            facts = {"model": made.model, "input": query}
+            recorder.add("embed", "embedding", began=made.began, ended=made.ended, facts=facts)

@@ -11,7 +11,7 @@ from rag.errors import ConfigError, ModelError, StoreError
 from rag.fence import on_a_line, quoted
 from rag.llm import LLM, pinned
 from rag.llm.protocol import Sampling, complete
-from rag.observe.facts import of_call
+from rag.observe.facts import of_call, of_request
 from rag.prompts import Prompt, load_prompt
 from rag.reply import YES_NO, yes_chance
 from rag.settings import Settings
@@ -73,5 +73,6 @@ class Opinions:
         call = complete(self._llm, messages, sampling)
         self.calls.append(call)
         says_so = bool(call.chances or _SAID.match(call.text)) and yes_chance(call) >= YES_AT
-        self.facts.append({"claim": claim, "says_so": says_so, **of_call(call, messages, prompt, sampling)})
+        request = of_request(self._llm, messages, prompt, sampling)
+        self.facts.append({"claim": claim, "says_so": says_so, **request, **of_call(call)})
         return call.resolved_model if says_so else ""

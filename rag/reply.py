@@ -32,6 +32,12 @@ class Reply:
         self._call: Generation | None = None
         self.first_token_ms: float | None = None
         self._held = ""
+        self._pieces: list[str] = []
+
+    @property
+    def text(self) -> str:
+        """All that came so far, shown or not."""
+        return "".join(self._pieces)
 
     @property
     def call(self) -> Generation:
@@ -59,6 +65,7 @@ class Reply:
             return "" if self.declined else self._release()
         self.first_token_ms = self.first_token_ms or at_ms
         self._held += piece
+        self._pieces.append(piece)
         return "" if _may_refuse(self._held) else self._release()
 
     def _release(self) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rag.distinct import LeftOut, distinct
-from rag.embed import reads
+from rag.embed import Embedder, reads
 from rag.embed.question import question_vector
 from rag.errors import InputError, ModelError
 from rag.fusion import fuse
@@ -27,16 +28,27 @@ TRIES = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Embedded:
+    """That the question was made a vector: by which model, and when, in seconds of `time.perf_counter()`."""
+
+    model: str
+    began: float
+    ended: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """What a search came to: the hits, best first, and what the dense leg counted for in their fusion, 0 to 1.
 
-    `left_out` are hits that would stand among them. `failure` tells why the reranker was not heard, if it failed.
+    `left_out` are hits that would stand among them. `failure` tells why the reranker was not heard, if it failed;
+    `embedded` is None where a retriever found the hits.
     """
 
     hits: tuple[Hit, ...]
     left_out: tuple[LeftOut, ...]
     dense_weight: float
     failure: str = ""
+    embedded: Embedded | None = None
 
 
 class Searcher:
@@ -111,7 +123,7 @@ class Searcher:
         options, (index, reranker) = self.settings.retrieve, self._live()
         wanted = limit or options.limit
         depth = max(options.depth, wanted)
-        hits, dense_weight = self._fused(query, index, depth=depth, scope=scope)
+        hits, dense_weight, embedded = self._fused(query, index, depth=depth, scope=scope)
         reranked, failure = self._reranked(query, hits, reranker)
         ranked = demote(reranked, words=options.outdated_words, factor=options.outdated_factor)
         seen = _first(
@@ -122,13 +134,15 @@ class Searcher:
             left_out=tuple(one for one in seen if isinstance(one, LeftOut)),
             dense_weight=dense_weight,
             failure=failure,
+            embedded=embedded,
         )
 
-    def _fused(self, query: str, index: Index, *, depth: int, scope: Scope) -> tuple[list[Hit], float]:
+    def _fused(self, query: str, index: Index, *, depth: int, scope: Scope) -> tuple[list[Hit], float, Embedded | None]:
         """The hits of both legs, or of the retriever in their place, and what the dense leg counted for."""
         if self.retriever is not None:
-            return found_by(self.retriever, query, limit=depth, scope=scope), 0.0
-        vectors = Vectors(dense=question_vector(query, index.embedder), lexical=index.lexical.question(query))
+            return found_by(self.retriever, query, limit=depth, scope=scope), 0.0, None
+        dense, embedded = _embedded(query, index.embedder)
+        vectors = Vectors(dense=dense, lexical=index.lexical.question(query))
         # What the embedder can't read is searched for by words alone.
         weight = self.settings.retrieve.dense_weight if reads(index.embedder, query) else 0.0
         # A document may be replaced between the two calls: its new chunks were not scored, and its old ones are gone.
@@ -139,7 +153,7 @@ class Searcher:
                 break
         # That a chunk may be read is asked here too: nothing rests on one filter.
         found = ((place, chunks[place.id]) for place in fused.places if place.id in chunks)
-        return [place.hit(chunk) for place, chunk in found if allows(scope, chunk)], fused.dense_weight
+        return [place.hit(chunk) for place, chunk in found if allows(scope, chunk)], fused.dense_weight, embedded
 
     def _reranked(self, query: str, hits: list[Hit], reranker: Reranker | None) -> tuple[list[Hit], str]:
         """The hits after a second reading; in the order they have, and why, when the reranker fails."""
@@ -154,6 +168,12 @@ class Searcher:
         if scores is None:
             return hits, ""
         return blend(hits, scores, stage=reranker.name, weight=options.rerank_weight), ""
+
+
+def _embedded(query: str, embedder: Embedder) -> tuple[tuple[float, ...], Embedded]:
+    began = time.perf_counter()
+    vector = question_vector(query, embedder)
+    return vector, Embedded(model=embedder.name, began=began, ended=time.perf_counter())
 
 
 def _first(seen: Iterator[Hit | LeftOut], *, hits: int) -> list[Hit | LeftOut]:

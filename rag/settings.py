@@ -142,6 +142,8 @@ class Limits(Section):
     question_chars: int = Field(8_000, ge=1, description="longest question")
     history_turns: int = Field(6, ge=0, description="earlier turns of a conversation that are looked at")
     feedback_chars: int = Field(4_000, ge=1, description="longest comment, and longest right answer, of a feedback")
+    tags: int = Field(10, ge=0, description="most tags of a question")
+    tag_chars: int = Field(100, ge=1, le=200, description="longest tag; Langfuse takes none above 200")
 
 
 BUILT_IN_PROVIDERS: Mapping[str, Mapping[str, Any]] = {

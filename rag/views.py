@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from rag.search import Found
-from rag.types import Answer, Hit
+from rag.types import Answer, Hit, Step
 
 
 def answer_view(answer: Answer) -> dict[str, Any]:
@@ -38,6 +38,19 @@ def asked_view(attributes: Mapping[str, Any]) -> str:
     attempts = attributes.get("attempts", ())
     told = ", ".join(f"{attempt['model']} {attempt['outcome']}" for attempt in attempts)
     return told if any(attempt["outcome"] != "answered" for attempt in attempts) else ""
+
+
+def nested(steps: Sequence[Step]) -> Iterator[tuple[int, Step]]:
+    """Each step with how deep it lies, its parts behind it; one whose whole is not among them lies at the top."""
+    known = {step.id for step in steps}
+    parts: dict[str, list[Step]] = {}
+    for step in steps:
+        parts.setdefault(step.parent_id if step.parent_id in known else "", []).append(step)
+    waiting = [(0, step) for step in reversed(parts.get("", []))]
+    while waiting:
+        depth, step = waiting.pop()
+        yield depth, step
+        waiting.extend((depth + 1, part) for part in reversed(parts.get(step.id, [])))
 
 
 def hit_view(hit: Hit) -> dict[str, Any]:

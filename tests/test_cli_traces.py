@@ -62,6 +62,17 @@ def test_traces_are_found_by_what_they_are(plumb: Plumb, filled: Path) -> None:
         assert f"{wrong[0]} is '{wrong[1]}'" in failed(plumb("traces", *wrong), code=2)
 
 
+def test_traces_are_found_by_their_tags(plumb: Plumb, filled: Path) -> None:
+    trace_id = parsed(plumb("ask", "--json", ASKED, "--tag", "pilot", "--tag", "two words"))["trace_id"]
+    fine(plumb("chat", "--tag", "spoken", stdin=f"{ASKED}\n\n"))
+    (row,) = parsed(plumb("traces", "--json", "--tag", "two words"))
+    assert (row["id"], row["tags"]) == (trace_id, ["pilot", "two words"])
+    assert "[pilot, two words]" in fine(plumb("traces", "--tag", "pilot"))
+    assert "tags: pilot, two words" in fine(plumb("traces", trace_id))
+    assert len(parsed(plumb("traces", "--json", "--tag", "spoken"))) == 1
+    assert "at most limits.tag_chars" in failed(plumb("ask", ASKED, "--tag", "x" * 101), code=2)
+
+
 def test_a_trace_is_a_tree_with_its_passages_and_claims(plumb: Plumb, filled: Path) -> None:
     trace_id = parsed(plumb("ask", "--json", ASKED))["trace_id"]
     lines = fine(plumb("traces", trace_id)).splitlines()
@@ -123,3 +134,18 @@ def test_a_line_for_each_destination_is_shipped(plumb: Plumb, filled: Path) -> N
     assert [(one["destination"], one["reason"]) for one in due] == [
         ("otlp", "it is left alone for a while: it is down")
     ]
+
+
+def test_drafts_of_several_models_are_told_apart(plumb: Plumb, filled: Path) -> None:
+    (filled / "plumbline.toml").write_text(
+        '[roles]\nanswer = ["scripted:quote", "scripted:none.json"]\nembed = "scripted:words"\n'
+        '[generate]\nstrategy = "vote"\n'
+    )
+    (filled / "none.json").write_text("[]")
+    trace_id = parsed(plumb("ask", "--json", ASKED))["trace_id"]
+    lines = fine(plumb("traces", trace_id)).splitlines()
+    deep = {name: [line.index(name) for line in lines if f"── {name} " in line] for name in ("draft", "generate")}
+    assert len(deep["draft"]) == 2
+    assert min(deep["generate"]) > max(deep["draft"])
+    assert any("draft" in line and "model=scripted:none.json" in line for line in lines)
+    assert any("embed" in line and "model=scripted:words" in line for line in lines)

@@ -44,6 +44,7 @@ def _facts_html(trace: Trace, signals: Sequence[str]) -> str:
         **{f"Model: {role}": str(model) for role, model in (facts.get("models") or {}).items()},
         "Index": str(facts.get("index", "")),
         "User": str(facts.get("user_id", "")),
+        "Tags": ", ".join(map(str, facts.get("tags") or ())),
         "Given before": str(facts.get("given_before", "")),
         "Then": ", ".join(signals),
         "Settings": str(facts.get("config_hash", "")),

@@ -7,17 +7,19 @@ from typing import Any
 
 from rag.llm.price import cost_text
 from rag.types import Step
-from rag.views import asked_view
+from rag.views import asked_view, nested
 from ui.markup import text_html
 
 
 def steps_html(steps: Sequence[Step]) -> str:
-    """A table of the steps; '' where there are none."""
+    """A table of the steps, each above its parts, which are indented; '' where there are none."""
     if not steps:
         return ""
     begin = min(step.started_at for step in steps)
     whole = max(max(step.ended_at for step in steps) - begin, 1e-9)
-    rows = "".join(_row(step, (step.started_at - begin) / whole, _spent(step) / whole) for step in steps)
+    rows = "".join(
+        _row(step, depth, (step.started_at - begin) / whole, _spent(step) / whole) for depth, step in nested(steps)
+    )
     return (
         '<table class="plumb-steps"><thead><tr><th scope="col">Step</th><th scope="col">When</th>'
         f'<th scope="col">Tokens</th><th scope="col">Time</th></tr></thead><tbody>{rows}</tbody></table>'
@@ -33,16 +35,19 @@ def _spent(step: Step) -> float:
     return max(step.ended_at - step.started_at, 0.0)
 
 
-def _row(step: Step, left: float, width: float) -> str:
+def _row(step: Step, depth: int, left: float, width: float) -> str:
     bar = f'<span style="margin-left:{left:.1%};width:{max(width, 0.005):.1%}"></span>'
     notes = "".join(f' <span class="plumb-quiet">{text_html(note)}</span>' for note in _notes(step) if note)
-    cells = (f"{text_html(step.name)}{notes}", bar, text_html(_tokens(step.attributes)), seconds(_spent(step)))
+    name = f'<span style="margin-left:{depth}em">{text_html(step.name)}</span>'
+    cells = (f"{name}{notes}", bar, text_html(_tokens(step.attributes)), seconds(_spent(step)))
     kinds = ("", ' class="plumb-bar"', "", "")
     return f"<tr>{''.join(f'<td{kind}>{cell}</td>' for kind, cell in zip(kinds, cells, strict=True))}</tr>"
 
 
-def _notes(step: Step) -> tuple[str, str]:
-    return asked_view(step.attributes), step.error or ""
+def _notes(step: Step) -> tuple[str, str, str]:
+    # Drafts are told apart by their models.
+    model = str(step.attributes.get("model", "")) if step.kind in ("chain", "embedding") else ""
+    return model, asked_view(step.attributes), step.error or ""
 
 
 def _tokens(facts: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import uuid
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,14 +13,15 @@ from rag.commands.scope import As, Where, scope_of
 from rag.terminal import console, print_json
 
 if TYPE_CHECKING:
-    from rag.engine import Engine
+    from rag.engine import Engine, Event
     from rag.settings import Settings
-    from rag.types import Answer, Scope, Turn
+    from rag.types import Answer, Turn
 
 # What is read from standard input at most; the limit of a question is a setting.
 STDIN_CHARS = 1_000_000
 
 Question = Annotated[str, typer.Argument(help="The question; '-' reads it from standard input.")]
+Tag = Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="Find its trace by this tag; repeatable.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -52,7 +54,7 @@ def search(  # noqa: PLR0913, PLR0917 - a command's options
         draw_nothing(console(), chunks=searcher.index.store.count())
 
 
-def ask(question: Question, reader: As = None, where: Where = None, as_json: AsJson = False) -> None:
+def ask(question: Question, reader: As = None, where: Where = None, tag: Tag = None, as_json: AsJson = False) -> None:
     """Answer a question, with checked citations."""
     from rag.search import check_question
     from rag.settings import load_settings
@@ -63,14 +65,14 @@ def ask(question: Question, reader: As = None, where: Where = None, as_json: AsJ
     if as_json:
         from rag.views import answer_view
 
-        answer = engine.ask(asked, scope=scope)
+        answer = engine.ask(asked, tags=tag or (), scope=scope)
         print_json(answer_view(answer))
     else:
-        _show(engine, asked, history=[], scope=scope)
+        _show(engine.stream(asked, tags=tag or (), scope=scope))
     _deliver(engine)
 
 
-def chat(reader: As = None, where: Where = None) -> None:
+def chat(reader: As = None, where: Where = None, tag: Tag = None) -> None:
     """Hold a conversation in the terminal; an empty line or Ctrl-D ends it."""
     from rag.settings import load_settings
 
@@ -86,7 +88,7 @@ def chat(reader: As = None, where: Where = None) -> None:
     session_id = uuid.uuid4().hex
     while question := _prompt():
         try:
-            answer = _show(engine, question, history=history, scope=scope, session_id=session_id)
+            answer = _show(engine.stream(question, history=history, session_id=session_id, tags=tag or (), scope=scope))
         except PlumbError as error:
             complain(str(error))
             continue
@@ -113,11 +115,11 @@ def _prompt() -> str:
         return ""
 
 
-def _show(engine: Engine, question: str, *, history: list[Turn], scope: Scope, session_id: str = "") -> Answer:
+def _show(events: Iterator[Event]) -> Answer:
     from rag.drawing import draw_answer, draw_stream
 
     screen = console()
-    answer = draw_stream(screen, engine.stream(question, history=history, session_id=session_id, scope=scope))
+    answer = draw_stream(screen, events)
     draw_answer(screen, answer)
     return answer
 

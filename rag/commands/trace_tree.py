@@ -33,6 +33,8 @@ def tree(trace: Trace, feedback: Sequence[Feedback], signals: Sequence[str]) -> 
     )
     root.add(_text(f"in:  {trace.input}"))
     root.add(_text(f"out: {trace.output}"))
+    if tags := trace.attributes.get("tags"):
+        root.add(_text(f"tags: {', '.join(map(str, tags))}"))
     for said in feedback:
         root.add(_text(f"feedback of {told(said)}"))
     if signals:
@@ -68,7 +70,9 @@ def _spent(facts: Mapping[str, Any]) -> str:
 
 
 def _gist(facts: Mapping[str, Any]) -> str:
-    shown = {name: facts[name] for name in GIST if facts.get(name)}
+    # Where nobody answered: who was asked.
+    names = GIST if facts.get("resolved_model") else (*GIST, "model")
+    shown = {name: facts[name] for name in names if facts.get(name)}
     hits = [f"{len(facts['hits'])} hits"] if "hits" in facts else []
     models = [asked] if (asked := asked_view(facts)) else []
     return "  ".join(models + hits + [f"{name}={value}" for name, value in shown.items()])

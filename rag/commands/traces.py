@@ -47,6 +47,7 @@ def traces(  # noqa: PLR0913, PLR0917
     prompt: Annotated[str, typer.Option(metavar="ID[@VERSION]", help="With this prompt.")] = "",
     index: Annotated[str, typer.Option(metavar="VERSION", help="Of this version of the index.")] = "",
     user: Annotated[Optional[str], typer.Option(metavar="NAME", help="Of this user; '' for no name.")] = None,  # noqa: UP045
+    tag: Annotated[str, typer.Option(metavar="TAG", help="With this tag.")] = "",
     since: Annotated[str, typer.Option(metavar="2h|3d|DATE", help="From then on.")] = "",
     until: Annotated[str, typer.Option(metavar="2h|3d|DATE", help="Until then.")] = "",
     text: Annotated[str, typer.Option(metavar="WORDS", help="With these words in question or answer.")] = "",
@@ -72,6 +73,7 @@ def traces(  # noqa: PLR0913, PLR0917
         prompt=prompt,
         index_version=index,
         user=user,
+        tag=tag,
         since=moment(since, option="--since"),
         until=moment(until, option="--until"),
         text=text,
@@ -112,7 +114,12 @@ def _list(rows: Sequence[TraceRow], *, is_filtered: bool, as_json: bool) -> None
 def _cells(row: TraceRow) -> tuple[str, ...]:
     rated = {None: "", True: "up", False: "down"}[row.rating]
     took = f"{row.duration_ms / 1000:.1f} s"
-    return row.id[:8], when(row.started_at), took, _status_of(row), rated, clean(f"{row.name}: {row.question}")
+    return row.id[:8], when(row.started_at), took, _status_of(row), rated, clean(_what(row))
+
+
+def _what(row: TraceRow) -> str:
+    tags = f"  [{', '.join(row.tags)}]" if row.tags else ""
+    return f"{row.name}: {row.question}{tags}"
 
 
 def _status_of(row: TraceRow) -> str:

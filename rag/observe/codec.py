@@ -14,7 +14,7 @@ from rag.types import Step, Trace
 # Strings under these names are ids, addresses and names of things, never words of a question or a document.
 # fmt: off
 NOT_TEXT = frozenset((
-    "id", "chunk_id", "trace_id", "session_id", "user_id", "prompt_id", "prompt_version", "prompt_sha",
+    "id", "chunk_id", "trace_id", "session_id", "user_id", "tags", "prompt_id", "prompt_version", "prompt_sha",
     "revision", "config_hash", "code_version", "uri", "model", "models", "resolved_model", "fingerprint",
     "finish_reason", "outcome", "provider", "role", "rule", "support", "kind", "store", "index", "collection",
     "readers", "history_readers", "given_before",

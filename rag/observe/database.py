@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rag.wal import Schema, connect, translated
 
-VERSION = 3
+VERSION = 4
 BUSY_S = 5.0
 _FEEDBACK = """
 CREATE TABLE IF NOT EXISTS feedback (
@@ -35,6 +35,7 @@ _FACTS = """
     given_before TEXT NOT NULL DEFAULT '', index_version TEXT NOT NULL DEFAULT '',
     user TEXT NOT NULL DEFAULT '', session TEXT NOT NULL DEFAULT ''
 """
+_TAGS = "tags TEXT NOT NULL DEFAULT '[]'"
 # What goes where, and how far it came; `held` are traces that go nowhere unless somebody rates them; `breakers` tell of
 # destinations that failed lately, and when all processes may try them again.
 _OUTBOX = """
@@ -54,7 +55,7 @@ BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS traces (
     id TEXT PRIMARY KEY, name TEXT NOT NULL, started_at REAL NOT NULL, duration_ms REAL NOT NULL,
     status TEXT NOT NULL, question TEXT NOT NULL, answer TEXT NOT NULL, abstained INTEGER NOT NULL,
-    supported_share REAL, body TEXT NOT NULL, {_FACTS}
+    supported_share REAL, body TEXT NOT NULL, {_FACTS}, {_TAGS}
 );
 CREATE INDEX IF NOT EXISTS traces_by_time ON traces (started_at);
 {_FEEDBACK}
@@ -89,7 +90,8 @@ INSERT INTO held SELECT trace_id FROM outbox_2 WHERE kind = 'trace' AND state = 
 DROP TABLE outbox_2;
 PRAGMA user_version = 3
 """  # noqa: S608 - nothing from outside
-SCHEMA = Schema(script=_SCRIPT, version=VERSION, upgrades={1: _FROM_1, 2: _FROM_2})
+_FROM_3 = f"ALTER TABLE traces ADD COLUMN {_TAGS}; PRAGMA user_version = 4"
+SCHEMA = Schema(script=_SCRIPT, version=VERSION, upgrades={1: _FROM_1, 2: _FROM_2, 3: _FROM_3})
 EXPECTED = "a usable file of traces"
 
 

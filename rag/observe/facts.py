@@ -12,7 +12,7 @@ from rag.observe.record import OpenStep
 from rag.types import Answer, Attempt, Generation, Hit, Message
 
 if TYPE_CHECKING:
-    from rag.llm.protocol import Sampling
+    from rag.llm.protocol import LLM, Sampling
     from rag.prompts import Prompt
 
 
@@ -22,7 +22,10 @@ def failure_noted(step: OpenStep) -> Iterator[None]:
     try:
         yield
     except ModelError as error:
-        step.note({"attempts": [asdict(each) for each in error.attempts if isinstance(each, Attempt)]})
+        attempts = [each for each in error.attempts if isinstance(each, Attempt)]
+        # Of several the last one is who failed it.
+        step.note({"model": attempts[-1].model} if attempts else {})
+        step.note({"attempts": [asdict(each) for each in attempts]})
         raise
 
 
@@ -42,24 +45,31 @@ def of_hit(hit: Hit) -> dict[str, Any]:
     }
 
 
-def of_call(generation: Generation, messages: Sequence[Message], prompt: Prompt, sampling: Sampling) -> dict[str, Any]:
-    """A model call: who was asked and who answered, what was said, what it took."""
+def of_request(llm: LLM, messages: Sequence[Message], prompt: Prompt, sampling: Sampling) -> dict[str, Any]:
+    """What is known of a model call before it is made; of a chain `model` names all who may be asked."""
+    return {
+        "model": llm.name,
+        "parameters": asdict(sampling),
+        "messages": [asdict(message) for message in messages],
+        "prompt_id": prompt.id,
+        "prompt_version": prompt.version,
+        "prompt_sha": prompt.sha,
+    }
+
+
+def of_call(generation: Generation) -> dict[str, Any]:
+    """What came of a model call: who was asked and who answered, what was said, what it took."""
     return {
         "model": generation.requested_model,
         "resolved_model": generation.resolved_model,
         "fingerprint": generation.fingerprint,
         "finish_reason": generation.finish_reason,
-        "parameters": asdict(sampling),
-        "messages": [asdict(message) for message in messages],
         "output": generation.text,
         "chances": dict(generation.chances),
         "usage": asdict(generation.usage),
         "cost": generation.cost,
         "first_token_ms": generation.first_token_ms,
         "attempts": [asdict(attempt) for attempt in generation.attempts],
-        "prompt_id": prompt.id,
-        "prompt_version": prompt.version,
-        "prompt_sha": prompt.sha,
     }
 
 

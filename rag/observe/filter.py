@@ -27,6 +27,7 @@ AND (:model = '' OR instr(lower(t.models), lower(:model)) > 0)
 AND (:prompt = '' OR instr(' ' || t.prompts || ' ', :prompt) > 0)
 AND (:index_version = '' OR t.index_version = :index_version OR t.index_version LIKE '% ' || :index_version)
 AND (:user IS NULL OR t.user = :user)
+AND (:tag = '' OR EXISTS (SELECT 1 FROM json_each(t.tags) WHERE value = :tag))
 AND (:since IS NULL OR t.started_at >= :since)
 AND (:until IS NULL OR t.started_at < :until)
 AND (:text = '' OR instr(lower(t.question), lower(:text)) > 0 OR instr(lower(t.answer), lower(:text)) > 0
@@ -45,7 +46,8 @@ class Filter:
     `rated` 'down' is rated down by somebody, 'any' rated at all. `unsupported` are answers of which not every claim is
     supported; `is_complaint` are these, and answers that somebody found fault with in any way. `is_live` leaves out
     what eval runs asked. `model` is a part of a model's name, `prompt` an id, or id and version: 'answer@2'. Costs are
-    in the currency of the prices, `since` and `until` Unix seconds, `user` '' whoever gave no name.
+    in the currency of the prices, `since` and `until` Unix seconds, `user` '' whoever gave no name, `tag` a
+    whole tag.
     """
 
     name: str = ""
@@ -59,6 +61,7 @@ class Filter:
     prompt: str = ""
     index_version: str = ""
     user: str | None = None
+    tag: str = ""
     since: float | None = None
     until: float | None = None
     text: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import secrets
 import threading
 import time
@@ -41,6 +42,13 @@ class Recorder:
         self._began = time.perf_counter()
         self._steps: list[Step] = []
         self._lock = threading.Lock()
+        self._parent_id: str | None = None
+
+    def below(self, step: OpenStep) -> Recorder:
+        """A recorder of the same run, whose steps are parts of that one; threads may have one each."""
+        nested = copy.copy(self)
+        nested._parent_id = step.id
+        return nested
 
     @contextmanager
     def step(self, name: str, kind: StepKind) -> Iterator[OpenStep]:
@@ -59,7 +67,7 @@ class Recorder:
             self._add(
                 Step(
                     id=opened.id,
-                    parent_id=None,
+                    parent_id=self._parent_id,
                     name=name,
                     kind=kind,
                     started_at=started_at,
@@ -68,6 +76,20 @@ class Recorder:
                     error=error,
                 )
             )
+
+    def add(self, name: str, kind: StepKind, *, began: float, ended: float, facts: Mapping[str, Any]) -> None:
+        """A step that is over; `began` and `ended` are seconds of `time.perf_counter()`."""
+        self._add(
+            Step(
+                id=secrets.token_hex(8),
+                parent_id=self._parent_id,
+                name=name,
+                kind=kind,
+                started_at=self._at(began),
+                ended_at=self._at(ended),
+                attributes=dict(facts),
+            )
+        )
 
     def elapsed_ms(self) -> float:
         """Milliseconds since the run began."""
@@ -83,7 +105,8 @@ class Recorder:
     def finish(self, *, status: Status, output: Any, attributes: Mapping[str, Any]) -> Trace:
         """Freeze the run into a Trace."""
         with self._lock:
-            steps = tuple(sorted(self._steps, key=lambda step: step.started_at))
+            # A step before its parts, though they may begin at the same moment.
+            steps = tuple(sorted(self._steps, key=lambda step: (step.started_at, -step.ended_at)))
         return Trace(
             id=self.trace_id,
             name=self._name,
@@ -97,7 +120,10 @@ class Recorder:
         )
 
     def _now(self) -> float:
-        return self._started_at + time.perf_counter() - self._began
+        return self._at(time.perf_counter())
+
+    def _at(self, moment: float) -> float:
+        return self._started_at + moment - self._began
 
     def _add(self, step: Step) -> None:
         with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +18,12 @@ LINE_CHARS = 300
 PUT = """
 INSERT OR REPLACE INTO traces
     (id, name, started_at, duration_ms, status, question, answer, abstained, supported_share, body,
-     cost, models, prompts, index_version, user, session, given_before)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     cost, models, prompts, index_version, user, session, given_before, tags)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 LIST = f"""
 SELECT t.id, t.name, t.started_at, t.duration_ms, t.status, t.question, t.answer, t.abstained, t.supported_share,
-       t.cost, t.models, t.prompts, t.index_version, t.user, t.session,
+       t.cost, t.models, t.prompts, t.index_version, t.user, t.session, t.tags,
        (SELECT min(up) FROM feedback f WHERE f.trace_id = t.id) AS up,
        (SELECT comment FROM feedback f WHERE f.trace_id = t.id AND comment != '' ORDER BY created_at DESC LIMIT 1),
        CASE WHEN EXISTS (SELECT 1 FROM held h WHERE h.trace_id = t.id) THEN 'held' ELSE coalesce(
@@ -63,6 +64,7 @@ class TraceRow:
     index_version: str
     user: str
     session: str
+    tags: tuple[str, ...]
     rating: bool | None
     comment: str
     delivery: Delivery
@@ -90,6 +92,7 @@ def columns(trace: Trace) -> tuple[Any, ...]:
         _words(models_of(trace)),
         _words(prompts_of(trace)),
         *(utf8(str(facts.get(name) or "")) for name in ("index", "user_id", "session_id", "given_before")),
+        utf8(json.dumps([str(tag) for tag in facts.get("tags") or ()], ensure_ascii=False)),
     )
 
 
@@ -102,6 +105,7 @@ def listed(row: tuple[Any, ...]) -> TraceRow:
             "abstained": bool(found["abstained"]),
             "models": tuple(found["models"].split()),
             "prompts": tuple(found["prompts"].split()),
+            "tags": tuple(json.loads(found["tags"])),
             "rating": None if found["rating"] is None else bool(found["rating"]),
             "comment": found["comment"] or "",
         }

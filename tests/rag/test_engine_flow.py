@@ -102,6 +102,7 @@ def test_a_trace_tells_the_whole_story(filled: Path) -> None:
     steps = {step.name: step for step in trace.steps}
     assert list(steps) == [
         "retrieve",
+        "embed",
         "context",
         "prior",
         "propose",

@@ -18,6 +18,7 @@ from rag.roles import CandidateSettings
 from rag.settings import Provider, Settings, load_settings
 from rag.strategy import make_strategy
 from rag.types import Answer, Step
+from rag.views import nested
 
 ASKED = "How many working days of annual leave do full-time employees have?"
 RIGHT = {"reply": "Full-time employees have 30 working days of annual leave a year [1]."}
@@ -238,6 +239,26 @@ def ended(name: str) -> bool:
 
 
 @pytest.mark.parametrize("strategy", ["cascade", "vote"])
+def test_the_steps_of_each_draft_are_parts_of_it(filled: Path, strategy: str) -> None:
+    asked = engine(filled, strategy, WRONG, DYING, RIGHT)
+    asked.ask(ASKED)
+    found = steps(asked)
+    drafts = [step for step in found if step.name == "draft"]
+    assert {step.attributes["model"] for step in drafts} == {f"scripted:{letter}.json" for letter in "abc"}
+    for draft in drafts:
+        parts = [step for step in found if step.parent_id == draft.id]
+        is_dying = draft.attributes["model"] == "scripted:b.json"
+        assert [step.name for step in parts] == (["generate"] if is_dying else ["generate", "verify"])
+        assert parts[0].attributes["model"] == draft.attributes["model"]
+        assert bool(draft.error) == is_dying
+        assert all(draft.started_at <= step.started_at <= step.ended_at <= draft.ended_at for step in parts)
+    told = [(depth, step.name) for depth, step in nested(found)]
+    assert told[-1] == (0, "choose")
+    assert told.count((0, "draft")) == told.count((1, "generate")) == 3
+    assert told[told.index((0, "draft")) + 1] == (1, "generate")
+
+
+@pytest.mark.parametrize("strategy", ["cascade", "vote"])
 def test_the_calls_of_all_models_count(filled: Path, strategy: str) -> None:
     asked = engine(filled, strategy, WRONG, RIGHT)
     answer = asked.ask(ASKED)
@@ -260,7 +281,7 @@ def test_what_was_asked_before_a_failure_counts(filled: Path, strategy: str) -> 
     assert [draft["calls"] for draft in choice(asked)["drafts"]] == [1, 5]
     assert answer.cost == pytest.approx((answer.usage.prompt * 2 + answer.usage.completion * 10) / 1e6)
     # Who failed is not asked again in the same question.
-    failed = [step for step in steps(asked) if step.error]
+    failed = [step for step in steps(asked) if step.error and step.kind == "generation"]
     assert [(step.name, step.attributes["attempts"][0]["outcome"]) for step in failed] == [("propose", "failed")]
 
 

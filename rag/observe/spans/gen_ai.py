@@ -28,10 +28,12 @@ PLACED: Mapping[str, frozenset[str]] = {
     "retriever": frozenset(("query", "hits")),
 }
 LARGEST_INT = 2**63
+# Facts of the trace that each span repeats: backends look for spans, not for traces.
+OF_EVERY_SPAN = ("session_id", "user_id", "tags")
 
 
 def _root(trace: Trace, root: Step) -> Attributes:
-    facts = {name: fact for name, fact in trace.attributes.items() if name not in ("session_id", "user_id")}
+    facts = {name: fact for name, fact in trace.attributes.items() if name not in OF_EVERY_SPAN}
     return {
         "gen_ai.operation.name": "invoke_workflow",
         "gen_ai.agent.name": trace.name,
@@ -52,6 +54,7 @@ def _of_every_span(trace: Trace, step: Step) -> Attributes:
     return {
         "gen_ai.conversation.id": string(trace.attributes.get("session_id")),
         "user.id": string(trace.attributes.get("user_id")),
+        f"{OWN}tags": [str(tag) for tag in trace.attributes.get("tags") or ()] or None,
         # The class of the exception, or what else stands before its words.
         "error.type": (step.error or "").partition(":")[0][:80] if is_error(step.error) else None,
     }

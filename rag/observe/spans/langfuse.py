@@ -1,7 +1,7 @@
 """Langfuse's names for the attributes of a trace's spans.
 
-What is read of `Trace.attributes`: `session_id`, `user_id`, `experiment` and `expected` (`experiment.py`),
-`code_version` (Langfuse's release), `abstained` (a tag); all but the first four are also shown as the trace's metadata
+What is read of `Trace.attributes`: `session_id`, `user_id`, `tags`, `experiment` and `expected` (`experiment.py`),
+`code_version` (Langfuse's release), `abstained` (a tag); all but the first five are also shown as the trace's metadata
 (`config_hash`, `models`, `usage`, `citations`, `verdict`, `supported_share`, `index`, `timings_ms` and whatever else
 there is).
 
@@ -10,7 +10,7 @@ What is read of `Step.attributes`, by the step's kind; everything else becomes t
 - generation: `messages` [{role, content}], `output` text, `model` as requested, `resolved_model`, `parameters` {},
   `usage` {prompt, completion, cached}, `cost`, `first_token_ms`, `prompt_id`, `prompt_version`; `attempts` [{model,
   outcome, reason, tries, first_token_ms, total_ms}] go to the metadata
-- embedding: `model`, `resolved_model`, `usage`
+- embedding: `model`, `resolved_model`, `usage`, `input`
 - retriever: `query`, `dense_weight`, `rerank_failure`, `hits` [{chunk_id, uri, page, headings, text, score, scores}]
 - evaluator: `claims`, `supported_share`
 """
@@ -31,12 +31,12 @@ from rag.types import Step, Trace
 # What has its own place in an observation and is not repeated in its metadata.
 PLACED: Mapping[str, frozenset[str]] = {
     "generation": frozenset(("messages", "output", "parameters", "usage", "cost")),
-    "embedding": frozenset(("usage",)),
+    "embedding": frozenset(("usage", "input")),
     "retriever": frozenset(("query", "hits")),
     "evaluator": frozenset(("claims", "supported_share")),
 }
 # Facts with a place of their own, too.
-ELSEWHERE = ("session_id", "user_id", "experiment", "expected")
+ELSEWHERE = ("session_id", "user_id", "tags", "experiment", "expected")
 ROOT_TYPES = {"ask": "chain", "search": "chain"}
 
 
@@ -45,12 +45,19 @@ def _of_every_span(trace: Trace) -> Attributes:
     facts = trace.attributes
     return {
         Name.TRACE_NAME: trace.name,
-        Name.TRACE_TAGS: [trace.name, *(["abstained"] if facts.get("abstained") else [])],
+        Name.TRACE_TAGS: _tags(trace),
         Name.TRACE_SESSION_ID: string(facts.get("session_id")),
         Name.TRACE_USER_ID: string(facts.get("user_id")),
         Name.RELEASE: string(facts.get("code_version")),
         **experiment.of_every_span(trace.id, facts),
     }
+
+
+def _tags(trace: Trace) -> list[str]:
+    """What kind of trace it is, and what the application calls it."""
+    facts = trace.attributes
+    own = [trace.name, *(["abstained"] if facts.get("abstained") else [])]
+    return list(dict.fromkeys([*own, *map(str, facts.get("tags") or ())]))
 
 
 def _root(trace: Trace, root: Step) -> Attributes:
@@ -82,7 +89,7 @@ def _of_kind(step: Step, facts: Mapping[str, Any]) -> Attributes:
         case "generation":
             return {**_exchange(facts, "messages", "output"), **_model(facts), **_prompt(facts), **_first(step)}
         case "embedding":
-            return _model(facts)
+            return {Name.OBSERVATION_INPUT: shown(facts.get("input")), **_model(facts)}
         case "retriever":
             return _exchange(facts, "query", "hits")
         case "evaluator":
