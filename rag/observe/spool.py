@@ -209,20 +209,33 @@ class Spool:
         with self._writer.transaction() as db:
             ratings.forget_sent(db, trace_id, ids)
 
-    def pending(self, destination: Destination, *, limit: int) -> list[PendingItem]:
-        """What is to be delivered there, oldest first, a trace before its rating."""
+    def pending(self, destination: Destination, *, limit: int, only_due: bool = False) -> list[PendingItem]:
+        """What is to be delivered there, oldest first, a trace before its rating; last what the server failed at.
+
+        `only_due` leaves out what is to wait.
+        """
         with reading(self.path) as db:
-            return outbox.pending(db, destination, limit=limit)
+            return outbox.pending(db, destination, limit=limit, only_due=only_due)
 
     def waiting(self, destination: Destination) -> int:
         """How many items are to be delivered there."""
         with reading(self.path) as db:
             return outbox.waiting(db, destination)
 
+    def behind(self, destination: Destination) -> int:
+        """How many of these the server failed at while it took others."""
+        with reading(self.path) as db:
+            return outbox.behind(db, destination)
+
     def delivered(self, item: PendingItem) -> None:
-        """Mark an item as delivered; if it changed meanwhile, it stays pending."""
+        """Mark an item as delivered; if it changed meanwhile, it stays pending. What failed before is set behind."""
         with self._writer.transaction() as db:
             outbox.delivered(db, item)
+
+    def tried(self, item: PendingItem, reason: str) -> None:
+        """Note that the server failed at this item: after some such failures others come first."""
+        with self._writer.transaction() as db:
+            outbox.tried(db, item, reason)
 
     def refused(self, item: PendingItem, reason: str) -> None:
         """Note why an item was refused for good: it leaves the queue, a trace with its rating."""
