@@ -29,7 +29,7 @@ class Complaint:
     """Answers to nearly the same question that are bad in the same way, the latest first.
 
     `kind` is the reason that was given, 'rated down' without one, or 'unsupported' where nobody found fault. `comments`
-    are what people said, `correction` the answer that somebody would have wanted.
+    are what people said, `correction` the last answer that somebody would have wanted.
     """
 
     kind: str
@@ -93,7 +93,8 @@ def _complaint(
     decided: Mapping[str, tuple[Decision, float]],
 ) -> Complaint:
     heard = [one for row in rows for one in said.get(row.id, ())]
-    last = max((row.started_at for row in rows), default=0.0), *(one.created_at for one in heard)
+    last = max((row.started_at for row in rows), default=0.0), *(one.changed_at for one in heard)
+    corrections = [one.correction for one in sorted(heard, key=lambda one: one.changed_at) if one.correction]
     nothing: tuple[Decision, float] = ("new", 0.0)
     decision, at = max((decided.get(row.id, nothing) for row in rows), key=lambda told: told[1])
     return Complaint(
@@ -102,5 +103,5 @@ def _complaint(
         traces=tuple(row.id for row in rows),
         state=decision if at > max(last) else "new",
         comments=tuple(one.comment for one in heard if one.comment),
-        correction=next((one.correction for one in heard if one.correction), ""),
+        correction=corrections[-1] if corrections else "",
     )

@@ -19,12 +19,14 @@ BUSY_S = 5.0
 _FEEDBACK = """
 CREATE TABLE IF NOT EXISTS feedback (
     trace_id TEXT NOT NULL, user TEXT NOT NULL, up INTEGER, reasons TEXT NOT NULL, comment TEXT NOT NULL,
-    correction TEXT NOT NULL, citations TEXT NOT NULL, created_at REAL NOT NULL, PRIMARY KEY (trace_id, user)
+    correction TEXT NOT NULL, citations TEXT NOT NULL, created_at REAL NOT NULL{changed},
+    PRIMARY KEY (trace_id, user)
 );
 CREATE TABLE IF NOT EXISTS sent_scores (trace_id TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (trace_id, id));
 CREATE TABLE IF NOT EXISTS pruning (id INTEGER PRIMARY KEY CHECK (id = 1), at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS triage (trace_id TEXT PRIMARY KEY, state TEXT NOT NULL, decided_at REAL NOT NULL);
 """
+_CHANGED = "changed_at REAL NOT NULL DEFAULT 0"
 _SIGNALS = """
 CREATE TABLE IF NOT EXISTS signals (trace_id TEXT NOT NULL, signal TEXT NOT NULL, at REAL NOT NULL{citation});
 CREATE INDEX IF NOT EXISTS signals_by_trace ON signals (trace_id);
@@ -68,7 +70,7 @@ CREATE TABLE IF NOT EXISTS traces (
     supported_share REAL, body TEXT NOT NULL, {_FACTS}
 );
 CREATE INDEX IF NOT EXISTS traces_by_time ON traces (started_at);
-{_FEEDBACK}
+{_FEEDBACK.format(changed=f", {_CHANGED}")}
 {_SIGNALS.format(citation=f", {_CITATION}")}
 {_OUTBOX.format(tries=", " + ", ".join(_TRIES))}
 {_PENDING}
@@ -79,7 +81,7 @@ COMMIT;
 _ADDED = ";\n".join(f"ALTER TABLE traces ADD COLUMN {fact}" for fact in _FACTS.split(",")) + ";"
 _FROM_1 = f"""
 ALTER TABLE feedback RENAME TO feedback_1;
-{_FEEDBACK}
+{_FEEDBACK.format(changed="")}
 {_SIGNALS.format(citation="")}
 INSERT INTO feedback SELECT trace_id, '', up, '[]', comment, '', '{{}}', created_at FROM feedback_1;
 INSERT INTO sent_scores SELECT trace_id, 'user-feedback-' || trace_id FROM feedback_1;
@@ -101,13 +103,15 @@ INSERT INTO held SELECT trace_id FROM outbox_2 WHERE kind = 'trace' AND state = 
 DROP TABLE outbox_2;
 PRAGMA user_version = 3
 """  # noqa: S608 - nothing from outside
-# Until then the oldest was always the next.
+# Until then the oldest was always the next, and when somebody changed their feedback was not kept.
 _FROM_3 = f"""
+ALTER TABLE feedback ADD COLUMN {_CHANGED};
+UPDATE feedback SET changed_at = created_at;
 {"".join(f"ALTER TABLE outbox ADD COLUMN {column};" for column in _TRIES)}
 DROP INDEX IF EXISTS outbox_pending;
 {_PENDING}
 PRAGMA user_version = 4
-"""
+"""  # noqa: S608 - nothing from outside
 SCHEMA = Schema(script=_SCRIPT, version=VERSION, upgrades={1: _FROM_1, 2: _FROM_2, 3: _FROM_3})
 EXPECTED = "a usable file of traces"
 

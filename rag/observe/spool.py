@@ -117,7 +117,8 @@ class Spool:
         """
         if not self.path.exists():
             raise _unknown(feedback.trace_id)
-        said = self.as_kept(replace(feedback, created_at=feedback.created_at or time.time()))
+        now = time.time()
+        said = self.as_kept(replace(feedback, created_at=feedback.created_at or now, changed_at=now))
         with self._writer.transaction() as db:
             if db.execute("SELECT 1 FROM traces WHERE id = ?", (said.trace_id,)).fetchone() is None:
                 raise _unknown(feedback.trace_id)

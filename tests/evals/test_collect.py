@@ -61,6 +61,19 @@ def kept(spool: Spool, path: Path) -> tuple[Case, ...]:
     return held(path)
 
 
+def test_what_somebody_adds_after_a_decision_is_collected(spool: Spool) -> None:
+    trace_id = asked(spool, 1, LEAVE)
+    spool.decide([trace_id], "wontfix")
+    assert collected(spool).collected == ()
+    said = Feedback(trace_id=trace_id, up=False, reasons=("outdated",), correction="31 days.")
+    assert spool.add_feedback(said)
+    (found,) = collected(spool).collected
+    assert (found.case.expected, found.case.tags) == ("31 days.", ("feedback", "outdated"))
+    spool.decide([trace_id], "wontfix")
+    assert not spool.add_feedback(said)
+    assert collected(spool).collected == ()
+
+
 def test_the_same_question_is_one_case_with_the_latest_answer(spool: Spool) -> None:
     first = asked(spool, 1, LEAVE, Feedback(trace_id="", reasons=("outdated",), correction="30 days."))
     other = asked(spool, 2, PRINTER)

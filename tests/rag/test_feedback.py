@@ -51,7 +51,7 @@ def test_each_person_has_one_say_of_their_own(spool: Spool) -> None:
     say(spool)
     say(spool, replace(SAID, trace_id=TRACE_ID[:8], up=True, user="mallory"), scope=ADA)
     say(spool, replace(SAID, reasons=(), citations={3: False}))
-    mine, hers = spool.feedback(TRACE_ID)
+    hers, mine = spool.feedback(TRACE_ID)
     assert mine == replace(SAID, reasons=(), citations={3: False})
     assert (hers.user, hers.up, hers.created_at) == ("ada", True, 5)
     (row,) = spool.traces()
