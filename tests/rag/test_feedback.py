@@ -58,6 +58,12 @@ def test_each_person_has_one_say_of_their_own(spool: Spool) -> None:
     assert (row.rating, row.comment) == (False, "old")
 
 
+def test_what_is_said_beside_a_thumb_up_is_kept(spool: Spool) -> None:
+    say(spool, replace(SAID, up=True))
+    assert spool.feedback(TRACE_ID) == [replace(SAID, up=True)]
+    assert [row.id for row in spool.traces(Filter(is_complaint=True))] == [TRACE_ID]
+
+
 def test_what_is_taken_back_is_gone(spool: Spool) -> None:
     say(spool)
     say(spool, Feedback(trace_id=TRACE_ID))
