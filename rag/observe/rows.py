@@ -33,6 +33,7 @@ WHERE {WHERE}
 ORDER BY t.started_at DESC, t.rowid DESC
 LIMIT :limit
 """  # noqa: S608 - nothing from outside
+COUNT = f"SELECT count(*) FROM ({LIST})"  # noqa: S608 - nothing from outside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

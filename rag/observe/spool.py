@@ -22,7 +22,7 @@ from rag.observe.destinations import destinations
 from rag.observe.filter import Filter
 from rag.observe.outbox import Breaker, Destination, PendingItem, Progress
 from rag.observe.retention import is_due, is_sampled, prune
-from rag.observe.rows import LIST, PUT, TraceRow, columns, listed
+from rag.observe.rows import COUNT, LIST, PUT, TraceRow, columns, listed
 from rag.sections import Tracing
 from rag.settings import Settings
 from rag.types import Decision, Feedback, Signal, Trace
@@ -163,6 +163,11 @@ class Spool:
         with reading(self.path) as db:
             found = db.execute(LIST, {**wanted.values, "limit": limit}).fetchall()
         return [listed(row) for row in found]
+
+    def count(self, wanted: Filter = EVERYTHING) -> int:
+        """How many traces are wanted."""
+        with reading(self.path) as db:
+            return int(db.execute(COUNT, {**wanted.values, "limit": -1}).fetchone()[0])
 
     def feedback(self, trace_id: str) -> list[Feedback]:
         """What everyone says of the trace with this id; what was taken back is left out."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from observed import ask_trace
 
 from rag.embed.scripted import ScriptedEmbedder
 from rag.observe.spool import Spool
 from rag.retell import case_of
 from rag.topics import topics
-from rag.triage import Complaint
+from rag.triage import Complaint, left_out
 from rag.triage import queue as waiting
 from rag.types import PUBLIC, Feedback, Reason, Scope, Step
 
@@ -82,6 +83,28 @@ def test_of_several_corrections_the_one_that_was_changed_last_counts(tmp_path: P
     # When they first spoke is kept: the server knows what they said by that.
     ben, first = spool.feedback(trace_id)
     assert first.created_at < ben.created_at < first.changed_at
+
+
+def test_what_was_decided_takes_no_place_of_what_was_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag.triage.MOST", 2)
+    spool = Spool(tmp_path / "traces.db")
+    asked(spool, 1, LEAVE, down())
+    asked(spool, 2, "Where is the printer room?", down())
+    for number in range(3, 6):
+        spool.decide([asked(spool, number, f"What is rule {number}?", down())], "fixed")
+    assert [(one.question, one.state) for one in queue(spool) if one.state == "new"] == [
+        ("Where is the printer room?", "new"),
+        (LEAVE, "new"),
+    ]
+    assert (len(queue(spool)), left_out(spool)) == (4, 0)
+    latest = asked(spool, 6, "Who signs a travel claim?", None, share=0.5)
+    assert left_out(spool) == 1
+    assert left_out(spool, since=2.0) == 0
+    spool.decide([latest], "wontfix")
+    assert left_out(spool) == 0
+    # What is said later counts again, however old the answer is.
+    spool.add_feedback(Feedback(trace_id=latest, up=False))
+    assert left_out(spool) == 1
 
 
 def test_any_fault_is_a_complaint_and_what_evals_ask_is_none(tmp_path: Path) -> None:
