@@ -266,6 +266,8 @@ def _show_collected(found: Complaints, path: Path) -> None:
     console().print(f"{told}; {open_} to confirm, in {clean(str(path))}", markup=False, soft_wrap=True)
     if found.mute:
         complain(f"{number_of('answer', found.mute)} left out: their traces keep no texts")
+    if found.left_out:
+        complain(f"{number_of('older answer', found.left_out)} not looked at yet: collect again")
 
 
 def _merging(one: Collected) -> list[str]:

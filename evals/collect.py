@@ -11,7 +11,7 @@ from rag.case import Case
 from rag.embed import Matrix
 from rag.observe.spool import Spool
 from rag.retell import ANY, case_of
-from rag.triage import queue
+from rag.triage import left_out, queue
 from rag.types import Decision
 from rag.wording import Terms, words
 
@@ -41,11 +41,15 @@ class Collected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complaints:
-    """What all complaints came to, and every answer that they are about; `mute` are answers without texts."""
+    """What all complaints came to, and every answer that they are about; `mute` are answers without texts.
+
+    `left_out` are older ones that nobody decided on: they come next time.
+    """
 
     collected: tuple[Collected, ...]
     traces: tuple[str, ...]
     mute: int
+    left_out: int
 
 
 def collect(
@@ -65,7 +69,10 @@ def collect(
     groups = grouped([*known, *told], embed=embed, terms=terms)
     merged = (_collected(group, known, decided) for group in groups)
     return Complaints(
-        collected=tuple(one for one in merged if one), traces=tuple(dict.fromkeys(about)), mute=len(made) - len(told)
+        collected=tuple(one for one in merged if one),
+        traces=tuple(dict.fromkeys(about)),
+        mute=len(made) - len(told),
+        left_out=left_out(spool, since=since),
     )
 
 

@@ -138,7 +138,7 @@ def _shown(first: Trace, wrote: str) -> str:
 def _made(first: Trace, step: Step, messages: tuple[Message, ...], said: Sequence[Feedback], mask: Mask) -> Judged:
     facts, made = first.attributes, step.attributes
     is_declined = bool(facts.get("abstained"))
-    corrections = [one.correction for one in sorted(said, key=lambda one: one.created_at) if one.correction.strip()]
+    corrections = [one.correction for one in sorted(said, key=lambda one: one.changed_at) if one.correction.strip()]
     queries = [str(one.attributes["query"]) for one in first.steps if one.attributes.get("query")]
     return Judged(
         trace_id=first.id,

@@ -73,11 +73,13 @@ class DeliveryError(PlumbError):
     ) -> None:
         """As PlumbError; `permanent` tells that the server will never take this one as it is.
 
-        `retry_after_s` is how long the server asks to be left alone.
+        `retry_after_s` is how long the server asks to be left alone. `of_item` is set where the server answered with a
+        failure of its own, which may be due to this one.
         """
         super().__init__(seen, expected=expected, remedy=remedy)
         self.permanent = permanent
         self.retry_after_s = retry_after_s
+        self.of_item = False
 
 
 class ModelError(PlumbError):

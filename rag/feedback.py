@@ -19,14 +19,12 @@ REASONS: tuple[Reason, ...] = get_args(Reason)
 def rate(spool: Spool, feedback: Feedback, scope: Scope, *, max_chars: int) -> None:
     """Keep what the user of the scope says of an answer, in the place of what the same user said of it before.
 
-    Raises InputError for a trace that is unknown or not this user's to see, for longer texts, for a reason that is
-    none, and for a citation that the answer does not have.
+    All of it is kept: who finds an answer good may still say what it lacks. Raises InputError for a trace that is
+    unknown or not this user's to see, for longer texts, for a reason that is none, and for a citation that the answer
+    does not have.
     """
     trace = spool.trace(feedback.trace_id)
     said = replace(feedback, trace_id=trace.id, user=scope.user)
-    if said.up:
-        # What was wrong with it is said with a thumb down, or without one.
-        said = replace(said, reasons=(), correction="")
     _check(said, trace, scope, max_chars=max_chars)
     spool.add_feedback(said)
 

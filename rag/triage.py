@@ -18,7 +18,7 @@ from rag.types import Decision, Feedback, Scope
 DECISIONS: tuple[Decision, ...] = get_args(Decision)
 # Questions so near in meaning ask for the same: as for SAME_TOPIC, 23 and 10 % of pairs, and 0.09 and 0.03 %.
 SAME_COMPLAINT = 0.8
-# More of the latest bad answers are not looked at.
+# More of the latest bad answers are not looked at, of those that were decided on and of the others each.
 MOST = 1_000
 
 Embed = Callable[[Sequence[str]], Matrix]
@@ -29,7 +29,7 @@ class Complaint:
     """Answers to nearly the same question that are bad in the same way, the latest first.
 
     `kind` is the reason that was given, 'rated down' without one, or 'unsupported' where nobody found fault. `comments`
-    are what people said, `correction` the answer that somebody would have wanted.
+    are what people said, `correction` the last answer that somebody would have wanted.
     """
 
     kind: str
@@ -43,12 +43,20 @@ class Complaint:
 def queue(spool: Spool, *, embed: Embed, since: float | None = None, scope: Scope | None = None) -> list[Complaint]:
     """The complaints about the latest answers, from a Unix time on: with a scope, of those that it may read.
 
-    Answers of eval runs are none, nor are traces without texts.
+    Answers of eval runs are none, nor are traces without texts. `left_out()` tells whether these are all.
     """
-    rows = spool.traces(Filter(name="ask", is_live=True, is_complaint=True, since=since), limit=MOST)
+    found = [
+        row for is_decided in (False, True) for row in spool.traces(_bad(since, is_decided=is_decided), limit=MOST)
+    ]
+    rows = sorted(found, key=lambda row: row.started_at, reverse=True)
     mine = [row for row in rows if row.question and (scope is None or _may_read(spool, row, scope))]
     said = {row.id: spool.feedback(row.id) for row in mine}
     return complaints(mine, said=said, decided=spool.decided(), embed=embed) if mine else []
+
+
+def left_out(spool: Spool, *, since: float | None = None) -> int:
+    """How many bad answers that nobody decided on are older than those which the queue looks at."""
+    return max(0, spool.count(_bad(since, is_decided=False)) - MOST)
 
 
 def complaints(
@@ -73,6 +81,10 @@ def complaints(
     return found
 
 
+def _bad(since: float | None, *, is_decided: bool) -> Filter:
+    return Filter(name="ask", is_live=True, is_complaint=True, is_decided=is_decided, since=since)
+
+
 def _may_read(spool: Spool, row: TraceRow, scope: Scope) -> bool:
     trace = spool.trace(row.id)
     return visible(trace, scope) is trace
@@ -93,7 +105,8 @@ def _complaint(
     decided: Mapping[str, tuple[Decision, float]],
 ) -> Complaint:
     heard = [one for row in rows for one in said.get(row.id, ())]
-    last = max((row.started_at for row in rows), default=0.0), *(one.created_at for one in heard)
+    last = max((row.started_at for row in rows), default=0.0), *(one.changed_at for one in heard)
+    corrections = [one.correction for one in sorted(heard, key=lambda one: one.changed_at) if one.correction]
     nothing: tuple[Decision, float] = ("new", 0.0)
     decision, at = max((decided.get(row.id, nothing) for row in rows), key=lambda told: told[1])
     return Complaint(
@@ -102,5 +115,5 @@ def _complaint(
         traces=tuple(row.id for row in rows),
         state=decision if at > max(last) else "new",
         comments=tuple(one.comment for one in heard if one.comment),
-        correction=next((one.correction for one in heard if one.correction), ""),
+        correction=corrections[-1] if corrections else "",
     )

@@ -386,7 +386,8 @@ class Feedback:
     """What one person says of an answer; `user` is empty for whoever gave no name.
 
     `up` is the thumb, None where there is none or it was taken back; `correction` the answer that would have been
-    right; `citations` are thumbs by marker. `created_at` is when the person first said something, in Unix seconds.
+    right; `citations` are thumbs by marker. `created_at` is when the person first said something, in Unix seconds;
+    `changed_at` when the file of traces last heard something else from them: it alone sets that.
     """
 
     trace_id: str
@@ -397,6 +398,7 @@ class Feedback:
     correction: str = ""
     citations: Mapping[int, bool] = field(default_factory=dict)
     created_at: float = 0.0
+    changed_at: float = field(default=0.0, compare=False)
 
     @property
     def is_empty(self) -> bool:

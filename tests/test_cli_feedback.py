@@ -29,6 +29,13 @@ def test_what_is_said_adds_up_and_is_taken_back(plumb: Plumb, asked: str) -> Non
     assert fine(plumb("feedback", asked)).strip() == "ada: up"
 
 
+def test_a_thumb_up_drops_nothing(plumb: Plumb, asked: str) -> None:
+    fine(plumb("feedback", asked, "--up", "--reason", "incomplete", "--correction", "31 days."))
+    assert fine(plumb("feedback", asked)).strip() == "somebody: up; incomplete; right would be: 31 days."
+    fine(plumb("feedback", asked, "--withdraw", "--up"))
+    assert fine(plumb("feedback", asked)).strip() == "somebody: up"
+
+
 @pytest.mark.parametrize(
     ("options", "code", "told"),
     [

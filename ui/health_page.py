@@ -52,7 +52,7 @@ def draw_health(engine: Engine) -> None:
     _draw_charts(by_day(rows))
     _draw_table("By model", by_model(rows))
     _draw_table("By prompt", by_prompt(rows))
-    _draw_gaps(engine, [row for row in rows if row.abstained][:MOST_UNANSWERED])
+    _draw_gaps(engine, [row for row in rows if row.abstained])
 
 
 def _draw_whole(found: Health) -> None:
@@ -93,11 +93,16 @@ def _draw_table(title: str, groups: Sequence[Health]) -> None:
 def _draw_gaps(engine: Engine, unanswered: Sequence[TraceRow]) -> None:
     """Questions without an answer, by topic: what the documents lack."""
     st.subheader("Not answered, by topic")
-    scope = scope_of_visitor(engine.settings)
-    asked = tuple(row.question for row in unanswered if row.question and not is_hidden(engine.spool, row, scope))
+    if len(unanswered) > MOST_UNANSWERED:
+        st.caption(f"Only the latest {MOST_UNANSWERED:,} of {len(unanswered):,} questions are grouped.")
+    scope, latest = scope_of_visitor(engine.settings), unanswered[:MOST_UNANSWERED]
+    asked = tuple(row.question for row in latest if row.question and not is_hidden(engine.spool, row, scope))
     if not asked:
         st.caption("Nothing, or nothing that is yours to read.")
-    for topic in topics(asked, embed=lambda asked: embedded(engine, tuple(asked)))[:MOST_TOPICS]:
+    found = topics(asked, embed=lambda asked: embedded(engine, tuple(asked)))
+    if len(found) > MOST_TOPICS:
+        st.caption(f"The {MOST_TOPICS} largest of {len(found):,} topics.")
+    for topic in found[:MOST_TOPICS]:
         with st.expander(literal(f"{len(topic.places)} × {asked[topic.places[0]]}")):
             for question in dict.fromkeys(asked[place] for place in topic.places):
                 st.text(question)

@@ -60,10 +60,7 @@ def _draw_words(engine: Engine, said: Feedback) -> None:
         st.text_area(
             "Comment", said.comment, key=_key("comment", said), max_chars=longest, placeholder=placeholder, height=68
         )
-        if not said.up:
-            st.text_area(
-                "The right answer", said.correction, key=_key("correction", said), max_chars=longest, height=68
-            )
+        st.text_area("The right answer", said.correction, key=_key("correction", said), max_chars=longest, height=68)
         st.form_submit_button("Send", on_click=_say_words, args=(engine, said.trace_id))
 
 

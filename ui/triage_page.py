@@ -8,7 +8,7 @@ import streamlit as st
 
 from rag.engine import Engine
 from rag.errors import PlumbError
-from rag.triage import DECISIONS, Complaint, queue
+from rag.triage import DECISIONS, Complaint, left_out, queue
 from rag.types import Decision
 from ui.markup import literal, text_html
 from ui.rating import LABELS
@@ -30,6 +30,8 @@ def draw_triage(engine: Engine, show: Callable[[str], None]) -> None:
     chosen = st.pills("State", DECISIONS, default="new", format_func=WORDS.__getitem__, key="triage-state")
     scope = scope_of_visitor(engine.settings)
     every = queue(engine.spool, embed=lambda asked: embedded(engine, tuple(asked)), scope=scope)
+    if older := left_out(engine.spool):
+        st.caption(f"{older:,} older bad answers that nobody decided on are not looked at: decide on these first.")
     found = [one for one in every if not chosen or one.state == chosen]
     if not found:
         st.info("Nothing here.", icon=":material/check:")

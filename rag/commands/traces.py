@@ -168,6 +168,7 @@ def _progress(one: Progress) -> Iterator[str]:
     counts = f"waiting {one.waiting}, delivered {one.delivered}, refused {one.refused}"
     yield f"{one.destination}: {counts}; {_state(one.breaker)}"
     yield from (f"  refused {count}: {reason or 'with their traces'}" for reason, count in one.reasons.items())
+    yield from (f"  put off {count}: {reason}" for reason, count in one.behind.items())
     if one.breaker.failures:
         often = "once" if one.breaker.failures == 1 else f"{one.breaker.failures} times"
         yield f"  failed {often}, last {when(one.breaker.failed_at)}: {one.breaker.reason}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rag.commands.moments import moment, one_of
-from rag.terminal import clean, console, print_json
+from rag.terminal import clean, complain, console, print_json
 
 if TYPE_CHECKING:
     from rag.triage import Complaint
@@ -26,11 +26,12 @@ def triage(
     from rag.embed import make_embedder
     from rag.observe.spool import open_spool
     from rag.settings import load_settings
-    from rag.triage import DECISIONS, queue
+    from rag.triage import DECISIONS, left_out, queue
 
     settings = load_settings()
     spool, wanted = open_spool(settings), one_of(state, DECISIONS, option="--state") if state else None
-    found = queue(spool, embed=make_embedder(settings).embed, since=moment(since, option="--since"))
+    from_then = moment(since, option="--since")
+    found = queue(spool, embed=make_embedder(settings).embed, since=from_then)
     if trace:
         mine = _complaint_of(found, spool.trace(trace).id)
         if wanted:
@@ -39,6 +40,9 @@ def triage(
     else:
         shown = [one for one in found if (one.state == wanted if wanted else everything or one.state == "new")]
     _show(shown, as_json=as_json)
+    if not trace and (older := left_out(spool, since=from_then)):
+        # Beside what is printed, which may be JSON.
+        complain(f"{older:,} older bad answers that nobody decided on are not looked at: decide on these first")
 
 
 def _complaint_of(found: Sequence[Complaint], trace_id: str) -> Complaint:

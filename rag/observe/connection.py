@@ -92,13 +92,16 @@ class Connection:
         if 200 <= status < 400:
             return self.not_understood()
         asked = (headers or {}).get("retry-after", "") if status in BUSY else ""
-        return DeliveryError(
+        error = DeliveryError(
             f"{self.where()} answered {status or 'nothing usable'}{self.detail(_told(body))}",
             expected="it to be taken",
             remedy=self.peer.remedies.get(status, ""),
             permanent=400 <= status < 500 and status not in NOT_THE_ITEM,
             retry_after_s=retry_after_s(asked),
         )
+        # Who asks to be left alone is down, whatever comes.
+        error.of_item = status >= 500 and not asked
+        return error
 
     def unreachable(self, error: Exception) -> DeliveryError:
         """What a connection that failed means."""

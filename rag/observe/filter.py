@@ -36,6 +36,9 @@ AND (NOT :is_live OR t.session NOT LIKE 'eval:%')
 AND (NOT :is_complaint OR (t.abstained = 0 AND t.supported_share < 1) OR EXISTS (
     SELECT 1 FROM feedback f WHERE f.trace_id = t.id
     AND (f.up = 0 OR f.reasons != '[]' OR f.correction != '' OR instr(f.citations, 'false') > 0)))
+AND (:is_decided IS NULL OR :is_decided = EXISTS (
+    SELECT 1 FROM triage d WHERE d.trace_id = t.id AND d.state != 'new' AND d.decided_at > coalesce(
+        (SELECT max(changed_at) FROM feedback f WHERE f.trace_id = t.id), 0)))
 """
 
 
@@ -44,10 +47,11 @@ class Filter:
     """Conditions that all hold; one that is not given holds for every trace.
 
     `rated` 'down' is rated down by somebody, 'any' rated at all. `unsupported` are answers of which not every claim is
-    supported; `is_complaint` are these, and answers that somebody found fault with in any way. `is_live` leaves out
-    what eval runs asked. `model` is a part of a model's name, `prompt` an id, or id and version: 'answer@2'. Costs are
-    in the currency of the prices, `since` and `until` Unix seconds, `user` '' whoever gave no name, `tag` a
-    whole tag.
+    supported; `is_complaint` are these, and answers that somebody found fault with in any way. `is_decided` are
+    those that were decided on in triage since anybody said something of them. `is_live` leaves out what eval runs
+    asked. `model` is a part of a model's name, `prompt` an id, or id and version: 'answer@2'. Costs are in the currency
+    of the prices, `since` and `until` Unix seconds, `user` '' whoever gave no name, `tag`
+    a whole tag.
     """
 
     name: str = ""
@@ -67,6 +71,7 @@ class Filter:
     text: str = ""
     is_live: bool = False
     is_complaint: bool = False
+    is_decided: bool | None = None
 
     @property
     def values(self) -> Mapping[str, Any]:

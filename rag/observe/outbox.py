@@ -16,12 +16,21 @@ Delivery = Literal["pending", "delivered", "failed", "local", "held"]
 RATED: Destination = "langfuse"
 # No server is left alone for longer than this, and a clock that was set back makes nobody wait longer.
 LONGEST_WAIT_S = 3600.0
+# So often in a row a server may fail at an item before the next one is tried.
+TRIES = 3
+# An item at which a server fails that takes others waits so long, then twice as long each time; it is refused for good
+# when it fails after it was set behind so often, which takes two hours or more.
+PAUSE_S = 60.0
+MOST_BEHIND = 7
+# Whose turn it is: of those at which the server failed equally often, the oldest.
+TURN = f"tries / {TRIES} + behind"
 # Of the reasons why items were refused, those that most were refused for.
 MOST_REASONS = 10
 
 _CONFLICT = """
 ON CONFLICT (trace_id, kind, destination)
-DO UPDATE SET state = excluded.state, reason = excluded.reason, revision = revision + 1
+DO UPDATE SET state = excluded.state, reason = excluded.reason, revision = revision + 1,
+    tries = 0, behind = 0, next_try_at = 0
 """
 _ENQUEUE = f"""
 INSERT INTO outbox (destination, kind, trace_id, state) VALUES (?, 'trace', ?, 'pending') {_CONFLICT}
@@ -32,10 +41,29 @@ INSERT INTO outbox (destination, kind, trace_id, state, reason)
 SELECT destination, 'score', trace_id, iif(state = 'failed', 'failed', 'pending'), reason
 FROM outbox WHERE trace_id = ? AND kind = 'trace' AND destination = '{RATED}' {_CONFLICT}
 """  # noqa: S608 - nothing from outside
-_PENDING = """
-SELECT id, revision, destination, kind, trace_id FROM outbox
-WHERE state = 'pending' AND destination = ? ORDER BY id LIMIT ?
-"""
+# A rating waits for its trace where that was set behind; else it comes after it anyway.
+_PENDING = f"""
+SELECT id, revision, destination, kind, trace_id, behind FROM outbox o
+WHERE state = 'pending' AND destination = :destination
+    AND NOT (:only_due AND next_try_at - :now BETWEEN 0 AND {LONGEST_WAIT_S})
+    AND NOT (kind = 'score' AND EXISTS (
+        SELECT 1 FROM outbox t WHERE t.trace_id = o.trace_id AND t.kind = 'trace' AND t.destination = o.destination
+            AND t.state = 'pending' AND t.tries + t.behind > 0
+    ))
+ORDER BY {TURN}, id LIMIT :limit
+"""  # noqa: S608 - nothing from outside
+_TRIED = f"""
+UPDATE outbox SET tries = tries + 1, reason = :reason,
+    next_try_at = iif(behind, :now + min({PAUSE_S} * (1 << behind), {LONGEST_WAIT_S}), 0)
+WHERE id = :id AND revision = :revision
+"""  # noqa: S608 - nothing from outside
+# Ratings and traces have addresses of their own: that one works says nothing of the other.
+_SET_BEHIND = f"""
+UPDATE outbox SET tries = 0, behind = behind + 1,
+    next_try_at = max(next_try_at, :now + min({PAUSE_S} * (1 << behind), {LONGEST_WAIT_S}))
+WHERE state = 'pending' AND destination = :destination AND kind = :kind
+    AND tries > 0 AND (tries >= {TRIES} OR behind > 0) AND id != :id
+"""  # noqa: S608 - nothing from outside
 _REFUSE_SCORE = """
 UPDATE outbox SET state = 'failed', reason = ? WHERE trace_id = ? AND kind = 'score' AND destination = ?
 """
@@ -45,21 +73,28 @@ ON CONFLICT (destination) DO UPDATE SET
     failures = failures + 1, reason = excluded.reason, failed_at = excluded.failed_at,
     next_try_at = excluded.next_try_at
 """
+_RETRY = """
+UPDATE outbox SET state = 'pending', reason = '', tries = 0, behind = 0, next_try_at = 0 WHERE state = 'failed'
+"""
 _REASONS = """
-SELECT reason, count(*) FROM outbox WHERE destination = ? AND state = 'failed'
+SELECT reason, count(*) FROM outbox WHERE destination = ? AND state = ? AND (state = 'failed' OR behind > 0)
 GROUP BY reason ORDER BY count(*) DESC, reason LIMIT ?
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingItem:
-    """Something to deliver: a trace, or the rating ('score') of one. `revision` counts its changes."""
+    """Something to deliver: a trace, or the rating ('score') of one. `revision` counts its changes.
+
+    `behind` is how often the server failed at it and then took another one.
+    """
 
     id: int
     revision: int
     destination: Destination
     kind: Literal["trace", "score"]
     trace_id: str
+    behind: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,13 +120,17 @@ CLOSED = Breaker()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How many items wait for a destination, were delivered there, were refused for good; how many for which reason."""
+    """How many items wait for a destination, were delivered there, were refused for good; how many for which reason.
+
+    `behind` are those of the waiting ones at which the server fails while it takes others, by reason.
+    """
 
     destination: str
     waiting: int = 0
     delivered: int = 0
     refused: int = 0
     reasons: Mapping[str, int] = field(default_factory=dict)
+    behind: Mapping[str, int] = field(default_factory=dict)
     breaker: Breaker = CLOSED
 
 
@@ -106,21 +145,39 @@ def enqueue_score(db: sqlite3.Connection, trace_id: str) -> None:
     db.execute(_ENQUEUE_SCORE, (trace_id,))
 
 
-def pending(db: sqlite3.Connection, destination: Destination, *, limit: int) -> list[PendingItem]:
-    """What is to be delivered there, oldest first, a trace before its rating."""
-    found = db.execute(_PENDING, (destination, limit))
-    return [PendingItem(id=row[0], revision=row[1], destination=row[2], kind=row[3], trace_id=row[4]) for row in found]
+def pending(db: sqlite3.Connection, destination: Destination, *, limit: int, only_due: bool) -> list[PendingItem]:
+    """What is to be delivered there, oldest first, a trace before its rating; last what the server failed at."""
+    values = {"destination": destination, "limit": limit, "only_due": only_due, "now": time.time()}
+    return [
+        PendingItem(id=row[0], revision=row[1], destination=row[2], kind=row[3], trace_id=row[4], behind=row[5])
+        for row in db.execute(_PENDING, values)
+    ]
 
 
 def waiting(db: sqlite3.Connection, destination: Destination) -> int:
     """How many items are to be delivered there."""
-    found = db.execute("SELECT count(*) FROM outbox WHERE state = 'pending' AND destination = ?", (destination,))
-    return int(found.fetchone()[0])
+    return _count(db, destination, "state = 'pending'")
+
+
+def behind(db: sqlite3.Connection, destination: Destination) -> int:
+    """How many of these the server failed at while it took others."""
+    return _count(db, destination, "state = 'pending' AND behind > 0")
 
 
 def delivered(db: sqlite3.Connection, item: PendingItem) -> None:
-    """Mark an item as delivered, unless it changed meanwhile; its destination is well."""
+    """Mark an item as delivered, unless it changed meanwhile; its destination is well.
+
+    So where the server failed at others before, it was due to these: they are set behind.
+    """
     _mark(db, item, state="delivered", reason="")
+    told = {"destination": item.destination, "kind": item.kind, "id": item.id}
+    db.execute(_SET_BEHIND, {**told, "now": time.time()})
+
+
+def tried(db: sqlite3.Connection, item: PendingItem, reason: str) -> None:
+    """Note that the server failed at this item."""
+    told = {"id": item.id, "revision": item.revision, "reason": utf8(reason)}
+    db.execute(_TRIED, {**told, "now": time.time()})
 
 
 def refused(db: sqlite3.Connection, item: PendingItem, reason: str) -> None:
@@ -145,7 +202,7 @@ def breaker(db: sqlite3.Connection, destination: str) -> Breaker:
 
 def retry(db: sqlite3.Connection) -> int:
     """Queue again everything that was refused; returns how many items."""
-    return db.execute("UPDATE outbox SET state = 'pending', reason = '' WHERE state = 'failed'").rowcount
+    return db.execute(_RETRY).rowcount
 
 
 def progress(db: sqlite3.Connection, destinations: Sequence[str]) -> list[Progress]:
@@ -162,9 +219,15 @@ def _progress(db: sqlite3.Connection, name: str, counts: Mapping[str, int]) -> P
         waiting=counts.get("pending", 0),
         delivered=counts.get("delivered", 0),
         refused=counts.get("failed", 0),
-        reasons=dict(db.execute(_REASONS, (name, MOST_REASONS))),
+        reasons=dict(db.execute(_REASONS, (name, "failed", MOST_REASONS))),
+        behind=dict(db.execute(_REASONS, (name, "pending", MOST_REASONS))),
         breaker=breaker(db, name),
     )
+
+
+def _count(db: sqlite3.Connection, destination: Destination, which: str) -> int:
+    query = f"SELECT count(*) FROM outbox WHERE {which} AND destination = ?"  # noqa: S608 - nothing from outside
+    return int(db.execute(query, (destination,)).fetchone()[0])
 
 
 def _mark(db: sqlite3.Connection, item: PendingItem, *, state: Delivery, reason: str) -> None:

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 from rag.types import Feedback
 
-_COLUMNS = "trace_id, user, up, reasons, comment, correction, citations, created_at"
+_COLUMNS = "trace_id, user, up, reasons, comment, correction, citations, created_at, changed_at"
 _PUT = f"""
-INSERT INTO feedback ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO feedback ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (trace_id, user) DO UPDATE SET up = excluded.up, reasons = excluded.reasons, comment = excluded.comment,
-    correction = excluded.correction, citations = excluded.citations
+    correction = excluded.correction, citations = excluded.citations, changed_at = excluded.changed_at
 """  # noqa: S608 - names of columns, nothing from outside
-_OF_TRACE = f"SELECT {_COLUMNS} FROM feedback WHERE trace_id = ? ORDER BY created_at, user"  # noqa: S608
+_OF_TRACE = f"SELECT {_COLUMNS} FROM feedback WHERE trace_id = ? ORDER BY changed_at, user"  # noqa: S608
 
 _RATED_DOWN = """
 SELECT 1 FROM feedback f JOIN traces t ON t.id = f.trace_id
@@ -27,11 +27,12 @@ def put(db: sqlite3.Connection, feedback: Feedback) -> None:
     reasons = json.dumps(feedback.reasons)
     citations = json.dumps({str(marker): up for marker, up in sorted(feedback.citations.items())})
     words = (feedback.comment, feedback.correction)
-    db.execute(_PUT, (feedback.trace_id, feedback.user, feedback.up, reasons, *words, citations, feedback.created_at))
+    times = (feedback.created_at, feedback.changed_at)
+    db.execute(_PUT, (feedback.trace_id, feedback.user, feedback.up, reasons, *words, citations, *times))
 
 
 def of_trace(db: sqlite3.Connection, trace_id: str) -> list[Feedback]:
-    """What everyone says of a trace, who spoke first comes first; what was taken back is empty."""
+    """What everyone says of a trace, who said something new last comes last; what was taken back is empty."""
     return [_feedback(row) for row in db.execute(_OF_TRACE, (trace_id,))]
 
 
@@ -53,7 +54,7 @@ def forget_sent(db: sqlite3.Connection, trace_id: str, ids: Sequence[str]) -> No
 
 
 def _feedback(row: sqlite3.Row | tuple[object, ...]) -> Feedback:
-    trace_id, user, up, reasons, comment, correction, citations, created_at = row
+    trace_id, user, up, reasons, comment, correction, citations, created_at, changed_at = row
     return Feedback(
         trace_id=str(trace_id),
         user=str(user),
@@ -63,4 +64,5 @@ def _feedback(row: sqlite3.Row | tuple[object, ...]) -> Feedback:
         correction=str(correction),
         citations={int(marker): thumb for marker, thumb in json.loads(str(citations)).items()},
         created_at=float(str(created_at)),
+        changed_at=float(str(changed_at)),
     )

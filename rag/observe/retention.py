@@ -9,7 +9,7 @@ from rag.sections import Tracing
 from rag.types import Trace
 
 DAY_S = 86_400.0
-# Of a file that is too large so much goes, lest every new trace has to make room.
+# Of a file that is too large so much goes in each step, lest every new trace has to make room.
 SHARE_LET_GO = 0.1
 # At once, so that nobody waits long for it: where there is more to do, it goes on a minute later.
 AT_ONCE = 500
@@ -56,15 +56,25 @@ def is_due(db: sqlite3.Connection, *, every_s: float) -> bool:
 def prune(db: sqlite3.Connection, rules: Tracing) -> int:
     """Let go of what is too old, was held for a rating that did not come, or is too much; returns how many traces."""
     now = time.time()
-    gone = _ids(db, _HELD, now - rules.unsampled_hours * 3600, AT_ONCE)
+    gone = _forget(db, _ids(db, _HELD, now - rules.unsampled_hours * 3600, AT_ONCE))
     if rules.keep_days:
-        gone += _ids(db, _OLD, now - rules.keep_days * DAY_S, AT_ONCE)
-    if rules.max_mb and held_bytes(db) > rules.max_mb * 1_000_000:
-        most = max(1, min(AT_ONCE, int(db.execute(_COUNT).fetchone()[0] * SHARE_LET_GO)))
-        gone += _ids(db, _OLDEST, most)
+        gone += _forget(db, _ids(db, _OLD, now - rules.keep_days * DAY_S, AT_ONCE))
+    gone += _make_room(db, rules.max_mb * 1_000_000, most=AT_ONCE)
     # Due again at the next look, where there is more to do.
-    db.execute("INSERT OR REPLACE INTO pruning VALUES (1, ?)", (0.0 if len(gone) >= AT_ONCE else now,))
-    return _forget(db, list(dict.fromkeys(gone)))
+    db.execute("INSERT OR REPLACE INTO pruning VALUES (1, ?)", (0.0 if gone >= AT_ONCE else now,))
+    return gone
+
+
+def _make_room(db: sqlite3.Connection, max_bytes: float, *, most: int) -> int:
+    """Let go of the oldest until the file holds no more than that; 0 is no bound."""
+    gone = 0
+    while max_bytes and held_bytes(db) > max_bytes and gone < most:
+        share = int(db.execute(_COUNT).fetchone()[0] * SHARE_LET_GO)
+        found = _ids(db, _OLDEST, max(1, min(most - gone, share)))
+        if not found:
+            break
+        gone += _forget(db, found)
+    return gone
 
 
 def _ids(db: sqlite3.Connection, query: str, *values: float) -> list[str]:

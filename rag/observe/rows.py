@@ -25,7 +25,7 @@ LIST = f"""
 SELECT t.id, t.name, t.started_at, t.duration_ms, t.status, t.question, t.answer, t.abstained, t.supported_share,
        t.cost, t.models, t.prompts, t.index_version, t.user, t.session, t.tags,
        (SELECT min(up) FROM feedback f WHERE f.trace_id = t.id) AS up,
-       (SELECT comment FROM feedback f WHERE f.trace_id = t.id AND comment != '' ORDER BY created_at DESC LIMIT 1),
+       (SELECT comment FROM feedback f WHERE f.trace_id = t.id AND comment != '' ORDER BY changed_at DESC LIMIT 1),
        CASE WHEN EXISTS (SELECT 1 FROM held h WHERE h.trace_id = t.id) THEN 'held' ELSE coalesce(
            -- Of several destinations the one that is worst off, which comes last in the alphabet too.
            (SELECT max(state) FROM outbox o WHERE o.kind = 'trace' AND o.trace_id = t.id), 'local') END
@@ -34,6 +34,7 @@ WHERE {WHERE}
 ORDER BY t.started_at DESC, t.rowid DESC
 LIMIT :limit
 """  # noqa: S608 - nothing from outside
+COUNT = f"SELECT count(*) FROM ({LIST})"  # noqa: S608 - nothing from outside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,18 +11,19 @@ import logging
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from rag import itself
 from rag.errors import DeliveryError, InputError, StoreError
 from rag.observe.account import account
 from rag.observe.destinations import destinations, open_destination
-from rag.observe.outbox import LONGEST_WAIT_S, RATED, Destination, PendingItem
+from rag.observe.outbox import LONGEST_WAIT_S, MOST_BEHIND, RATED, Destination, PendingItem
 from rag.observe.spool import Spool
 from rag.settings import Settings
 from rag.types import Trace
@@ -39,6 +40,8 @@ LONGEST_REST_S = 300.0
 PULL_EVERY_S = 300.0
 BUDGET_S = 30.0
 
+# `behind`: the server failed at it, and is thought to take others.
+Outcome = Literal["delivered", "refused", "behind"]
 T = TypeVar("T")
 
 log = logging.getLogger("plumbline")
@@ -46,19 +49,24 @@ log = logging.getLogger("plumbline")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shipped:
-    """What one run did for a destination: how many items it took, refused for good, how many still wait, and why."""
+    """What one run did for a destination: how many items it took, refused for good, how many still wait, and why.
+
+    `behind` are those of the waiting ones at which the server fails while it takes others.
+    """
 
     destination: str
     delivered: int = 0
     refused: int = 0
     waiting: int = 0
+    behind: int = 0
     reason: str = ""
 
 
 def ship(spool: Spool, settings: Settings, *, budget_s: float = BUDGET_S, only_due: bool = False) -> list[Shipped]:
     """Deliver what is pending, oldest first, to all destinations at once; one entry each.
 
-    Each ends when it is done, its time is up or its server fails. `only_due` leaves those alone that failed lately.
+    Each ends when it is done, its time is up or its server fails. `only_due` leaves those alone that failed lately,
+    and items at which they did.
     Raises StoreError when the spool can't be used; a server's failure is told in the result and kept in the spool.
     """
     names = destinations(settings)
@@ -94,8 +102,8 @@ def ship_detached(settings: Settings) -> None:
 
 
 def _ship(spool: Spool, settings: Settings, name: Destination, *, budget_s: float, only_due: bool) -> Shipped:
-    if not spool.pending(name, limit=1):
-        return Shipped(destination=name)
+    if not spool.pending(name, limit=1, only_due=only_due):
+        return _idle(spool, name, "")
     breaker = spool.breaker(name)
     if only_due and breaker.is_open:
         return _idle(spool, name, f"it is left alone for a while: {breaker.reason}")
@@ -103,7 +111,7 @@ def _ship(spool: Spool, settings: Settings, name: Destination, *, budget_s: floa
     if lock is None:
         return _idle(spool, name, "another process is delivering")
     try:
-        return _deliver_all(spool, settings, name, time.monotonic() + budget_s)
+        return _deliver_all(spool, settings, name, time.monotonic() + budget_s, only_due=only_due)
     finally:
         lock.release()
 
@@ -125,20 +133,20 @@ def _lock(spool: Spool, name: Destination) -> BaseFileLock | None:
     return lock
 
 
-def _deliver_all(spool: Spool, settings: Settings, name: Destination, until: float) -> Shipped:
-    delivered, refused, reason = 0, 0, ""
+def _deliver_all(spool: Spool, settings: Settings, name: Destination, until: float, *, only_due: bool) -> Shipped:
+    counts, reason = Counter[Outcome](), ""
     try:
         with open_destination(name, settings) as server:
-            for item in _pending(spool, name, until):
-                refusal = _deliver(spool, server, item, until)
-                delivered, refused = delivered + (not refusal), refused + bool(refusal)
-                reason = refusal or reason
+            for item in _pending(spool, name, until, only_due=only_due):
+                outcome, why = _deliver(spool, server, item, until)
+                counts[outcome] += 1
+                reason = why or reason
     except DeliveryError as error:
         reason = str(error)
         spool.failed(name, reason, wait_s=_rest_s(spool, name, error))
-    waiting = spool.waiting(name)
-    reason = reason or ("the time was up" if waiting else "")
-    return Shipped(destination=name, delivered=delivered, refused=refused, waiting=waiting, reason=reason)
+    ended = _idle(spool, name, reason)
+    reason = reason or ("the time was up" if ended.waiting > ended.behind else "")
+    return replace(ended, delivered=counts["delivered"], refused=counts["refused"], reason=reason)
 
 
 def _rest_s(spool: Spool, name: Destination, error: DeliveryError) -> float:
@@ -148,23 +156,40 @@ def _rest_s(spool: Spool, name: Destination, error: DeliveryError) -> float:
     return min(max(min(rest_s, LONGEST_REST_S), error.retry_after_s), LONGEST_WAIT_S)
 
 
-def _pending(spool: Spool, name: Destination, until: float) -> Iterator[PendingItem]:
+def _pending(spool: Spool, name: Destination, until: float, *, only_due: bool) -> Iterator[PendingItem]:
+    failed = set[tuple[int, int]]()
     # One at a time: what happens to a trace decides on its rating, which may be the next.
-    while time.monotonic() < until and (found := spool.pending(name, limit=1)):
-        yield found[0]
+    while time.monotonic() < until:
+        found = spool.pending(name, limit=1 + len(failed), only_due=only_due)
+        item = next((one for one in found if (one.id, one.revision) not in failed), None)
+        if item is None:
+            return
+        # Once in a run is enough for an item at which the server failed before.
+        if item.behind:
+            failed.add((item.id, item.revision))
+        yield item
 
 
-def _deliver(spool: Spool, server: Langfuse | Otlp, item: PendingItem, until: float) -> str:
-    """Deliver one item; returns why it was refused for good, or ''. Raises DeliveryError when all have to wait."""
+def _deliver(spool: Spool, server: Langfuse | Otlp, item: PendingItem, until: float) -> tuple[Outcome, str]:
+    """Deliver one item; returns what became of it and why. Raises DeliveryError when all have to wait."""
     try:
         _send(spool, server, item, timeout_s=max(until - time.monotonic(), 0.1))
     except DeliveryError as error:
-        if not error.permanent:
-            raise
-        spool.refused(item, str(error))
-        return str(error)
+        return _failed(spool, item, error)
     spool.delivered(item)
-    return ""
+    return "delivered", ""
+
+
+def _failed(spool: Spool, item: PendingItem, error: DeliveryError) -> tuple[Outcome, str]:
+    """Refuse an item for good, or let it wait; raises the error where that is no sign of the item's own."""
+    if error.permanent or (error.of_item and item.behind >= MOST_BEHIND):
+        spool.refused(item, str(error))
+        return "refused", str(error)
+    if error.of_item:
+        spool.tried(item, str(error))
+    if error.of_item and item.behind:
+        return "behind", str(error)
+    raise error
 
 
 def _send(spool: Spool, server: Langfuse | Otlp, item: PendingItem, *, timeout_s: float) -> None:
@@ -196,7 +221,7 @@ def _send_scores(spool: Spool, langfuse: Langfuse, trace: Trace, *, timeout_s: f
 
 
 def _idle(spool: Spool, name: Destination, reason: str) -> Shipped:
-    return Shipped(destination=name, waiting=spool.waiting(name), reason=reason)
+    return Shipped(destination=name, waiting=spool.waiting(name), behind=spool.behind(name), reason=reason)
 
 
 def pull(spool: Spool, settings: Settings) -> int:
@@ -245,7 +270,7 @@ def _keep_shipping(name: Destination, spool: Spool, settings: Settings) -> None:
     while True:
         time.sleep(REST_S)
         shipped = _quietly(one, f"delivery to {name} failed")
-        is_well = shipped is not None and not shipped.waiting
+        is_well = shipped is not None and shipped.waiting == shipped.behind
         if name == RATED and is_well and time.monotonic() > pull_at:
             pull_at = time.monotonic() + PULL_EVERY_S
             _quietly(partial(pull, spool, settings), "annotations in Langfuse were not read")

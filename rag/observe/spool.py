@@ -22,7 +22,7 @@ from rag.observe.destinations import destinations
 from rag.observe.filter import Filter
 from rag.observe.outbox import Breaker, Destination, PendingItem, Progress
 from rag.observe.retention import is_due, is_sampled, prune
-from rag.observe.rows import LIST, PUT, TraceRow, columns, listed
+from rag.observe.rows import COUNT, LIST, PUT, TraceRow, columns, listed
 from rag.sections import Tracing
 from rag.settings import Settings
 from rag.types import Decision, Feedback, Signal, Trace
@@ -117,7 +117,8 @@ class Spool:
         """
         if not self.path.exists():
             raise _unknown(feedback.trace_id)
-        said = self.as_kept(replace(feedback, created_at=feedback.created_at or time.time()))
+        now = time.time()
+        said = self.as_kept(replace(feedback, created_at=feedback.created_at or now, changed_at=now))
         with self._writer.transaction() as db:
             if db.execute("SELECT 1 FROM traces WHERE id = ?", (said.trace_id,)).fetchone() is None:
                 raise _unknown(feedback.trace_id)
@@ -162,6 +163,11 @@ class Spool:
         with reading(self.path) as db:
             found = db.execute(LIST, {**wanted.values, "limit": limit}).fetchall()
         return [listed(row) for row in found]
+
+    def count(self, wanted: Filter = EVERYTHING) -> int:
+        """How many traces are wanted."""
+        with reading(self.path) as db:
+            return int(db.execute(COUNT, {**wanted.values, "limit": -1}).fetchone()[0])
 
     def feedback(self, trace_id: str) -> list[Feedback]:
         """What everyone says of the trace with this id; what was taken back is left out."""
@@ -209,20 +215,33 @@ class Spool:
         with self._writer.transaction() as db:
             ratings.forget_sent(db, trace_id, ids)
 
-    def pending(self, destination: Destination, *, limit: int) -> list[PendingItem]:
-        """What is to be delivered there, oldest first, a trace before its rating."""
+    def pending(self, destination: Destination, *, limit: int, only_due: bool = False) -> list[PendingItem]:
+        """What is to be delivered there, oldest first, a trace before its rating; last what the server failed at.
+
+        `only_due` leaves out what is to wait.
+        """
         with reading(self.path) as db:
-            return outbox.pending(db, destination, limit=limit)
+            return outbox.pending(db, destination, limit=limit, only_due=only_due)
 
     def waiting(self, destination: Destination) -> int:
         """How many items are to be delivered there."""
         with reading(self.path) as db:
             return outbox.waiting(db, destination)
 
+    def behind(self, destination: Destination) -> int:
+        """How many of these the server failed at while it took others."""
+        with reading(self.path) as db:
+            return outbox.behind(db, destination)
+
     def delivered(self, item: PendingItem) -> None:
-        """Mark an item as delivered; if it changed meanwhile, it stays pending."""
+        """Mark an item as delivered; if it changed meanwhile, it stays pending. What failed before is set behind."""
         with self._writer.transaction() as db:
             outbox.delivered(db, item)
+
+    def tried(self, item: PendingItem, reason: str) -> None:
+        """Note that the server failed at this item: after some such failures others come first."""
+        with self._writer.transaction() as db:
+            outbox.tried(db, item, reason)
 
     def refused(self, item: PendingItem, reason: str) -> None:
         """Note why an item was refused for good: it leaves the queue, a trace with its rating."""

@@ -61,6 +61,30 @@ def kept(spool: Spool, path: Path) -> tuple[Case, ...]:
     return held(path)
 
 
+def test_what_somebody_adds_after_a_decision_is_collected(spool: Spool) -> None:
+    trace_id = asked(spool, 1, LEAVE)
+    spool.decide([trace_id], "wontfix")
+    assert collected(spool).collected == ()
+    said = Feedback(trace_id=trace_id, up=False, reasons=("outdated",), correction="31 days.")
+    assert spool.add_feedback(said)
+    (found,) = collected(spool).collected
+    assert (found.case.expected, found.case.tags) == ("31 days.", ("feedback", "outdated"))
+    spool.decide([trace_id], "wontfix")
+    assert not spool.add_feedback(said)
+    assert collected(spool).collected == ()
+
+
+def test_what_is_too_much_at_once_is_told_and_comes_next(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag.triage.MOST", 2)
+    first = asked(spool, 1, LEAVE)
+    last = [asked(spool, number, f"What is rule {number}?") for number in (2, 3)]
+    done = collected(spool)
+    assert (set(done.traces), done.left_out) == ({*last}, 1)
+    spool.decide(done.traces, "case")
+    done = collected(spool)
+    assert (done.traces, done.left_out) == ((first,), 0)
+
+
 def test_the_same_question_is_one_case_with_the_latest_answer(spool: Spool) -> None:
     first = asked(spool, 1, LEAVE, Feedback(trace_id="", reasons=("outdated",), correction="30 days."))
     other = asked(spool, 2, PRINTER)

@@ -47,6 +47,8 @@ class Observed:
 class FakeLangfuse:
     """What arrived so far, and how to answer next: a status (with `retry_after`), or a way to misbehave.
 
+    `refuse_trace` is too large for it, and at those in `fails_at` it fails with 500, at their scores too.
+
     `scores` are all that came, `kept_scores` those that a server would show, by id; `deleted` the ids to be forgotten,
     `annotations` what people made there, given in pages of one; `arrivals` are ('trace' or 'score', id of the trace) as
     they were taken. Spans are kept without their attributes where only these matter (`is_terse`).
@@ -56,6 +58,7 @@ class FakeLangfuse:
     behaviour: Behaviour | int = "ok"
     retry_after: str = ""
     refuse_trace: str = ""
+    fails_at: set[str] = field(default_factory=set)
     spans: list[Observed] = field(default_factory=list)
     arrivals: list[tuple[str, str]] = field(default_factory=list)
     scores: list[dict[str, Any]] = field(default_factory=list)
@@ -163,6 +166,8 @@ class _Handler(BaseHTTPRequestHandler):
             partial = ExportTracePartialSuccess(rejected_spans=2, error_message="too old")
             reply = ExportTraceServiceResponse(partial_success=partial).SerializeToString()
             self._send(200, reply, "application/x-protobuf")
+        elif any(span.trace_id in fake.fails_at for span in spans):
+            self._reply(500, {"message": "no idea what this is"})
         elif any(span.trace_id == fake.refuse_trace for span in spans):
             self._reply(413, {"message": "too large"})
         else:
@@ -173,6 +178,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _take_scores(self, scores: list[dict[str, Any]]) -> None:
         if self.server.fake.behaviour == "partial":
             self._reply(207, {"accepted": 0, "rejected": 1, "errors": [{"message": "no such score"}]})
+        elif any(score["traceId"] in self.server.fake.fails_at for score in scores):
+            self._reply(500, {"message": "no idea what this is"})
         else:
             self.server.fake.scores.extend(scores)
             self.server.fake.kept_scores.update({score["id"]: score for score in scores})

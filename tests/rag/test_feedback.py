@@ -51,11 +51,17 @@ def test_each_person_has_one_say_of_their_own(spool: Spool) -> None:
     say(spool)
     say(spool, replace(SAID, trace_id=TRACE_ID[:8], up=True, user="mallory"), scope=ADA)
     say(spool, replace(SAID, reasons=(), citations={3: False}))
-    mine, hers = spool.feedback(TRACE_ID)
+    hers, mine = spool.feedback(TRACE_ID)
     assert mine == replace(SAID, reasons=(), citations={3: False})
     assert (hers.user, hers.up, hers.created_at) == ("ada", True, 5)
     (row,) = spool.traces()
     assert (row.rating, row.comment) == (False, "old")
+
+
+def test_what_is_said_beside_a_thumb_up_is_kept(spool: Spool) -> None:
+    say(spool, replace(SAID, up=True))
+    assert spool.feedback(TRACE_ID) == [replace(SAID, up=True)]
+    assert [row.id for row in spool.traces(Filter(is_complaint=True))] == [TRACE_ID]
 
 
 def test_what_is_taken_back_is_gone(spool: Spool) -> None:

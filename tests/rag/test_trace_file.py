@@ -50,6 +50,7 @@ def test_a_file_of_the_first_version_is_lifted(tmp_path: Path) -> None:
     lifted = Spool(path)
     assert [item.kind for item in lifted.pending("langfuse", limit=9)] == ["trace"]
     assert lifted.feedback(TRACE_ID) == [Feedback(trace_id=TRACE_ID, up=False, comment="old", created_at=5)]
+    assert [said.changed_at for said in lifted.feedback(TRACE_ID)] == [5]
     assert lifted.note_scores(TRACE_ID, []) == [f"user-feedback-{TRACE_ID}"]
     (row,) = lifted.traces(Filter(rated="down"))
     assert (row.id, row.cost, row.models) == (TRACE_ID, None, ())

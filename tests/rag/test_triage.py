@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from observed import ask_trace
 
 from rag.embed.scripted import ScriptedEmbedder
 from rag.observe.spool import Spool
+from rag.retell import case_of
 from rag.topics import topics
-from rag.triage import Complaint
+from rag.triage import Complaint, left_out
 from rag.triage import queue as waiting
 from rag.types import PUBLIC, Feedback, Reason, Scope, Step
 
@@ -55,6 +57,54 @@ def test_what_is_decided_holds_until_it_happens_again(tmp_path: Path) -> None:
     assert [one.state for one in queue(spool)] == ["fixed"]
     asked(spool, 2, LEAVE, down("wrong"))
     assert [(one.state, len(one.traces)) for one in queue(spool)] == [("new", 2)]
+
+
+def test_what_is_said_after_a_decision_makes_it_new(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "traces.db")
+    trace_id = asked(spool, 1, LEAVE, down())
+    spool.decide([trace_id], "wontfix")
+    assert [one.state for one in queue(spool)] == ["wontfix"]
+    # The same again is nothing new.
+    assert not spool.add_feedback(replace(down(), trace_id=trace_id))
+    assert [one.state for one in queue(spool)] == ["wontfix"]
+    spool.add_feedback(replace(down("outdated", correction="31 days."), trace_id=trace_id))
+    (found,) = queue(spool)
+    assert (found.state, found.kind, found.correction) == ("new", "outdated", "31 days.")
+
+
+def test_of_several_corrections_the_one_that_was_changed_last_counts(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "traces.db")
+    trace_id = asked(spool, 1, LEAVE, down(correction="28 days."))
+    spool.add_feedback(replace(down(correction="30 days."), trace_id=trace_id, user="ben"))
+    assert [one.correction for one in queue(spool)] == ["30 days."]
+    spool.add_feedback(replace(down(correction="31 days."), trace_id=trace_id))
+    assert [one.correction for one in queue(spool)] == ["31 days."]
+    assert case_of(spool.trace(trace_id), spool.feedback(trace_id)).expected == "31 days."
+    # When they first spoke is kept: the server knows what they said by that.
+    ben, first = spool.feedback(trace_id)
+    assert first.created_at < ben.created_at < first.changed_at
+
+
+def test_what_was_decided_takes_no_place_of_what_was_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag.triage.MOST", 2)
+    spool = Spool(tmp_path / "traces.db")
+    asked(spool, 1, LEAVE, down())
+    asked(spool, 2, "Where is the printer room?", down())
+    for number in range(3, 6):
+        spool.decide([asked(spool, number, f"What is rule {number}?", down())], "fixed")
+    assert [(one.question, one.state) for one in queue(spool) if one.state == "new"] == [
+        ("Where is the printer room?", "new"),
+        (LEAVE, "new"),
+    ]
+    assert (len(queue(spool)), left_out(spool)) == (4, 0)
+    latest = asked(spool, 6, "Who signs a travel claim?", None, share=0.5)
+    assert left_out(spool) == 1
+    assert left_out(spool, since=2.0) == 0
+    spool.decide([latest], "wontfix")
+    assert left_out(spool) == 0
+    # What is said later counts again, however old the answer is.
+    spool.add_feedback(Feedback(trace_id=latest, up=False))
+    assert left_out(spool) == 1
 
 
 def test_any_fault_is_a_complaint_and_what_evals_ask_is_none(tmp_path: Path) -> None:

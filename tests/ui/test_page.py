@@ -252,7 +252,12 @@ def test_what_is_said_is_stored_shown_and_can_be_changed_and_taken_back(make_pro
     assert (said.correction, said.citations) == ("31 days.", {1: False})
     page.feedback[0].set_value(1).run()
     (said,) = spool.feedback(trace_id)
-    assert (said.up, said.reasons, said.comment) == (True, (), "see chapter 3")
+    # What else they said stays, in the page too: they can take it back.
+    assert (said.up, said.reasons, said.comment) == (True, ("outdated", "incomplete"), "see chapter 3")
+    assert said.correction == labelled(page, "The right answer").value == "31 days."
+    assert page.button_group[0].value == ["outdated", "incomplete"]
+    page.button_group[0].set_value([]).run()
+    assert spool.feedback(trace_id)[0].reasons == ()
     assert ask(page, "And what else?").feedback[0].value == 1
     press(page, "Take back")
     assert spool.feedback(trace_id) == []

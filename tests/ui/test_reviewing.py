@@ -124,6 +124,14 @@ def test_health_counts_and_names_the_gaps(asked: Engine) -> None:
     assert "painted the moon" in page.expander[0].label
 
 
+def test_what_is_not_looked_at_is_told(asked: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ui.health_page.MOST_UNANSWERED", 0)
+    assert opened("health").caption[0].value == "Only the latest 0 of 1 questions are grouped."
+    monkeypatch.setattr("rag.triage.MOST", 0)
+    assert "1 older bad answers that nobody decided on" in opened("triage").caption[0].value
+    assert asked.spool.decided() == {}
+
+
 @pytest.mark.parametrize("page", ["traces", "triage", "health"])
 def test_visitors_with_names_need_to_be_reviewers(make_project: MakeProject, page: str) -> None:
     make_project(config='[ui]\nuser_header = "x-user"\n')
