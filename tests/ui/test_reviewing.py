@@ -14,6 +14,7 @@ from rag.case import Case
 from rag.case_history import changes
 from rag.casebook import put_cases
 from rag.engine import Engine
+from rag.errors import ModelError
 from rag.retell import case_of
 from rag.settings import load_settings
 from rag.types import Feedback, Scope
@@ -223,6 +224,21 @@ def test_health_counts_and_names_the_gaps(asked: Engine) -> None:
     told = {metric.label: metric.value for metric in page.metric}
     assert (told["Asked"], told["Failed"], told["Abstained"], told["Rated down"]) == ("2", "0", "50%", "50%")
     assert "painted the moon" in page.expander[0].label
+
+
+def test_health_is_charted_by_day_model_and_prompt(asked: Engine) -> None:
+    charts = [chart.proto.alt for chart in opened("health").get("vega_lite_chart")]
+    titles = ("Answers", "Seconds an answer", "Cost, where it is known", "Shares")
+    assert charts == [f"{title}, by {by}" for by in ("day", "model", "prompt") for title in titles]
+
+
+def test_health_of_failed_answers_alone_is_charted(make_project: MakeProject) -> None:
+    make_project(script=[{"match": "leave", "error": "refused"}])
+    with pytest.raises(ModelError):
+        Engine.from_settings(load_settings()).ask(ASKED)
+    page = opened("health")
+    assert {metric.label: metric.value for metric in page.metric}["Failed"] == "1"
+    assert len(page.get("vega_lite_chart")) >= 4
 
 
 @pytest.mark.parametrize("page", ["traces", "triage", "health"])
