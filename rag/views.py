@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from rag.search import Found
-from rag.types import Answer, Hit
+from rag.types import Answer, Feedback, Hit, Trace
 
 
 def answer_view(answer: Answer) -> dict[str, Any]:
@@ -38,6 +38,11 @@ def asked_view(attributes: Mapping[str, Any]) -> str:
     attempts = attributes.get("attempts", ())
     told = ", ".join(f"{attempt['model']} {attempt['outcome']}" for attempt in attempts)
     return told if any(attempt["outcome"] != "answered" for attempt in attempts) else ""
+
+
+def trace_view(trace: Trace, feedback: Sequence[Feedback], signals: Sequence[str]) -> dict[str, Any]:
+    """A trace with its steps, what people said of it, and what they did with the answer."""
+    return {**asdict(trace), "feedback": [asdict(said) for said in feedback], "signals": list(signals)}
 
 
 def hit_view(hit: Hit) -> dict[str, Any]:

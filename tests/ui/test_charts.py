@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -102,14 +105,18 @@ def test_health_is_drawn_by_day_model_and_prompt(chromium: Browser, used: Served
             screenshot(page, f"{theme.lower()}-health")
 
 
+def choose(page: Page, row: int) -> None:
+    """Choose the trace in this row of the list, from 1, or let go of it."""
+    page.locator(".dvn-scroller").click(position={"x": MARK_PX, "y": ROW_PX * row + ROW_PX // 2})
+
+
 def test_two_traces_are_drawn_side_by_side(chromium: Browser, used: Served) -> None:
     with visit(chromium, used) as page:
         page.set_viewport_size({"width": 1280, "height": 2800})
         page.get_by_role("link", name="Traces").click()
-        rows = page.locator(".dvn-scroller")
         expect(page.get_by_text("Choose one to see it")).to_be_visible()
         for row in (1, 2):
-            rows.click(position={"x": MARK_PX, "y": ROW_PX * row + ROW_PX // 2})
+            choose(page, row)
             expect(page.locator(".plumb-steps")).to_have_count(row)
         first, second = (page.locator(".plumb-steps").nth(place) for place in (0, 1))
         expect(first.locator("tr", has_text="retrieve")).to_be_visible()
@@ -120,3 +127,24 @@ def test_two_traces_are_drawn_side_by_side(chromium: Browser, used: Served) -> N
             assert len(shown) > 2
             assert max(shown) > 10
         screenshot(page, "traces-side-by-side")
+
+
+def test_a_trace_is_found_and_downloaded_as_the_command_prints_it(chromium: Browser, used: Served) -> None:
+    with visit(chromium, used) as page:
+        page.get_by_role("link", name="Traces").click()
+        page.get_by_label("Words").fill(QUESTION)
+        page.get_by_label("Words").press("Enter")
+        expect(page.get_by_text("3 traces.")).to_be_visible()
+        for typed, told in (("soon", "Until is 'soon'"), ("1d", "2 traces."), ("2999-01-01", "3 traces.")):
+            page.get_by_role("combobox", name="Until").fill(typed)
+            page.get_by_role("combobox", name="Until").press("Enter")
+            expect(page.get_by_text(told)).to_be_visible()
+        choose(page, 1)
+        with page.expect_download() as found:
+            page.get_by_role("button", name="Download as JSON").click()
+        loaded = json.loads(found.value.path().read_text())
+    config = str(used.spool.path.parents[1] / "plumbline.toml")
+    command = [sys.executable, "-m", "rag.cli", "--config", config, "traces", loaded["id"], "--json"]
+    assert json.loads(subprocess.check_output(command)) == loaded
+    assert [said["comment"] for said in loaded["feedback"]] == ["too short"]
+    assert "retrieve" in [step["name"] for step in loaded["steps"]]

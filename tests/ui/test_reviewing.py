@@ -80,6 +80,30 @@ def test_the_list_is_filtered_and_names_what_is_there(asked: Engine) -> None:
     assert "No traces" in page.info[0].value
 
 
+def test_the_list_is_filtered_by_cost_user_index_and_time(make_project: MakeProject) -> None:
+    make_project(config='[candidates."scripted:quote"]\nprice_in = 1\nprice_out = 1\nprice_cached = 0\n')
+    engine = Engine.from_settings(load_settings())
+    engine.ask(ASKED, scope=Scope(user="ada"))
+    engine.ask("Where is the printer room?", scope=Scope(user="bob"))
+    page, both = opened("traces"), ["Where is the printer room?", ASKED]
+    dearest = max(row.cost or 0 for row in engine.spool.traces())
+    for kind, label, value, expected in (
+        ("text_input", "User", "ada", both[1:]),
+        ("text_input", "Index", "plumbline v1", both),
+        ("text_input", "Index", "plumbline v2", []),
+        ("number_input", "Dearer than", dearest / 100, both),
+        ("number_input", "Dearer than", dearest, []),
+        ("selectbox", "Until", "A day ago", []),
+        ("selectbox", "Since", "An hour ago", both),
+    ):
+        filters = {widget.label: widget for widget in page.get(kind)}
+        before = filters[label].value
+        filters[label].set_value(value).run()
+        assert not page.exception
+        assert (list(page.dataframe[0].value["Asked"]) if page.dataframe else []) == expected, (label, value)
+        {widget.label: widget for widget in page.get(kind)}[label].set_value(before).run()
+
+
 def test_a_trace_that_another_page_leads_to_is_shown_however_old(
     asked: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
