@@ -1,4 +1,4 @@
-"""Charts as a browser draws them: the page of health on a project's own answers, and two traces side by side."""
+"""The pages for reviewing as a browser draws them, on a project's own answers: health, and traces side by side."""
 
 from __future__ import annotations
 
@@ -148,3 +148,28 @@ def test_a_trace_is_found_and_downloaded_as_the_command_prints_it(chromium: Brow
     assert json.loads(subprocess.check_output(command)) == loaded
     assert [said["comment"] for said in loaded["feedback"]] == ["too short"]
     assert "retrieve" in [step["name"] for step in loaded["steps"]]
+
+
+def test_a_document_that_was_not_found_is_typed_into_the_case(chromium: Browser, used: Served) -> None:
+    with visit(chromium, used) as page:
+        page.set_viewport_size({"width": 1280, "height": 2800})
+        page.get_by_role("link", name="Traces").click()
+        expect(page.get_by_text("Choose one to see it")).to_be_visible()
+        choose(page, 1)
+        sources = page.get_by_test_id("stMultiSelect")
+        for name in ("docs/lost.txt", "docs/gone.txt"):
+            sources.locator("input").fill(name)
+            sources.locator("input").press("Enter")
+            expect(sources.get_by_text(name, exact=True)).to_be_visible()
+        # While its list is open, the rest of the page is hidden.
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Make the case").click()
+        expect(page.get_by_text("Added to cases.jsonl")).to_be_visible()
+        expect(page.get_by_text("has the path 'docs/gone.txt'")).to_be_visible()
+        expect(page.get_by_text("was made of it, and is confirmed")).to_be_visible()
+        screenshot(page, "case")
+        page.get_by_label("A right answer").fill("On floor seven.")
+        page.get_by_role("button", name="Change the case").click()
+        expect(page.get_by_text("Changed in cases.jsonl")).to_be_visible()
+        expect(page.get_by_label("A right answer")).to_have_value("On floor seven.")
+        expect(sources.get_by_text("docs/lost.txt", exact=True)).to_be_visible()
