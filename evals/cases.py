@@ -7,12 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evals.dataset import load_dataset
-from rag.case import Case, Split
+from rag.case import Case, Split, wordings
 from rag.errors import InputError
 from rag.retell import ID_PREFIX
-
-# Between the wordings of a fact on the command line and in a table.
-WORDINGS = "|"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +53,6 @@ class Told:
             evidence=tuple(self.evidence) or asked.evidence,
             answerable=asked.answerable or self.is_what_is_right,
         )
-
-
-def wordings(told: str) -> tuple[str, ...]:
-    """The wordings of a fact: '28|twenty-eight'. Raises InputError for none."""
-    found = tuple(filter(None, map(str.strip, told.split(WORDINGS))))
-    if not found:
-        raise InputError(f"the fact '{told}'", expected="words", remedy="write it as 28|twenty-eight")
-    return found
 
 
 def held(path: Path) -> tuple[Case, ...]:

@@ -12,13 +12,13 @@ from evals.baselines import baselines
 from evals.records import FORMAT, Figure, Format, Index, Source
 from rag.settings import Settings
 
-# What most is asked of a run.
+# What most is asked of a run: what it is listed with.
 SHOWN = ("correct", "recall_at_5", "declined_unanswerable", "supported")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptRun:
-    """A kept run. `figures` holds those of SHOWN that it has, as they were scored when it was kept.
+    """A kept run. `figures` holds all that it has, as they were scored when it was kept.
 
     `asked` of its `cases` were asked, each up to `repeat` times. `cost` is in the currency of the prices, None where
     that of some answer is unknown: then it is `known_cost` at least. `baselines` are the names it has.
@@ -118,7 +118,6 @@ def _named(settings: Settings) -> dict[Path, tuple[str, ...]]:
 
 def _run(path: Path, kept: _Kept, names: tuple[str, ...]) -> KeptRun:
     known = [record.cost for record in kept.records if record.cost is not None]
-    overall = kept.summary.overall
     return KeptRun(
         id=kept.id,
         path=str(path),
@@ -129,7 +128,7 @@ def _run(path: Path, kept: _Kept, names: tuple[str, ...]) -> KeptRun:
         asked=len({record.case_id for record in kept.records}),
         failed=sum(record.error is not None for record in kept.records),
         repeat=kept.repeat,
-        figures={name: overall[name] for name in SHOWN if name in overall},
+        figures=kept.summary.overall,
         models=kept.models,
         config_hash=kept.config_hash,
         code_version=kept.code_version,

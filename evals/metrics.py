@@ -291,12 +291,13 @@ def _score(name: str, label: str, group: Group, observe: Observe) -> Metric:
 
 
 def _time(name: str, label: str, step: str, over: Callable[[Sequence[float]], float]) -> Metric:
-    return Metric(name=name, label=label, group="time", unit="ms", observe=_took(step), over=over)
+    return Metric(name=name, label=label, group="time", unit="ms", observe=_took(step), over=over, low_is_good=True)
 
 
 def _tokens(name: Literal["prompt", "completion", "cached"]) -> Metric:
     label = f"{name} tokens, mean"
-    return Metric(name=f"{name}_tokens", label=label, group="tokens", unit="tokens", observe=_used(name), over=mean)
+    told = Metric(name=f"{name}_tokens", label=label, group="tokens", unit="tokens", observe=_used(name), over=mean)
+    return replace(told, is_neutral=True)
 
 
 METRICS: tuple[Metric, ...] = (

@@ -23,7 +23,8 @@ def runs(as_json: AsJson = False) -> None:
 
     found, none = kept_runs(load_settings())
     if as_json:
-        print_json({"runs": [asdict(one) for one in found], "unreadable": [asdict(one) for one in none]})
+        told = {"runs": [asdict(one) for one in found], "unreadable": [asdict(one) for one in none]}
+        print_json({**told, "metrics": _metrics()})
         return
     screen = console()
     for one in found:
@@ -55,15 +56,26 @@ def decisions(
         console().print("The gate decided nothing yet: plumb eval gate does.", markup=False)
 
 
+def _metrics() -> list[dict[str, object]]:
+    """What the figures of a run mean, by their names."""
+    from evals.metrics import METRICS
+
+    told = ("name", "label", "unit", "low_is_good", "is_neutral")
+    return [{name: getattr(metric, name) for name in told} for metric in METRICS]
+
+
 def _told(run: KeptRun) -> list[str]:
     """A run in four lines."""
+    from evals.kept import SHOWN
     from evals.report import interval_told, shown_figure
     from evals.selection import in_words
 
     selection = in_words(run.dataset.selection)
     version = f"{run.dataset.name} {run.dataset.sha256[:12]}{f' ({selection})' if selection else ''}"
     figures = [
-        f"{name} {shown_figure(figure, 'share')} {interval_told(figure)}" for name, figure in run.figures.items()
+        f"{name} {shown_figure(run.figures[name], 'share')} {interval_told(run.figures[name])}"
+        for name in SHOWN
+        if name in run.figures
     ]
     models = "; ".join(f"{role} {', '.join(names)}" for role, names in run.models.items())
     return [

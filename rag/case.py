@@ -6,12 +6,15 @@ import json
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any, Literal
 
+from rag.errors import InputError
 from rag.observe.codec import utf8
 from rag.types import Turn
 
 Split = Literal["dev", "test"]
 # Where a case comes from: written by a person, a rated answer, made from the corpus, another dataset.
 Origin = Literal["hand", "feedback", "synthetic", "imported"]
+# Between the wordings of a fact where a person types it, and in a table.
+WORDINGS = "|"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,14 @@ def flaw(case: Case) -> str:
     if case.answerable and case.confirmed and not case.expects:
         return "facts, sources, evidence or an expected answer where answerable is true"
     return ""
+
+
+def wordings(told: str) -> tuple[str, ...]:
+    """The wordings of a fact: '28|twenty-eight'. Raises InputError for none."""
+    found = tuple(filter(None, map(str.strip, told.split(WORDINGS))))
+    if not found:
+        raise InputError(f"the fact '{told}'", expected="words", remedy="write it as 28|twenty-eight")
+    return found
 
 
 def case_line(case: Case) -> str:

@@ -63,9 +63,14 @@ def complain(message: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """A value as JSON on stdout, indented, readable in every language; control characters are escaped."""
+    """A value as JSON on stdout."""
+    sys.stdout.write(json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """A value as JSON, indented, readable in every language; control characters are escaped."""
     text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
-    sys.stdout.write(CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
+    return CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
 
 def show_warnings() -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rag.search import Found
-from rag.types import Answer, Hit, Step
+from rag.types import Answer, Feedback, Hit, Step, Trace
 
 
 def answer_view(answer: Answer) -> dict[str, Any]:
@@ -51,6 +51,11 @@ def nested(steps: Sequence[Step]) -> Iterator[tuple[int, Step]]:
         depth, step = waiting.pop()
         yield depth, step
         waiting.extend((depth + 1, part) for part in reversed(parts.get(step.id, [])))
+
+
+def trace_view(trace: Trace, feedback: Sequence[Feedback], signals: Sequence[str]) -> dict[str, Any]:
+    """A trace with its steps, what people said of it, and what they did with the answer."""
+    return {**asdict(trace), "feedback": [asdict(said) for said in feedback], "signals": list(signals)}
 
 
 def hit_view(hit: Hit) -> dict[str, Any]:

@@ -8,11 +8,9 @@ from typing import Any
 import streamlit as st
 
 from rag.engine import Engine
-from rag.errors import PlumbError
 from rag.terminal import number_of
 from ui.markup import literal, text_html
-from ui.reviewing import HIDDEN, shown_trace
-from ui.visitor import scope_of_visitor
+from ui.reviewing import HIDDEN, may_read
 
 Told = Mapping[str, Any]
 # From here on a change is more than chance, as in the command's own colours.
@@ -114,17 +112,7 @@ def _draw_flip(engine: Engine, flip: Told, show: Callable[[str], None]) -> None:
 
 def _is_theirs(engine: Engine, flip: Told) -> bool:
     """Whether the case and its answers, of which their traces tell, are this visitor's to read."""
-    return all(_may_read(engine, flip[name]) for name in ("first_trace", "second_trace", "then_trace") if flip[name])
-
-
-def _may_read(engine: Engine, trace_id: str) -> bool:
-    names = engine.settings.ui
-    try:
-        trace = shown_trace(engine.spool, trace_id, scope_of_visitor(engine.settings))
-    except PlumbError:
-        # It was let go of, or is of another machine: whose words they are is unknown.
-        return not (names.user_header or names.groups_header)
-    return not trace.attributes.get("withheld")
+    return all(may_read(engine, flip[name]) for name in ("first_trace", "second_trace", "then_trace") if flip[name])
 
 
 def _head_html(flip: Told) -> str:

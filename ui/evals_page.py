@@ -17,9 +17,16 @@ from ui.command import said
 from ui.compared import draw_compared
 from ui.markup import literal
 from ui.reviewing import may_review, refused
-from ui.run_chart import METRICS, draw_run_chart, interval, moment, version
+from ui.run_chart import draw_run_chart, figure_name, interval, moment, version
 
 Told = Mapping[str, Any]
+# The columns of the table; of the other figures one at a time is drawn.
+COLUMNS = {
+    "correct": "Answerable, right",
+    "recall_at_5": "Recall@5 of sources",
+    "declined_unanswerable": "Unanswerable, declined",
+    "supported": "Answers fully supported",
+}
 
 
 def draw_evals(engine: Engine, show: Callable[[str], None]) -> None:
@@ -48,12 +55,21 @@ def _draw_runs(engine: Engine, show: Callable[[str], None]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         names = list(dict.fromkeys(run["dataset"]["name"] for run in found["runs"]))
         dataset = st.selectbox("Dataset", names, key="evals-dataset")
-        metric = st.selectbox("Figure", list(METRICS), format_func=METRICS.__getitem__, key="evals-figure")
-    runs = [run for run in found["runs"] if run["dataset"]["name"] == dataset]
+        runs = [run for run in found["runs"] if run["dataset"]["name"] == dataset]
+        metric = _chosen_metric(runs, found["metrics"])
     st.subheader("Runs over time")
     draw_run_chart(runs, metric)
     _draw_table(runs)
     _draw_choice(engine, runs, show)
+
+
+def _chosen_metric(runs: Sequence[Told], metrics: Sequence[Told]) -> Told:
+    """One of the figures that these runs have, or one that most is asked for where they have none."""
+    had = {name for run in runs for name, figure in run["figures"].items() if figure["value"] is not None}
+    by_name = {one["name"]: one for one in metrics if one["name"] in had or one["name"] in COLUMNS}
+    names = [name for name in dict.fromkeys([*COLUMNS, *by_name]) if name in by_name]
+    name = st.selectbox("Figure", names, format_func=lambda name: figure_name(by_name[name]), key="evals-figure")
+    return by_name[name]
 
 
 def _draw_table(runs: Sequence[Told]) -> None:
@@ -69,7 +85,7 @@ def _row(run: Told) -> dict[str, object]:
         "Asked": f"{run['asked']} of {run['cases']}",
         "Times": run["repeat"],
         "Failed": run["failed"],
-        **{label: interval(run["figures"].get(name)) for name, label in METRICS.items()},
+        **{label: interval(run["figures"].get(name)) for name, label in COLUMNS.items()},
         "Models": "; ".join(f"{role} {', '.join(names)}" for role, names in run["models"].items()),
         "Config": run["config_hash"],
         "Index": f"{run['index']['name']}, {run['index']['chunks']:,} chunks",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -22,6 +22,15 @@ MOST = 5_000
 MOST_TOPICS = 20
 MOST_UNANSWERED = 500
 SHARES = {"abstained": "Abstained", "unsupported": "Not supported", "rated_down": "Rated down"}
+CHARTS = {
+    "Answers": {"asked": "Asked", "failed": "Failed"},
+    "Seconds an answer": {"p50_s": "p50", "p95_s": "p95"},
+    "Cost, where it is known": {"cost": "Cost"},
+    "Shares": SHARES,
+}
+# More bars are no picture any more: those of which most was asked are drawn.
+MOST_BARS = 20
+CHART_PX, BAR_PX = 240, 24
 COLUMNS = {
     "group": "Name",
     "asked": "Asked",
@@ -49,9 +58,9 @@ def draw_health(engine: Engine) -> None:
     if len(rows) == MOST:
         st.caption(f"Only the latest {MOST:,} answers are looked at.")
     _draw_whole(health("all", rows))
-    _draw_charts(by_day(rows))
-    _draw_table("By model", by_model(rows))
-    _draw_table("By prompt", by_prompt(rows))
+    _draw_groups("Day", by_day(rows))
+    _draw_groups("Model", by_model(rows))
+    _draw_groups("Prompt", by_prompt(rows))
     _draw_gaps(engine, [row for row in rows if row.abstained])
 
 
@@ -68,23 +77,38 @@ def _draw_whole(found: Health) -> None:
         )
 
 
-def _draw_charts(days: Sequence[Health]) -> None:
-    _draw_chart("Answers a day", [{"Day": one.group, "Asked": one.asked, "Failed": one.failed} for one in days])
-    _draw_chart("Seconds an answer", [{"Day": one.group, "p50": one.p50_s, "p95": one.p95_s} for one in days])
-    shares = [{"Day": one.group, **{label: getattr(one, name) for name, label in SHARES.items()}} for one in days]
-    _draw_chart("Shares", shares)
-
-
-def _draw_chart(title: str, told: Sequence[Mapping[str, object]]) -> None:
-    """Bars side by side: a line would show nothing of a single day."""
-    st.subheader(title)
-    st.bar_chart(told, x="Day", y=[name for name in told[0] if name != "Day"], stack=False)
-
-
-def _draw_table(title: str, groups: Sequence[Health]) -> None:
+def _draw_groups(by: str, groups: Sequence[Health]) -> None:
+    """The charts of all groups, two beside each other; models and prompts have names, so their figures are told too."""
     if not groups:
         return
-    st.subheader(title)
+    st.subheader(f"By {by.lower()}")
+    drawn = groups if by == "Day" else sorted(groups, key=lambda one: -one.asked)[:MOST_BARS]
+    for places in ((0, 1), (2, 3)):
+        for column, place in zip(st.columns(2), places, strict=True):
+            with column:
+                _draw_chart(list(CHARTS)[place], by, drawn)
+    if by != "Day":
+        _draw_table(groups)
+
+
+def _draw_chart(title: str, by: str, groups: Sequence[Health]) -> None:
+    """Bars side by side: a line would show nothing of a single day. Those with names lie, so that they can be read."""
+    shown, is_day = CHARTS[title], by == "Day"
+    st.markdown(f"**{title}**")
+    st.bar_chart(
+        [{by: one.group, **{label: getattr(one, name) for name, label in shown.items()}} for one in groups],
+        x=by,
+        y=list(shown.values()),
+        x_label="",
+        y_label="",
+        horizontal=not is_day,
+        stack=False,
+        height=CHART_PX if is_day else max(CHART_PX, BAR_PX * len(groups) * len(shown)),
+        alt=f"{title}, by {by.lower()}",
+    )
+
+
+def _draw_table(groups: Sequence[Health]) -> None:
     shown = [{label: getattr(one, name) for name, label in COLUMNS.items()} for one in groups]
     percent = {label: st.column_config.NumberColumn(format="percent") for label in SHARES.values()}
     st.dataframe(shown, hide_index=True, column_config=percent)

@@ -8,6 +8,7 @@ import streamlit as st
 
 from rag.embed import Matrix
 from rag.engine import Engine
+from rag.errors import PlumbError
 from rag.observe.restricted import visible
 from rag.observe.rows import TraceRow
 from rag.observe.spool import Spool
@@ -37,6 +38,17 @@ def shown_trace(spool: Spool, trace_id: str, scope: Scope) -> Trace:
 def is_hidden(spool: Spool, row: TraceRow, scope: Scope) -> bool:
     """Whether the words of this trace are not this visitor's to read."""
     return bool(shown_trace(spool, row.id, scope).attributes.get("withheld"))
+
+
+def may_read(engine: Engine, trace_id: str) -> bool:
+    """Whether the words of the trace with this id, of which something else tells, are this visitor's to read."""
+    names = engine.settings.ui
+    try:
+        trace = shown_trace(engine.spool, trace_id, scope_of_visitor(engine.settings))
+    except PlumbError:
+        # It was let go of, or is of another machine: whose words they are is unknown.
+        return not (names.user_header or names.groups_header)
+    return not trace.attributes.get("withheld")
 
 
 def table(rows: Sequence[TraceRow], hidden: Collection[str]) -> list[dict[str, object]]:

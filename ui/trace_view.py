@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +10,9 @@ import streamlit as st
 from rag.feedback import told
 from rag.llm.price import cost_text
 from rag.settings import Settings, redact_url
+from rag.terminal import json_text
 from rag.types import Feedback, Trace
+from rag.views import trace_view
 from ui.evidence import DOUBTS
 from ui.markup import claim_html, literal, text_html
 from ui.waterfall import seconds, steps_html
@@ -31,6 +32,7 @@ def draw_trace(trace: Trace, feedback: Sequence[Feedback], signals: Sequence[str
     st.html(_claims_html(trace) + steps_html(trace.steps) + _passages_html(trace))
     _draw_prompts(trace)
     _draw_links(trace, settings)
+    _draw_download(trace, feedback, signals)
 
 
 def _facts_html(trace: Trace, signals: Sequence[str]) -> str:
@@ -108,9 +110,13 @@ def _draw_links(trace: Trace, settings: Settings) -> None:
     st.code(trace.id, language=None, wrap_lines=True)
     if target := account(settings):
         st.link_button("Open in Langfuse", f"{redact_url(target.host)}/trace/{trace.id}", icon=":material/open_in_new:")
+
+
+def _draw_download(trace: Trace, feedback: Sequence[Feedback], signals: Sequence[str]) -> None:
+    """What `plumb traces ID --json` prints of what this visitor sees."""
     st.download_button(
         "Download as JSON",
-        json.dumps({"trace": trace.id, "input": trace.input, "output": trace.output, **trace.attributes}, default=str),
+        lambda: json_text(trace_view(trace, feedback, signals)),
         file_name=f"{trace.id}.json",
         key=f"download-{trace.id}",
         type="tertiary",

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 import streamlit as st
 
+from rag.commands.moments import moment
 from rag.engine import Engine
+from rag.errors import PlumbError
 from rag.observe.filter import Filter
 from rag.observe.rows import TraceRow
 from ui.case_form import draw_case_form
+from ui.markup import literal
 from ui.reviewing import is_hidden, may_review, refused, shown_trace, table
 from ui.trace_view import draw_trace
 from ui.visitor import scope_of_visitor
@@ -27,7 +29,16 @@ KINDS = {
     "Stopped": Filter(name="ask", status="abandoned"),
     "Ingest": Filter(name="ingest"),
 }
-AGES_S = {"Any time": None, "Last hour": 3600.0, "Last day": 86_400.0, "Last week": 604_800.0}
+# Any other age or date can be typed.
+MOMENTS = {"Any time": "", "An hour ago": "1h", "A day ago": "1d", "A week ago": "1w"}
+MOMENT_HELP = "Or an age or a date: 30m, 3d, 2026-11-26, 2026-11-26T09:00"
+TEXTS = {
+    "text": ("Words", ""),
+    "model": ("Model", ""),
+    "prompt": ("Prompt", "answer@2"),
+    "user": ("User", ""),
+    "index": ("Index", "v1"),
+}
 MOST = 200
 
 
@@ -37,7 +48,12 @@ def draw_traces(engine: Engine) -> None:
     if not may_review(engine.settings):
         refused()
         return
-    wanted, scope = _wanted(), scope_of_visitor(engine.settings)
+    try:
+        wanted = _wanted()
+    except PlumbError as error:
+        st.error(literal(str(error)), icon=":material/error:")
+        return
+    scope = scope_of_visitor(engine.settings)
     rows = engine.spool.traces(wanted, limit=MOST)
     hidden = {row.id for row in rows if is_hidden(engine.spool, row, scope)}
     if wanted.text:
@@ -53,24 +69,36 @@ def draw_traces(engine: Engine) -> None:
 
 
 def _wanted() -> Filter:
-    """What the filters above the list say."""
+    """What the filters above the list say. Raises ConfigError for a time that is none."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = st.selectbox("Show", list(KINDS), key="traces-kind")
-        age = st.selectbox("Since", list(AGES_S), key="traces-age")
+        since, until = _moment("Since"), _moment("Until")
         slower = st.number_input("Slower than, s", min_value=0.0, value=0.0, step=1.0, key="traces-slower")
+        dearer = st.number_input("Dearer than", min_value=0.0, value=None, step=0.01, format="%g", key="traces-dearer")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        text = st.text_input("Words", key="traces-text")
-        model = st.text_input("Model", key="traces-model")
-        prompt = st.text_input("Prompt", key="traces-prompt", placeholder="answer@2")
-    since = AGES_S[age]
+        text, model, prompt, user, index = (
+            st.text_input(label, key=f"traces-{name}", placeholder=example).strip()
+            for name, (label, example) in TEXTS.items()
+        )
     return replace(
         KINDS[kind],
-        text=text.strip(),
-        model=model.strip(),
-        prompt=prompt.strip(),
+        text=text,
+        model=model,
+        prompt=prompt,
+        user=user or None,
+        index_version=index,
         slower_than_s=slower or None,
-        since=time.time() - since if since else None,
+        dearer_than=dearer,
+        since=moment(since, option="Since"),
+        until=moment(until, option="Until"),
     )
+
+
+def _moment(label: str) -> str:
+    """A time that is chosen or typed, as `moment` reads it."""
+    key = f"traces-{label.lower()}"
+    chosen = st.selectbox(label, list(MOMENTS), key=key, accept_new_options=True, help=MOMENT_HELP) or ""
+    return MOMENTS.get(chosen, chosen.strip())
 
 
 def _chosen(rows: Sequence[TraceRow], hidden: Collection[str]) -> list[str]:

@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from evals.cases import WORDINGS
 from evals.dataset import read_case
 from evals.imports.sample import Sample
-from rag.case import Case, Split
+from rag.case import WORDINGS, Case, Split
 from rag.errors import InputError
 
 # What a row may tell of a case, and how many a cell holds.

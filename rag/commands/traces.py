@@ -146,9 +146,9 @@ def _follow(spool: Spool, wanted: Filter, *, limit: int, as_json: bool) -> None:
 def _show(trace: Trace, spool: Spool, *, as_json: bool) -> None:
     feedback = spool.feedback(trace.id)
     if as_json:
-        print_json(
-            {**asdict(trace), "feedback": [asdict(said) for said in feedback], "signals": spool.signals(trace.id)}
-        )
+        from rag.views import trace_view
+
+        print_json(trace_view(trace, feedback, spool.signals(trace.id)))
         return
     from rag.commands.trace_tree import tree
 

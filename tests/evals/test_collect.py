@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from evals.cases import Told, found, held, wordings
+from evals.cases import Told, found, held
 from evals.collect import Complaints, collect, grouped
-from rag.case import Case
+from rag.case import Case, wordings
 from rag.casebook import put_cases
 from rag.embed.lexical import Lexical
 from rag.embed.scripted import ScriptedEmbedder

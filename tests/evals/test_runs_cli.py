@@ -45,6 +45,11 @@ def test_runs_are_listed_newest_first(project: Path, kept: tuple[Run, Run], plum
     assert (first["cost"], second["cost"]) == (None, 2.5)
     right = second["figures"]["correct"]
     assert (right["cases"], right["value"], round(right["low"], 3)) == (10, 1.0, 0.722)
+    assert second["figures"]["failed"]["value"] == 0
+    meanings = {one["name"]: one for one in told["metrics"]}
+    assert set(second["figures"]) <= set(meanings)
+    assert (meanings["failed"]["unit"], meanings["failed"]["low_is_good"]) == ("share", True)
+    assert (meanings["total_ms_p95"]["unit"], meanings["total_ms_p95"]["low_is_good"]) == ("ms", True)
     assert "records" not in second
     assert [Path(one["path"]).name for one in told["unreadable"]] == ["no\x1b[31mrun.json"]
     # A file that is none hides no other.
@@ -53,6 +58,7 @@ def test_runs_are_listed_newest_first(project: Path, kept: tuple[Run, Run], plum
     assert "first  [main]" in shown
     assert "8 of 10 cases of made aaaaaaaaaaaa" in shown
     assert "correct 100.0 % 72–100 %" in shown
+    assert "total_ms" not in shown
     assert "cost 2.5" in shown
     assert "is no run: the file: Invalid JSON" in shown
     assert ESCAPE not in shown
@@ -107,7 +113,8 @@ def test_decisions_are_listed_newest_first(project: Path, kept: tuple[Run, Run],
 def test_nothing_kept_says_what_to_type(project: Path, plumb: Plumb) -> None:
     assert "plumb eval run DATASET" in fine(plumb("eval", "runs"))
     assert "plumb eval gate" in fine(plumb("eval", "decisions"))
-    assert parsed(plumb("eval", "runs", "--json")) == {"runs": [], "unreadable": []}
+    told = parsed(plumb("eval", "runs", "--json"))
+    assert (told["runs"], told["unreadable"]) == ([], [])
     (project / ".plumb" / "evals").mkdir(parents=True)
     (project / ".plumb" / "evals" / "baselines.json").write_text(json.dumps([]))
     failed(plumb("eval", "runs"), code=2)

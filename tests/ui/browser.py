@@ -90,6 +90,13 @@ def screenshot(page: Page, name: str) -> None:
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
+def choose_theme(page: Page, theme: str) -> None:
+    page.locator('[data-test-script-state="notRunning"]').wait_for()
+    page.get_by_role("button", name="Main menu").click()
+    page.get_by_role("menuitemradio", name=theme).click()
+    page.keyboard.press("Escape")
+
+
 def ask(page: Page, question: str) -> None:
     box = page.get_by_placeholder("Ask about the documents")
     expect(box).to_be_editable()

@@ -76,6 +76,27 @@ def test_runs_are_listed_and_drawn(page: AppTest, measured: Measured) -> None:
     assert [layer["mark"]["type"] for layer in spec["layer"]] == ["rule", "point"]
 
 
+def test_every_figure_that_the_runs_have_is_drawn_in_its_unit(page: AppTest) -> None:
+    figure = page.selectbox[1]
+    assert figure.value == "correct"
+    assert "Answerable, right (share of cases)" in figure.options
+    assert "Total time, p95 (seconds)" in figure.options
+    # These runs had no judge.
+    assert not any("judge" in option for option in figure.options)
+    for name, title, direction in (
+        ("failed", "Share of cases", "Low is good. Lines are 95 % intervals."),
+        ("mrr", "Score", "High is good."),
+        ("total_ms_p95", "Seconds", "Low is good."),
+        ("prompt_tokens", "Tokens", "Neither high nor low is good."),
+    ):
+        page.selectbox[1].set_value(name).run()
+        assert not page.exception
+        spec = json.loads(page.get("vega_lite_chart")[0].proto.spec)
+        assert {layer["encoding"]["y"]["title"] for layer in spec["layer"]} == {title}
+        assert direction in [caption.value for caption in page.caption]
+        assert page.get("vega_lite_chart")[0].proto.alt.endswith(": 2 runs")
+
+
 def test_two_runs_are_compared_and_what_turned_is_read_side_by_side(page: AppTest, measured: Measured) -> None:
     kept = [str(measured.folder / ".plumb" / "runs" / f"{run.id}.json") for run in measured.runs]
     assert [page.selectbox[2].value, page.selectbox[3].value] == kept

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from browser import Served, ask, screenshot, serve, visit
+from browser import Served, ask, choose_theme, screenshot, serve, visit
 from contrast import contrasts
 from eval_runs import decide_on, make_runs
 from eval_runs import script as known
@@ -54,13 +54,6 @@ def assert_readable(page: Page, name: str) -> None:
     found = contrasts(page)
     assert len(found) > 10
     assert [one for one in found if one.ratio < (VISIBLE if one.text == "(bar)" else READABLE)] == []
-
-
-def choose_theme(page: Page, theme: str) -> None:
-    page.locator('[data-test-script-state="notRunning"]').wait_for()
-    page.get_by_role("button", name="Main menu").click()
-    page.get_by_role("menuitemradio", name=theme).click()
-    page.keyboard.press("Escape")
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
