@@ -43,7 +43,7 @@ def export(  # noqa: PLR0913, PLR0917 - a command's options
     from rag.observe.spool import open_spool
     from rag.settings import load_settings
 
-    chosen = one_of(kind, KINDS, option="the kind")
+    chosen = one_of(kind, KINDS, option="the kind", remedy="see docs/export.md")
     settings = load_settings()
     wanted = Wanted(
         mask=str if no_mask else _mask(settings),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from evals.drift.observation import OLDEST
 from evals.notify import Level, News
 from evals.run import stamp
 from rag import itself
@@ -36,7 +37,8 @@ class Step:
 def commands(job: Job, run_file: Path, observed: Path) -> list[tuple[str, ...]]:
     """The job as commands of plumb, each alone what a person would type.
 
-    What is asked is kept in these two files, and those are looked at: where nothing could be asked, there is none.
+    What is asked is kept in these two files, and those are looked at: where nothing could be asked, there is none. The
+    first observation that a project keeps is the oldest: there is nothing to hold it against.
     """
     found: list[tuple[str, ...]] = []
     if job.dataset:
@@ -44,7 +46,8 @@ def commands(job: Job, run_file: Path, observed: Path) -> list[tuple[str, ...]]:
         found.append(("eval", "gate", str(run_file), "--markdown"))
     if job.canaries:
         found.append(("eval", "canary", "run", job.canaries, "--repeat", str(job.repeat), "--out", str(observed)))
-        found.append(("eval", "drift", job.reference, str(observed), "--markdown"))
+        if job.reference != OLDEST or any(observed.parent.glob("*.json")):
+            found.append(("eval", "drift", job.reference, str(observed), "--markdown"))
     if job.live:
         found.append(("eval", "drift", "--live", job.live, "--markdown"))
     return found

@@ -31,13 +31,13 @@ def moment(told: str, *, option: str) -> float | None:
         ) from None
 
 
-def one_of(told: str, choices: Sequence[Choice], *, option: str) -> Choice:
+def one_of(told: str, choices: Sequence[Choice], *, option: str, remedy: str = "leave it out for all") -> Choice:
     """The choice that was made. Raises ConfigError."""
     for choice in choices:
         if choice == told:
             return choice
     expected = f"one of {', '.join(filter(None, choices))}"
-    raise ConfigError(f"{option} is '{told[:40]}'", expected=expected, remedy="leave it out for all")
+    raise ConfigError(f"{option} is '{told[:40]}'", expected=expected, remedy=remedy)
 
 
 def when(seconds: float) -> str:

@@ -93,15 +93,26 @@ def test_a_job_that_is_being_done_is_left_alone(jobs: Settings, performed: list[
     assert performed == ["nightly"]
 
 
-def test_a_job_is_what_a_person_would_type() -> None:
+def test_a_job_is_what_a_person_would_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     job = Job(cron="* * * * *", dataset="q.jsonl", canaries="c.jsonl", live="7d", repeat=2)
-    assert [" ".join(command) for command in commands(job, Path("r.json"), Path("o.json"))] == [
+
+    def typed(job: Job) -> list[str]:
+        return [" ".join(command) for command in commands(job, Path("r.json"), Path("kept/o.json"))]
+
+    drift = "eval drift oldest kept/o.json --markdown"
+    first = [
         "eval run q.jsonl --repeat 2 --out r.json",
         "eval gate r.json --markdown",
-        "eval canary run c.jsonl --repeat 2 --out o.json",
-        "eval drift oldest o.json --markdown",
+        "eval canary run c.jsonl --repeat 2 --out kept/o.json",
         "eval drift --live 7d --markdown",
     ]
+    # What is observed first is the oldest itself.
+    assert typed(job) == first
+    assert typed(job.model_copy(update={"reference": "named"}))[3] == drift.replace("oldest", "named")
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "before.json").touch()
+    assert typed(job) == [*first[:3], drift, first[3]]
 
 
 @pytest.mark.parametrize(
