@@ -154,13 +154,24 @@ def test_a_dry_run_cuts_by_title_where_the_embedder_would_be_asked(plumb: Plumb,
     assert parsed(plumb("ingest", "docs", "--json", env=env))["chunks"] != by_title["chunks"]
 
 
+def listen_to_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_a_watched_folder_is_followed(plumb: Plumb, project: Path, corpus: Path) -> None:
     (corpus / "first.md").write_text("# First\n\nMade of longer chunks.\n")
     fine(plumb("ingest", "docs/first.md"))
     command = [sys.executable, "-m", "rag.cli", "ingest", "--watch", "docs"]
     env = {**os.environ, "PLUMB_INGEST__WATCH_QUIET_S": "0.2", "PLUMB_INGEST__CHUNK_TOKENS": "64"}
     watching = subprocess.Popen(
-        command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env
+        command,
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=env,
+        # What runs behind a shell is told to ignore it.
+        preexec_fn=listen_to_interrupts,  # noqa: PLW1509 - it only sets a signal
     )
     assert watching.stdout is not None
     try:
