@@ -44,7 +44,7 @@ class Asker:
 
     def _asked(self, case: Case, repetition: int) -> tuple[Record, PlumbError | None]:
         # What was answered to another run, or to the repetition before, tells nothing about this one.
-        events = self.engine.stream(case.question, history=case.history, session_id=self.session_id, anew=True)
+        events = self.engine.stream_anew(case.question, history=case.history, session_id=self.session_id)
         try:
             answer = next((event for event in events if isinstance(event, Answer)), None)
             if answer is None:

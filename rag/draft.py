@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from rag.asked import Asked
 from rag.asking import Asking
@@ -123,6 +123,14 @@ class Drafter:
             lost=weighed.lost,
             opinions=tuple(opinions.calls) if opinions else (),
         )
+
+    def draft_beside(self, task: Task, llm: LLM) -> Generator[Progress, None, Draft]:
+        """The same for one of several models: the steps of each are parts of a step of its own."""
+        recorder = task.asked.recorder
+        with recorder.step("draft", "chain") as step:
+            step.note({"model": llm.name})
+            asked = replace(task.asked, recorder=recorder.below(step))
+            return (yield from self.draft(replace(task, asked=asked), llm))
 
     def _read(self, asking: Asking, session: str) -> Generator[Progress, None, _Reading]:
         """Weigh whether the passages hold the answer, where that is wanted; unless they don't, let the model write."""

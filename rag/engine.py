@@ -112,7 +112,7 @@ class Engine:
                 return event
         raise ModelError("the engine ended without an answer")
 
-    def stream(  # noqa: PLR0913 - all that goes with a question
+    def stream(
         self,
         question: str,
         *,
@@ -120,28 +120,45 @@ class Engine:
         session_id: str = "",
         tags: Sequence[str] = (),
         scope: Scope = PUBLIC,
-        anew: bool = False,
     ) -> Generator[Event, None, None]:
         """Stages and pieces of the answer while it is written, then the checked Answer.
-
-        With `anew` no answer that was given before is given again.
 
         What the model writes is shown as it comes; a Restart voids the pieces so far: another model begins anew. The
         Answer's text has the repaired citations, and takes the place of the pieces. An abandoned or failed stream
         leaves its trace too. Raises what `ask()` raises.
         """
-        checked = check_question(question, max_chars=self.settings.limits.question_chars)
-        turns = tuple(history)[-self.settings.limits.history_turns :] if self.settings.limits.history_turns else ()
-        recorder, purse = Recorder("ask", question=checked), self._purses.purse(scope.user)
-        asked = Asked(
-            recorder=recorder,
+        yield from self._stream(self._asked(question, history, session_id, tags, scope), anew=False)
+
+    def stream_anew(
+        self,
+        question: str,
+        *,
+        history: Sequence[Turn] = (),
+        session_id: str = "",
+        tags: Sequence[str] = (),
+        scope: Scope = PUBLIC,
+    ) -> Generator[Event, None, None]:
+        """The same, and no answer that was given before is given again."""
+        yield from self._stream(self._asked(question, history, session_id, tags, scope), anew=True)
+
+    def _asked(
+        self, question: str, history: Sequence[Turn], session_id: str, tags: Sequence[str], scope: Scope
+    ) -> Asked:
+        """The question as it is worked on; raises InputError for one that can't be used."""
+        limits = self.settings.limits
+        checked = check_question(question, max_chars=limits.question_chars)
+        return Asked(
+            recorder=Recorder("ask", question=checked),
             question=checked,
-            history=turns,
+            history=tuple(history)[-limits.history_turns :] if limits.history_turns else (),
             scope=scope,
-            purse=purse,
+            purse=self._purses.purse(scope.user),
             session_id=session_id,
-            tags=checked_tags(tags, self.settings.limits),
+            tags=checked_tags(tags, limits),
         )
+
+    def _stream(self, asked: Asked, *, anew: bool) -> Generator[Event, None, None]:
+        recorder, purse = asked.recorder, asked.purse
         facts = self._facts(asked)
         try:
             answer = yield from self._run(asked, anew=anew)

@@ -71,9 +71,8 @@ def _answer_now(engine: Engine, exchange: Exchange) -> None:
     hold(replace(exchange, state="answering"))
     try:
         scope = scope_of_visitor(engine.settings)
-        told = engine.stream(
-            exchange.question, history=earlier, session_id=session_id(), scope=scope, anew=exchange.anew
-        )
+        stream = engine.stream_anew if exchange.anew else engine.stream
+        told = stream(exchange.question, history=earlier, session_id=session_id(), scope=scope)
         with closing(told) as events:
             answer = _draw_stream(exchange, events)
         steps = steps_of(engine, answer.trace_id)

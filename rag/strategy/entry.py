@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rag.draft import Draft, Drafter, Task
 from rag.errors import ModelError
@@ -61,12 +61,9 @@ class Entry:
 
 
 def enter(drafter: Drafter, task: Task, llm: Metered) -> Generator[Progress, None, Entry]:
-    """Let a model draft, its steps as parts of one of its own. Its failure is its entry."""
+    """Let a model draft. Its failure is its entry."""
     try:
-        with task.asked.recorder.step("draft", "chain") as step:
-            step.note({"model": llm.name})
-            asked = replace(task.asked, recorder=task.asked.recorder.below(step))
-            draft = yield from drafter.draft(replace(task, asked=asked), llm)
+        draft = yield from drafter.draft_beside(task, llm)
     except ModelError as error:
         return Entry(model=llm.name, calls=llm.calls, error=error)
     return Entry(model=llm.name, calls=llm.calls, draft=draft)
