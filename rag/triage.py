@@ -28,8 +28,9 @@ Embed = Callable[[Sequence[str]], Matrix]
 class Complaint:
     """Answers to nearly the same question that are bad in the same way, the latest first.
 
-    `kind` is the reason that was given, 'rated down' without one, or 'unsupported' where nobody found fault. `comments`
-    are what people said, `correction` the last answer that somebody would have wanted.
+    `kind` is the reason that was given, 'rated down' without one, 'corrected' where nobody rated it down, or
+    'unsupported' where nobody found fault. `comments` are what people said, `correction` the last answer that somebody
+    would have wanted.
     """
 
     kind: str
@@ -94,8 +95,9 @@ def _kind(said: Sequence[Feedback]) -> str:
     reasons = Counter(reason for one in said for reason in one.reasons)
     if reasons:
         return reasons.most_common(1)[0][0]
-    found_fault = any(one.up is False or one.correction or False in one.citations.values() for one in said)
-    return "rated down" if found_fault else "unsupported"
+    if any(one.up is False or False in one.citations.values() for one in said):
+        return "rated down"
+    return "corrected" if any(one.correction for one in said) else "unsupported"
 
 
 def _complaint(

@@ -18,7 +18,12 @@ from ui.visitor import scope_of_visitor
 # Of the same complaint.
 MOST_SHOWN = 10
 WORDS: dict[Decision, str] = {"new": "New", "case": "Case made", "fixed": "Fixed", "wontfix": "Won't fix"}
-KINDS = {**LABELS, "rated down": "Rated down, no reason given", "unsupported": "Not supported, not rated"}
+KINDS = {
+    **LABELS,
+    "rated down": "Rated down, no reason given",
+    "corrected": "Corrected, not rated down",
+    "unsupported": "Not supported, not rated",
+}
 
 
 def draw_triage(engine: Engine, show: Callable[[str], None]) -> None:

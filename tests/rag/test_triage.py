@@ -46,6 +46,8 @@ def test_the_most_frequent_kind_comes_first_and_the_same_complaint_once(tmp_path
     asked(spool, 6, "Is there coffee?", Feedback(trace_id="", up=True))
     found = queue(spool)
     assert [one.kind for one in found] == ["outdated", "outdated", "rated down", "unsupported"]
+    asked(spool, 7, "Is there tea?", Feedback(trace_id="", up=True, correction="On every floor."))
+    assert "corrected" in [one.kind for one in queue(spool)]
     assert (found[0].question, found[0].traces) == (LEAVE, (latest, first))
     assert (found[0].comments, found[0].correction) == (("still old", "it is 30 now"), "30 days.")
 
