@@ -73,13 +73,14 @@ class DeliveryError(PlumbError):
     ) -> None:
         """As PlumbError; `permanent` tells that the server will never take this one as it is.
 
-        `retry_after_s` is how long the server asks to be left alone. `of_item` is set where the server answered with a
-        failure of its own, which may be due to this one.
+        `retry_after_s` is how long the server asks to be left alone. `of_item` is set where the server failed when it
+        had this one, which may be due to it; `of_us` where it turned us away: for wrong keys, or too much of all.
         """
         super().__init__(seen, expected=expected, remedy=remedy)
         self.permanent = permanent
         self.retry_after_s = retry_after_s
         self.of_item = False
+        self.of_us = False
 
 
 class ModelError(PlumbError):

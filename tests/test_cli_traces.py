@@ -6,11 +6,14 @@ import json
 import re
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from command_line import ASKED, Plumb, failed, fine, parsed
 
+from rag.observe.breakers import GIVE_UP_S
 from rag.observe.spool import Spool
 from rag.prompts import load_prompt
 
@@ -120,6 +123,26 @@ def test_delivery_is_told_by_destination(plumb: Plumb, filled: Path) -> None:
     langfuse, otlp = parsed(plumb("traces", "status", "--json", env=LANGFUSE | OTLP))
     assert (langfuse["waiting"], langfuse["reasons"], langfuse["state"]) == (1, {"it answered 413": 1}, "closed")
     assert (otlp["state"], otlp["breaker"]["failures"], otlp["breaker"]["reason"]) == ("open", 1, "it is down")
+
+
+def test_a_destination_that_turned_us_away_for_a_day_is_named(
+    plumb: Plumb, filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fine(plumb("ask", "Who painted the moon?"))
+    spool = Spool(filled / ".plumb" / "traces.db", destinations=["otlp"])
+    spool.add_trace(spool.trace(spool.traces(limit=1)[0].id))
+    began = time.time() - GIVE_UP_S
+    with monkeypatch.context() as patch:
+        patch.setattr("rag.observe.breakers.time.time", lambda: began)
+        spool.failed("otlp", "it answered 401", wait_s=1, is_refusal=True)
+    spool.failed("otlp", "it answered 401", wait_s=1, is_refusal=True)
+    first, failure = fine(plumb("traces", "status", env=OTLP)).splitlines()
+    assert first == (
+        "otlp: waiting 1, delivered 0, refused 0; given up; other keys, or 'plumb traces ship', try it again"
+    )
+    assert failure.endswith("it answered 401")
+    assert parsed(plumb("traces", "status", "--json", env=OTLP))[0]["state"] == "given up"
+    assert "otlp: it was given up: it answered 401" in plumb("traces", "ship", "--due", env=OTLP).stderr
 
 
 def test_a_line_for_each_destination_is_shipped(plumb: Plumb, filled: Path) -> None:

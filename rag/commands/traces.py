@@ -14,8 +14,9 @@ from rag.commands.moments import moment, one_of, when
 from rag.terminal import clean, complain, console, print_json
 
 if TYPE_CHECKING:
+    from rag.observe.breakers import Breaker
     from rag.observe.filter import Filter
-    from rag.observe.outbox import Breaker, Progress
+    from rag.observe.outbox import Progress
     from rag.observe.rows import TraceRow
     from rag.observe.ship import Shipped
     from rag.observe.spool import Spool
@@ -158,7 +159,7 @@ def _show(trace: Trace, spool: Spool, *, as_json: bool) -> None:
 def _status(spool: Spool, *, as_json: bool) -> None:
     found = spool.progress()
     if as_json:
-        print_json([{**asdict(one), "state": "open" if one.breaker.is_open else "closed"} for one in found])
+        print_json([{**asdict(one), "state": _state(one.breaker)} for one in found])
         return
     for line in [line for one in found for line in _progress(one)] or [NOWHERE]:
         console().print(clean(line), markup=False, soft_wrap=True)
@@ -166,7 +167,7 @@ def _status(spool: Spool, *, as_json: bool) -> None:
 
 def _progress(one: Progress) -> Iterator[str]:
     counts = f"waiting {one.waiting}, delivered {one.delivered}, refused {one.refused}"
-    yield f"{one.destination}: {counts}; {_state(one.breaker)}"
+    yield f"{one.destination}: {counts}; {_told(one.breaker)}"
     yield from (f"  refused {count}: {reason or 'with their traces'}" for reason, count in one.reasons.items())
     yield from (f"  put off {count}: {reason}" for reason, count in one.behind.items())
     if one.breaker.failures:
@@ -175,6 +176,14 @@ def _progress(one: Progress) -> Iterator[str]:
 
 
 def _state(breaker: Breaker) -> str:
+    if breaker.is_given_up:
+        return "given up"
+    return "open" if breaker.is_open else "closed"
+
+
+def _told(breaker: Breaker) -> str:
+    if breaker.is_given_up:
+        return "given up; other keys, or 'plumb traces ship', try it again"
     if breaker.is_open:
         return f"open until {when(breaker.next_try_at).partition(' ')[2]}"
     return "open, the next try is due" if breaker.failures else "closed"

@@ -27,6 +27,10 @@ SHORTEST_KEY = 8
 NOT_THE_ITEM = frozenset((401, 402, 403, 404, 405, 406, 407, 408, 411, 415, 421, 425, 426, 429, 431))
 # Servers that ask to be left alone, and say how long.
 BUSY = frozenset((429, 503))
+# Wrong keys, not paid for, not allowed, too much.
+TURNED_AWAY = frozenset((401, 402, 403, 429))
+# The server had the item, or a part of it, when it failed.
+FAILED_AT_IT = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError, httpx.ReadTimeout, httpx.WriteTimeout)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,12 +105,15 @@ class Connection:
         )
         # Who asks to be left alone is down, whatever comes.
         error.of_item = status >= 500 and not asked
+        error.of_us = status in TURNED_AWAY
         return error
 
     def unreachable(self, error: Exception) -> DeliveryError:
         """What a connection that failed means."""
         reason = self.detail(str(error) or type(error).__name__)
-        return DeliveryError(f"{self.where()} can't be reached{reason}", remedy=f"check {self.peer.setting}, or wait")
+        told = DeliveryError(f"{self.where()} can't be reached{reason}", remedy=f"check {self.peer.setting}, or wait")
+        told.of_item = isinstance(error, FAILED_AT_IT)
+        return told
 
     def not_understood(self) -> DeliveryError:
         """What a reply means that this peer would not give."""

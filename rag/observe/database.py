@@ -14,7 +14,7 @@ from pathlib import Path
 from rag.observe.outbox import TURN
 from rag.wal import Schema, connect, translated
 
-VERSION = 4
+VERSION = 5
 BUSY_S = 5.0
 _FEEDBACK = """
 CREATE TABLE IF NOT EXISTS feedback (
@@ -51,7 +51,7 @@ CREATE TABLE IF NOT EXISTS outbox (
 CREATE TABLE IF NOT EXISTS held (trace_id TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS breakers (
     destination TEXT PRIMARY KEY, failures INTEGER NOT NULL, reason TEXT NOT NULL, failed_at REAL NOT NULL,
-    next_try_at REAL NOT NULL
+    next_try_at REAL NOT NULL{refused}
 );
 """
 _TRIES = (
@@ -59,6 +59,7 @@ _TRIES = (
     "behind INTEGER NOT NULL DEFAULT 0",
     "next_try_at REAL NOT NULL DEFAULT 0",
 )
+_REFUSED = ("refused_since REAL NOT NULL DEFAULT 0", "mark TEXT NOT NULL DEFAULT ''")
 _PENDING = f"""
 CREATE INDEX IF NOT EXISTS outbox_pending ON outbox (destination, {TURN}, id) WHERE state = 'pending';
 CREATE INDEX IF NOT EXISTS outbox_tried ON outbox (destination) WHERE state = 'pending' AND tries > 0;
@@ -73,7 +74,7 @@ CREATE TABLE IF NOT EXISTS traces (
 CREATE INDEX IF NOT EXISTS traces_by_time ON traces (started_at);
 {_FEEDBACK.format(changed=f", {_CHANGED}")}
 {_SIGNALS.format(citation=f", {_CITATION}")}
-{_OUTBOX.format(tries=", " + ", ".join(_TRIES))}
+{_OUTBOX.format(tries=", " + ", ".join(_TRIES), refused=", " + ", ".join(_REFUSED))}
 {_PENDING}
 PRAGMA user_version = {VERSION};
 COMMIT;
@@ -97,7 +98,7 @@ ALTER TABLE signals ADD COLUMN {_CITATION};
 DROP INDEX IF EXISTS outbox_by_state;
 DROP INDEX IF EXISTS outbox_by_trace;
 ALTER TABLE outbox RENAME TO outbox_2;
-{_OUTBOX.format(tries="")}
+{_OUTBOX.format(tries="", refused="")}
 INSERT INTO outbox SELECT id, 'langfuse', kind, trace_id, state, revision, iif(state = 'failed', reason, '')
     FROM outbox_2 WHERE state IN ('pending', 'delivered', 'failed');
 INSERT INTO held SELECT trace_id FROM outbox_2 WHERE kind = 'trace' AND state = 'held';
@@ -114,7 +115,12 @@ DROP INDEX IF EXISTS outbox_pending;
 {_PENDING}
 PRAGMA user_version = 4
 """  # noqa: S608 - nothing from outside
-SCHEMA = Schema(script=_SCRIPT, version=VERSION, upgrades={1: _FROM_1, 2: _FROM_2, 3: _FROM_3})
+# Until then no destination was ever given up.
+_FROM_4 = f"""
+{"".join(f"ALTER TABLE breakers ADD COLUMN {column};" for column in _REFUSED)}
+PRAGMA user_version = 5
+"""
+SCHEMA = Schema(script=_SCRIPT, version=VERSION, upgrades={1: _FROM_1, 2: _FROM_2, 3: _FROM_3, 4: _FROM_4})
 EXPECTED = "a usable file of traces"
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from hashlib import blake2s
 from typing import TYPE_CHECKING, assert_never
 
 from rag.errors import ConfigError
 from rag.observe.account import account
 from rag.observe.outbox import Destination
-from rag.settings import Settings
+from rag.settings import Settings, secret
 
 if TYPE_CHECKING:
     from rag.observe.langfuse import Langfuse
@@ -21,6 +22,19 @@ def destinations(settings: Settings) -> tuple[Destination, ...]:
         "otlp": bool(settings.otlp.endpoint.strip()),
     }
     return tuple(name for name, is_set in named.items() if is_set)
+
+
+def mark(name: Destination, settings: Settings) -> str:
+    """What tells this destination's address and keys from others: two bytes of their hash, too few to find a key by."""
+    match name:
+        case "langfuse":
+            target = account(settings)
+            told = [target.host, target.public_key, target.secret_key] if target else []
+        case "otlp":
+            told = [settings.otlp.endpoint.strip(), *map(secret, settings.otlp.headers_env.values())]
+        case _:
+            assert_never(name)
+    return blake2s("\0".join(told).encode("utf-8", "replace"), digest_size=2).hexdigest()
 
 
 def open_destination(name: Destination, settings: Settings) -> Langfuse | Otlp:

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rag.observe import breakers
+from rag.observe.breakers import CLOSED, LONGEST_WAIT_S, Breaker
 from rag.observe.codec import utf8
 
 Destination = Literal["langfuse", "otlp"]
 Delivery = Literal["pending", "delivered", "failed", "local", "held"]
 # The one that takes ratings too.
 RATED: Destination = "langfuse"
-# No server is left alone for longer than this, and a clock that was set back makes nobody wait longer.
-LONGEST_WAIT_S = 3600.0
 # So often in a row a server may fail at an item before the next one is tried.
 TRIES = 3
 # An item at which a server fails that takes others waits so long, then twice as long each time; it is refused for good
@@ -67,12 +67,6 @@ WHERE state = 'pending' AND destination = :destination AND kind = :kind
 _REFUSE_SCORE = """
 UPDATE outbox SET state = 'failed', reason = ? WHERE trace_id = ? AND kind = 'score' AND destination = ?
 """
-_FAIL = """
-INSERT INTO breakers VALUES (:destination, 1, :reason, :now, :now + :wait_s)
-ON CONFLICT (destination) DO UPDATE SET
-    failures = failures + 1, reason = excluded.reason, failed_at = excluded.failed_at,
-    next_try_at = excluded.next_try_at
-"""
 _RETRY = """
 UPDATE outbox SET state = 'pending', reason = '', tries = 0, behind = 0, next_try_at = 0 WHERE state = 'failed'
 """
@@ -95,27 +89,6 @@ class PendingItem:
     kind: Literal["trace", "score"]
     trace_id: str
     behind: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Breaker:
-    """How often in a row a destination failed, why and when it did last, and when it is tried again (Unix seconds).
-
-    It is closed, and all is empty, while deliveries succeed or are refused one by one.
-    """
-
-    failures: int = 0
-    reason: str = ""
-    failed_at: float = 0.0
-    next_try_at: float = 0.0
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the destination is still left alone."""
-        return 0 < self.next_try_at - time.time() <= LONGEST_WAIT_S
-
-
-CLOSED = Breaker()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,20 +159,6 @@ def refused(db: sqlite3.Connection, item: PendingItem, reason: str) -> None:
     db.execute(_REFUSE_SCORE, (utf8(reason), item.trace_id, item.destination))
 
 
-def failed(db: sqlite3.Connection, destination: Destination, reason: str, *, wait_s: float) -> None:
-    """Note why nothing can be delivered there now, and leave it alone for so long."""
-    values = {"destination": destination, "reason": utf8(reason), "now": time.time()}
-    db.execute(_FAIL, {**values, "wait_s": min(wait_s, LONGEST_WAIT_S)})
-
-
-def breaker(db: sqlite3.Connection, destination: str) -> Breaker:
-    """How a destination is."""
-    found = db.execute(
-        "SELECT failures, reason, failed_at, next_try_at FROM breakers WHERE destination = ?", (destination,)
-    ).fetchone()
-    return Breaker(failures=found[0], reason=found[1], failed_at=found[2], next_try_at=found[3]) if found else CLOSED
-
-
 def retry(db: sqlite3.Connection) -> int:
     """Queue again everything that was refused; returns how many items."""
     return db.execute(_RETRY).rowcount
@@ -221,7 +180,7 @@ def _progress(db: sqlite3.Connection, name: str, counts: Mapping[str, int]) -> P
         refused=counts.get("failed", 0),
         reasons=dict(db.execute(_REASONS, (name, "failed", MOST_REASONS))),
         behind=dict(db.execute(_REASONS, (name, "pending", MOST_REASONS))),
-        breaker=breaker(db, name),
+        breaker=breakers.read(db, name),
     )
 
 
@@ -235,4 +194,4 @@ def _mark(db: sqlite3.Connection, item: PendingItem, *, state: Delivery, reason:
         "UPDATE outbox SET state = ?, reason = ? WHERE id = ? AND revision = ?",
         (state, utf8(reason), item.id, item.revision),
     )
-    db.execute("DELETE FROM breakers WHERE destination = ?", (item.destination,))
+    breakers.close(db, item.destination)

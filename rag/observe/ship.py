@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from rag import itself
 from rag.errors import DeliveryError, InputError, StoreError
 from rag.observe.account import account
-from rag.observe.destinations import destinations, open_destination
-from rag.observe.outbox import LONGEST_WAIT_S, MOST_BEHIND, RATED, Destination, PendingItem
+from rag.observe.destinations import destinations, mark, open_destination
+from rag.observe.outbox import MOST_BEHIND, RATED, Destination, PendingItem
 from rag.observe.spool import Spool
 from rag.settings import Settings
 from rag.types import Trace
@@ -105,8 +105,9 @@ def _ship(spool: Spool, settings: Settings, name: Destination, *, budget_s: floa
     if not spool.pending(name, limit=1, only_due=only_due):
         return _idle(spool, name, "")
     breaker = spool.breaker(name)
-    if only_due and breaker.is_open:
-        return _idle(spool, name, f"it is left alone for a while: {breaker.reason}")
+    if only_due and breaker.is_open and breaker.is_of(mark(name, settings)):
+        how = "it was given up" if breaker.is_given_up else "it is left alone for a while"
+        return _idle(spool, name, f"{how}: {breaker.reason}")
     lock = _lock(spool, name)
     if lock is None:
         return _idle(spool, name, "another process is delivering")
@@ -143,17 +144,17 @@ def _deliver_all(spool: Spool, settings: Settings, name: Destination, until: flo
                 reason = why or reason
     except DeliveryError as error:
         reason = str(error)
-        spool.failed(name, reason, wait_s=_rest_s(spool, name, error))
+        _rest(spool, name, error, mark(name, settings))
     ended = _idle(spool, name, reason)
     reason = reason or ("the time was up" if ended.waiting > ended.behind else "")
     return replace(ended, delivered=counts["delivered"], refused=counts["refused"], reason=reason)
 
 
-def _rest_s(spool: Spool, name: Destination, error: DeliveryError) -> float:
-    """How long a destination is left alone: twice as long after each failure, or as long as it asks for."""
+def _rest(spool: Spool, name: Destination, error: DeliveryError, marked: str) -> None:
+    """Leave a destination alone: twice as long after each failure, or as long as it asks for."""
     # The exponent is bounded lest the power overflow.
-    rest_s = REST_S * 2.0 ** min(spool.breaker(name).failures, 20)
-    return min(max(min(rest_s, LONGEST_REST_S), error.retry_after_s), LONGEST_WAIT_S)
+    rest_s = min(REST_S * 2.0 ** min(spool.breaker(name).failures, 20), LONGEST_REST_S)
+    spool.failed(name, str(error), wait_s=max(rest_s, error.retry_after_s), is_refusal=error.of_us, mark=marked)
 
 
 def _pending(spool: Spool, name: Destination, until: float, *, only_due: bool) -> Iterator[PendingItem]:

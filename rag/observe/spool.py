@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import InputError, StoreError
-from rag.observe import outbox, ratings
+from rag.observe import breakers, outbox, ratings
+from rag.observe.breakers import Breaker
 from rag.observe.codec import decode, utf8
 from rag.observe.content import content
 from rag.observe.database import BUSY_S, EXPECTED, SCHEMA, reading
 from rag.observe.destinations import destinations
 from rag.observe.filter import Filter
-from rag.observe.outbox import Breaker, Destination, PendingItem, Progress
+from rag.observe.outbox import Destination, PendingItem, Progress
 from rag.observe.retention import is_due, is_sampled, prune
 from rag.observe.rows import COUNT, LIST, PUT, TraceRow, columns, listed
 from rag.sections import Tracing
@@ -248,15 +249,21 @@ class Spool:
         with self._writer.transaction() as db:
             outbox.refused(db, item, reason)
 
-    def failed(self, destination: Destination, reason: str, *, wait_s: float) -> None:
-        """Note why nothing can be delivered there now, and for how long every process leaves it alone."""
+    def failed(
+        self, destination: Destination, reason: str, *, wait_s: float, is_refusal: bool = False, mark: str = ""
+    ) -> None:
+        """Note why nothing can be delivered there now, and for how long every process leaves it alone.
+
+        `is_refusal` tells that it turned us away, `mark` with which address and keys it was tried.
+        """
         with self._writer.transaction() as db:
-            outbox.failed(db, destination, reason, wait_s=wait_s)
+            before = breakers.read(db, destination)
+            breakers.write(db, destination, before.failed(reason, wait_s=wait_s, is_refusal=is_refusal, mark=mark))
 
     def breaker(self, destination: Destination) -> Breaker:
         """How that destination is."""
         with reading(self.path) as db:
-            return outbox.breaker(db, destination)
+            return breakers.read(db, destination)
 
     def retry_refused(self) -> int:
         """Queue again everything that was refused for good; returns how many items."""

@@ -47,7 +47,8 @@ class Observed:
 class FakeLangfuse:
     """What arrived so far, and how to answer next: a status (with `retry_after`), or a way to misbehave.
 
-    `refuse_trace` is too large for it, and at those in `fails_at` it fails with 500, at their scores too.
+    `refuse_trace` is too large for it, and at those in `fails_at` it fails, with 500 or as `fails_by` says, at their
+    scores too.
 
     `scores` are all that came, `kept_scores` those that a server would show, by id; `deleted` the ids to be forgotten,
     `annotations` what people made there, given in pages of one; `arrivals` are ('trace' or 'score', id of the trace) as
@@ -59,6 +60,7 @@ class FakeLangfuse:
     retry_after: str = ""
     refuse_trace: str = ""
     fails_at: set[str] = field(default_factory=set)
+    fails_by: Literal["cut", "half", "hang"] | None = None
     spans: list[Observed] = field(default_factory=list)
     arrivals: list[tuple[str, str]] = field(default_factory=list)
     scores: list[dict[str, Any]] = field(default_factory=list)
@@ -167,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
             reply = ExportTraceServiceResponse(partial_success=partial).SerializeToString()
             self._send(200, reply, "application/x-protobuf")
         elif any(span.trace_id in fake.fails_at for span in spans):
-            self._reply(500, {"message": "no idea what this is"})
+            self._fail()
         elif any(span.trace_id == fake.refuse_trace for span in spans):
             self._reply(413, {"message": "too large"})
         else:
@@ -179,12 +181,21 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.fake.behaviour == "partial":
             self._reply(207, {"accepted": 0, "rejected": 1, "errors": [{"message": "no such score"}]})
         elif any(score["traceId"] in self.server.fake.fails_at for score in scores):
-            self._reply(500, {"message": "no idea what this is"})
+            self._fail()
         else:
             self.server.fake.scores.extend(scores)
             self.server.fake.kept_scores.update({score["id"]: score for score in scores})
             self.server.fake.arrivals.extend(("score", score["traceId"]) for score in scores)
             self._reply(202, {"message": "Accepted"})
+
+    def _fail(self) -> None:
+        match self.server.fake.fails_by:
+            case None:
+                self._reply(500, {"message": "no idea what this is"})
+            case "hang":
+                self._wait(30.0)
+            case behaviour:
+                self._misbehave(behaviour)
 
     def _forget(self, score_id: str) -> None:
         fake = self.server.fake

@@ -285,5 +285,5 @@ def test_langfuse_may_ask_so_for_ratings_too(langfuse: FakeLangfuse, spool: Spoo
 def test_a_clock_that_is_set_back_opens_no_breaker_for_long(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     spool.failed("otlp", "down", wait_s=60)
     earlier_s = time.time() - 86_400
-    monkeypatch.setattr("rag.observe.outbox.time.time", lambda: earlier_s)
+    monkeypatch.setattr("rag.observe.breakers.time.time", lambda: earlier_s)
     assert not spool.breaker("otlp").is_open

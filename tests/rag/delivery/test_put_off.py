@@ -3,66 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from delivering import add, id_of, numbers, rate, shipped
 from hand_clock import Clock
-from langfuse_server import OTLP_PATH, OTLP_TOKEN, PUBLIC_KEY, SECRET_KEY, FakeLangfuse, running
-from observed import STARTED_AT, ask_trace
+from langfuse_server import OTLP_PATH, OTLP_TOKEN, FakeLangfuse, running
 
-from rag.observe.outbox import CLOSED, MOST_BEHIND, TRIES, Progress
+from rag.observe.breakers import CLOSED
+from rag.observe.outbox import MOST_BEHIND, TRIES, Progress
 from rag.observe.ship import Shipped, ship, start_background
 from rag.observe.spool import Spool, open_spool
 from rag.sections import LangfuseServer, OtlpEndpoint, Tracing
 from rag.settings import Settings
-from rag.types import Feedback
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeLangfuse]:
-    with running() as server:
-        yield server
-
-
-@pytest.fixture
-def settings(fake: FakeLangfuse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", PUBLIC_KEY)
-    monkeypatch.setenv("LANGFUSE_SECRET_KEY", SECRET_KEY)
-    return Settings(root=tmp_path, langfuse=LangfuseServer(host=fake.url, timeout_s=0.5))
-
-
-@pytest.fixture
-def spool(settings: Settings) -> Spool:
-    return open_spool(settings)
-
-
-def id_of(number: int) -> str:
-    return f"{number:032x}"
-
-
-def add(spool: Spool, *numbers: int) -> None:
-    for number in numbers:
-        spool.add_trace(ask_trace(id_of(number), started_at=STARTED_AT + number))
-
-
-def rate(spool: Spool, number: int, *, up: bool = True) -> None:
-    spool.add_feedback(Feedback(trace_id=id_of(number), up=up))
-
-
-def shipped(spool: Spool, settings: Settings, *, only_due: bool = False) -> Shipped:
-    (found,) = ship(spool, settings, only_due=only_due)
-    return found
 
 
 def progress(spool: Spool) -> Progress:
     (found,) = spool.progress()
     return found
-
-
-def numbers(fake: FakeLangfuse) -> list[int]:
-    return [int(trace_id, 16) for trace_id in fake.traces()]
 
 
 def failed_often(fake: FakeLangfuse, spool: Spool, settings: Settings, *, number: int = 1) -> None:
@@ -92,6 +51,20 @@ def test_a_trace_at_which_the_server_fails_lets_the_others_pass(
     assert numbers(fake) == [2, 3, 1]
     assert [one["traceId"] for one in fake.scores] == [id_of(1)]
     assert progress(spool).behind == {}
+
+
+@pytest.mark.parametrize("how", ["cut", "half", "hang"])
+def test_so_does_one_at_which_it_says_nothing(
+    fake: FakeLangfuse, spool: Spool, settings: Settings, how: Literal["cut", "half", "hang"]
+) -> None:
+    hasty = settings.model_copy(update={"langfuse": LangfuseServer(host=fake.url, timeout_s=0.2)})
+    add(spool, 1, 2, 3)
+    fake.fails_by = how
+    failed_often(fake, spool, hasty)
+    assert shipped(spool, hasty).delivered == 2
+    assert numbers(fake) == [2, 3]
+    ((reason, count),) = progress(spool).behind.items()
+    assert ("can't be reached" in reason, count) == (True, 1)
 
 
 def test_several_of_them_let_the_others_pass_too(fake: FakeLangfuse, spool: Spool, settings: Settings) -> None:
@@ -146,9 +119,9 @@ def test_after_enough_of_that_it_is_refused_for_good_by_name(
     assert [one["traceId"] for one in fake.scores] == [id_of(1)]
 
 
-@pytest.mark.parametrize("behaviour", [500, 502, 503])
+@pytest.mark.parametrize("behaviour", [500, 502, 503, "cut", "half"])
 def test_a_server_that_fails_at_all_gives_up_nothing(
-    fake: FakeLangfuse, spool: Spool, settings: Settings, behaviour: int
+    fake: FakeLangfuse, spool: Spool, settings: Settings, behaviour: Any
 ) -> None:
     add(spool, 1, 2, 3)
     rate(spool, 2)
@@ -165,17 +138,15 @@ def test_a_server_that_fails_at_all_gives_up_nothing(
     assert first["trace", id_of(2)] < first["score", id_of(2)]
 
 
-@pytest.mark.parametrize("behaviour", [401, 429, "cut", "hang"])
-def test_an_outage_says_nothing_of_an_item(
-    fake: FakeLangfuse, spool: Spool, settings: Settings, behaviour: Any
+@pytest.mark.parametrize("behaviour", [401, 429, 404])
+def test_a_server_that_is_set_up_wrongly_says_nothing_of_an_item(
+    fake: FakeLangfuse, spool: Spool, settings: Settings, behaviour: int
 ) -> None:
     add(spool, 1, 2)
     fake.behaviour = behaviour
-    hasty = settings.model_copy(update={"langfuse": LangfuseServer(host=fake.url, timeout_s=0.1)})
     for _ in range(2 * TRIES):
-        assert shipped(spool, hasty).delivered == 0
+        assert shipped(spool, settings).delivered == 0
     fake.behaviour = "ok"
-    fake.released.set()
     shipped(spool, settings)
     assert list(dict.fromkeys(numbers(fake))) == [1, 2]
     assert progress(spool).behind == {}

@@ -6,89 +6,44 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from langfuse_server import PUBLIC_KEY, SECRET_KEY, FakeLangfuse, running
-from observed import STARTED_AT, ask_trace
+from delivering import add, eventually, numbers, rate, shipped
+from langfuse_server import PUBLIC_KEY, SECRET_KEY, FakeLangfuse
 
 from rag.errors import StoreError
-from rag.observe.outbox import CLOSED, Breaker
+from rag.observe.breakers import CLOSED, Breaker
 from rag.observe.ship import Shipped, ship, ship_detached, start_background
-from rag.observe.spool import Spool, open_spool
+from rag.observe.spool import Spool
 from rag.sections import LangfuseServer
 from rag.settings import Settings
-from rag.types import Feedback
 
-PATHS = f"{Path(__file__).parent}:{Path(__file__).parents[2]}"
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeLangfuse]:
-    with running() as server:
-        yield server
-
-
-@pytest.fixture
-def settings(fake: FakeLangfuse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", PUBLIC_KEY)
-    monkeypatch.setenv("LANGFUSE_SECRET_KEY", SECRET_KEY)
-    return Settings(root=tmp_path, langfuse=LangfuseServer(host=fake.url, timeout_s=0.5))
-
-
-@pytest.fixture
-def spool(settings: Settings) -> Spool:
-    return open_spool(settings)
-
-
-def add(spool: Spool, *numbers: int) -> None:
-    for number in numbers:
-        spool.add_trace(ask_trace(f"{number:032x}", started_at=STARTED_AT + number))
-
-
-def rate(spool: Spool, number: int, *, up: bool) -> None:
-    spool.add_feedback(Feedback(trace_id=f"{number:032x}", up=up, comment="so"))
-
-
-def to_langfuse(spool: Spool, settings: Settings, *, budget_s: float = 30) -> Shipped:
-    (shipped,) = ship(spool, settings, budget_s=budget_s)
-    return shipped
+ROOT = Path(__file__).parents[3]
 
 
 def breaker(spool: Spool) -> Breaker:
     return spool.breaker("langfuse")
 
 
-def numbers(fake: FakeLangfuse) -> list[int]:
-    return [int(trace_id, 16) for trace_id in fake.traces()]
-
-
-def eventually(true: Callable[[], bool], *, within_s: float = 15) -> bool:
-    until = time.monotonic() + within_s
-    while not true() and time.monotonic() < until:
-        time.sleep(0.05)
-    return true()
-
-
 def test_everything_goes_once_oldest_first(fake: FakeLangfuse, spool: Spool, settings: Settings) -> None:
     add(spool, 1, 2)
     rate(spool, 1, up=True)
-    assert to_langfuse(spool, settings) == Shipped(destination="langfuse", delivered=3)
+    assert shipped(spool, settings) == Shipped(destination="langfuse", delivered=3)
     assert numbers(fake) == [1, 2]
     assert [score["traceId"] for score in fake.scores] == [f"{1:032x}"]
     assert [path.rpartition("/")[2] for path, _ in fake.requests] == ["traces", "traces", "scores"]
     assert {row.delivery for row in spool.traces()} == {"delivered"}
-    assert to_langfuse(spool, settings) == Shipped(destination="langfuse")
+    assert shipped(spool, settings) == Shipped(destination="langfuse")
     assert len(fake.requests) == 3
 
 
 def test_a_changed_rating_is_delivered_again_under_its_id(fake: FakeLangfuse, spool: Spool, settings: Settings) -> None:
     add(spool, 1)
     rate(spool, 1, up=True)
-    to_langfuse(spool, settings)
+    shipped(spool, settings)
     rate(spool, 1, up=False)
-    assert to_langfuse(spool, settings).delivered == 1
+    assert shipped(spool, settings).delivered == 1
     assert [score["value"] for score in fake.scores] == [1.0, 0.0]
     assert len({(score["id"], score["timestamp"]) for score in fake.scores}) == 1
 
@@ -101,41 +56,41 @@ def test_a_failing_server_gets_one_request_and_loses_nothing(
     rate(spool, 1, up=True)
     fake.behaviour = behaviour
     started = time.monotonic()
-    shipped = to_langfuse(spool, settings)
+    found = shipped(spool, settings)
     assert time.monotonic() - started < 5
-    assert (shipped.delivered, shipped.refused, shipped.waiting) == (0, 0, 4)
-    assert shipped.reason == breaker(spool).reason
+    assert (found.delivered, found.refused, found.waiting) == (0, 0, 4)
+    assert found.reason == breaker(spool).reason
     assert breaker(spool).is_open
-    assert fake.url in shipped.reason
-    assert SECRET_KEY not in shipped.reason
+    assert fake.url in found.reason
+    assert SECRET_KEY not in found.reason
     assert len(fake.requests) == 1
     fake.behaviour = "ok"
-    assert to_langfuse(spool, settings).delivered == 4
+    assert shipped(spool, settings).delivered == 4
     assert breaker(spool) == CLOSED
 
 
 def test_a_server_that_is_not_there_keeps_all_waiting(spool: Spool, settings: Settings) -> None:
     add(spool, 1)
     away = settings.model_copy(update={"langfuse": LangfuseServer(host="http://127.0.0.1:1")})
-    shipped = to_langfuse(spool, away)
-    assert (shipped.delivered, shipped.waiting) == (0, 1)
-    assert "can't be reached" in shipped.reason
-    assert to_langfuse(spool, settings).delivered == 1
+    found = shipped(spool, away)
+    assert (found.delivered, found.waiting) == (0, 1)
+    assert "can't be reached" in found.reason
+    assert shipped(spool, settings).delivered == 1
 
 
 def test_one_refused_trace_holds_up_no_other(fake: FakeLangfuse, spool: Spool, settings: Settings) -> None:
     add(spool, 1, 2, 3)
     rate(spool, 2, up=True)
     fake.refuse_trace = f"{2:032x}"
-    shipped = to_langfuse(spool, settings)
-    assert (shipped.delivered, shipped.refused, shipped.waiting) == (2, 1, 0)
-    assert "413: too large" in shipped.reason
+    found = shipped(spool, settings)
+    assert (found.delivered, found.refused, found.waiting) == (2, 1, 0)
+    assert "413: too large" in found.reason
     assert numbers(fake) == [1, 3]
     assert fake.scores == []
     assert [row.delivery for row in spool.traces()] == ["delivered", "failed", "delivered"]
     fake.refuse_trace = ""
     assert spool.retry_refused() == 2
-    assert to_langfuse(spool, settings).delivered == 2
+    assert shipped(spool, settings).delivered == 2
     assert numbers(fake) == [1, 3, 2]
 
 
@@ -145,7 +100,7 @@ def test_what_is_refused_is_kept_as_failed(
 ) -> None:
     add(spool, 1)
     fake.behaviour = behaviour
-    assert to_langfuse(spool, settings).refused == 1
+    assert shipped(spool, settings).refused == 1
     (progress,) = spool.progress()
     assert (progress.refused, progress.delivered, progress.waiting) == (1, 0, 0)
     assert spool.trace(f"{1:032x}").id
@@ -155,10 +110,10 @@ def test_a_rating_that_is_refused_leaves_its_trace_delivered(
     fake: FakeLangfuse, spool: Spool, settings: Settings
 ) -> None:
     add(spool, 1)
-    to_langfuse(spool, settings)
+    shipped(spool, settings)
     rate(spool, 1, up=True)
     fake.behaviour = "partial"
-    assert to_langfuse(spool, settings).refused == 1
+    assert shipped(spool, settings).refused == 1
     assert [row.delivery for row in spool.traces()] == ["delivered"]
 
 
@@ -170,20 +125,20 @@ def test_an_unreadable_trace_holds_up_no_other(fake: FakeLangfuse, spool: Spool,
     with db:
         db.execute("UPDATE traces SET body = '{' WHERE id = ?", (f"{1:032x}",))
     db.close()
-    shipped = to_langfuse(spool, settings)
-    assert (shipped.delivered, shipped.refused) == (1, 1)
+    found = shipped(spool, settings)
+    assert (found.delivered, found.refused) == (1, 1)
     assert numbers(fake) == [2]
 
 
 def test_the_budget_ends_a_long_run(fake: FakeLangfuse, spool: Spool, settings: Settings) -> None:
     add(spool, *range(10))
     fake.behaviour = "slow"
-    shipped = to_langfuse(spool, settings, budget_s=0.8)
-    assert 1 <= shipped.delivered <= 3
-    assert shipped.waiting == 10 - shipped.delivered
-    assert shipped.reason
+    found = shipped(spool, settings, budget_s=0.8)
+    assert 1 <= found.delivered <= 3
+    assert found.waiting == 10 - found.delivered
+    assert found.reason
     fake.behaviour = "ok"
-    assert to_langfuse(spool, settings).delivered == shipped.waiting
+    assert shipped(spool, settings).delivered == found.waiting
     assert sorted(set(numbers(fake))) == list(range(10))
 
 
@@ -204,7 +159,7 @@ def test_without_both_keys_nothing_connects(
 def test_an_empty_spool_connects_to_nothing_and_makes_no_file(
     fake: FakeLangfuse, spool: Spool, settings: Settings
 ) -> None:
-    assert to_langfuse(spool, settings) == Shipped(destination="langfuse")
+    assert shipped(spool, settings) == Shipped(destination="langfuse")
     assert fake.requests == []
     assert not spool.path.parent.exists()
 
@@ -221,7 +176,7 @@ def test_two_processes_deliver_each_item_once(
         "settings = Settings(root=Path(sys.argv[1]), langfuse={'host': sys.argv[2]})\n"
         "for turn in range(8): print(ship(open_spool(settings), settings)[0].delivered)"
     )
-    keys = {"LANGFUSE_PUBLIC_KEY": PUBLIC_KEY, "LANGFUSE_SECRET_KEY": SECRET_KEY, "PYTHONPATH": PATHS}
+    keys = {"LANGFUSE_PUBLIC_KEY": PUBLIC_KEY, "LANGFUSE_SECRET_KEY": SECRET_KEY, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", script, str(tmp_path), fake.url]
     started = [subprocess.Popen(command, env=keys, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     told = [int(line) for process in started for line in process.communicate(timeout=60)[0].split()]
@@ -238,9 +193,9 @@ def test_while_another_delivers_one_returns_at_once(fake: FakeLangfuse, spool: S
     other.start()
     assert eventually(lambda: bool(fake.requests))
     started = time.monotonic()
-    shipped = to_langfuse(spool, settings)
+    found = shipped(spool, settings)
     assert time.monotonic() - started < 0.5
-    assert shipped == Shipped(destination="langfuse", waiting=1, reason="another process is delivering")
+    assert found == Shipped(destination="langfuse", waiting=1, reason="another process is delivering")
     add(spool, 2)  # and writing a trace waits for no delivery
     assert time.monotonic() - started < 1
     fake.behaviour = "ok"
@@ -253,7 +208,7 @@ def test_a_spool_that_cannot_be_used_is_told(spool: Spool, settings: Settings) -
     spool.path.parent.mkdir()
     spool.path.write_text("not a database at all, but long enough to be looked at " * 20)
     with pytest.raises(StoreError, match="not a database"):
-        to_langfuse(spool, settings)
+        shipped(spool, settings)
 
 
 def test_the_background_thread_delivers_and_survives_failures(
@@ -286,7 +241,7 @@ def test_a_detached_process_is_started_at_once_and_left_alone(
     assert time.monotonic() - started < 0.25
     assert eventually((tmp_path / "seen").exists)
     seen = (tmp_path / "seen").read_text()
-    assert seen.startswith(f"-P -m rag.cli traces ship --due --quiet {Path(__file__).parents[2]}")
+    assert seen.startswith(f"-P -m rag.cli traces ship --due --quiet {ROOT}")
 
 
 def test_a_process_that_cannot_start_disturbs_nobody(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

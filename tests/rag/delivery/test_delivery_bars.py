@@ -31,7 +31,7 @@ KEYS = {
     "LANGFUSE_SECRET_KEY": SECRET_KEY,
     "OTLP_AUTHORIZATION": f"Bearer {OTLP_TOKEN}",
 }
-ENVIRONMENT = {**KEYS, "PYTHONPATH": f"{HERE}:{HERE.parents[1]}", "PATH": os.environ.get("PATH", "")}
+ENVIRONMENT = {**KEYS, "PYTHONPATH": f"{HERE.parent}:{HERE.parents[2]}", "PATH": os.environ.get("PATH", "")}
 MOODS: tuple[Any, ...] = ("ok", "ok", "cut", "half", "hang", "slow", "page", 401, 408, 429, 500, 503)
 ANSWERS = 5_000
 # All that one process takes at most, with 65 MB of traces waiting in its file.
