@@ -26,6 +26,21 @@ def test_what_goes_to_another_program_is_not_broken_into_lines(plumb: Plumb, fil
     assert not any(row.endswith(" ") for row in fine(plumb("search", ask)).splitlines())
 
 
+def test_what_eval_runs_asked_is_told_apart(plumb: Plumb, filled: Path) -> None:
+    fine(plumb("ask", ASKED))
+    (filled / "cases.jsonl").write_text(
+        json.dumps({"id": "a", "question": "Who painted the moon?", "answerable": False}) + "\n"
+    )
+    plumb("eval", "run", "cases.jsonl")
+    found = {
+        flag: [row["question"] for row in parsed(plumb("traces", "--json", *flag)) if row["name"] == "ask"]
+        for flag in ((), ("--live",), ("--evals",))
+    }
+    assert found[("--live",)] == [ASKED]
+    assert found[("--evals",)] == ["Who painted the moon?"]
+    assert len(found[()]) == 2
+
+
 def test_a_trace_tells_in_the_terminal_why_there_is_no_answer(plumb: Plumb, filled: Path) -> None:
     fine(plumb("ask", "Who painted the moon?"))
     latest = parsed(plumb("traces", "--json"))[0]["id"]

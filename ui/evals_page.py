@@ -64,11 +64,14 @@ def _draw_runs(engine: Engine, show: Callable[[str], None]) -> None:
 
 
 def _chosen_metric(runs: Sequence[Told], metrics: Sequence[Told]) -> Told:
-    """One of the figures that these runs have, or one that most is asked for where they have none."""
+    """One of the figures that these runs have, at first the one that is asked for most, or of those that they lack."""
     had = {name for run in runs for name, figure in run["figures"].items() if figure["value"] is not None}
     by_name = {one["name"]: one for one in metrics if one["name"] in had or one["name"] in COLUMNS}
     names = [name for name in dict.fromkeys([*COLUMNS, *by_name]) if name in by_name]
-    name = st.selectbox("Figure", names, format_func=lambda name: figure_name(by_name[name]), key="evals-figure")
+    first = next((place for place, name in enumerate(names) if name in had), 0)
+    name = st.selectbox(
+        "Figure", names, index=first, format_func=lambda name: figure_name(by_name[name]), key="evals-figure"
+    )
     return by_name[name]
 
 

@@ -26,7 +26,7 @@ CHARTS = {
     "Answers": {"asked": "Asked", "failed": "Failed"},
     "Seconds an answer": {"p50_s": "p50", "p95_s": "p95"},
     "Cost, where it is known": {"cost": "Cost"},
-    "Shares": SHARES,
+    "Percent of answers": SHARES,
 }
 # More bars are no picture any more: those of which most was asked are drawn.
 MOST_BARS = 20
@@ -95,8 +95,11 @@ def _draw_chart(title: str, by: str, groups: Sequence[Health]) -> None:
     """Bars side by side: a line would show nothing of a single day. Those with names lie, so that they can be read."""
     shown, is_day = CHARTS[title], by == "Day"
     st.markdown(f"**{title}**")
+    if "cost" in shown and not any(_has_cost(one) for one in groups):
+        st.caption("Of no answer is it known: it is told with a `price_in` and a `price_out` for each model.")
+        return
     st.bar_chart(
-        [{by: one.group, **{label: getattr(one, name) for name, label in shown.items()}} for one in groups],
+        [{by: one.group, **{label: _bar(one, name) for name, label in shown.items()}} for one in groups],
         x=by,
         y=list(shown.values()),
         x_label="",
@@ -106,6 +109,16 @@ def _draw_chart(title: str, by: str, groups: Sequence[Health]) -> None:
         height=CHART_PX if is_day else max(CHART_PX, BAR_PX * len(groups) * len(shown)),
         alt=f"{title}, by {by.lower()}",
     )
+
+
+def _has_cost(one: Health) -> bool:
+    """Whether the cost of any of these answers is known."""
+    return bool(one.cost) or one.unpriced + one.failed < one.asked
+
+
+def _bar(one: Health, name: str) -> float | None:
+    value: float | None = getattr(one, name)
+    return value * 100 if name in SHARES and value is not None else value
 
 
 def _draw_table(groups: Sequence[Health]) -> None:

@@ -20,13 +20,14 @@ from ui.trace_view import draw_trace
 from ui.visitor import scope_of_visitor
 
 KINDS = {
-    "All": Filter(name="ask"),
-    "Rated down": Filter(name="ask", rated="down"),
-    "Rated up": Filter(name="ask", rated="up"),
-    "Not supported": Filter(name="ask", unsupported=True),
-    "Abstained": Filter(name="ask", abstained=True),
-    "Failed": Filter(name="ask", status="failed"),
-    "Stopped": Filter(name="ask", status="abandoned"),
+    "All": Filter(name="ask", is_live=True),
+    "Rated down": Filter(name="ask", is_live=True, rated="down"),
+    "Rated up": Filter(name="ask", is_live=True, rated="up"),
+    "Not supported": Filter(name="ask", is_live=True, unsupported=True),
+    "Abstained": Filter(name="ask", is_live=True, abstained=True),
+    "Failed": Filter(name="ask", is_live=True, status="failed"),
+    "Stopped": Filter(name="ask", is_live=True, status="abandoned"),
+    "Eval runs": Filter(name="ask", is_live=False),
     "Ingest": Filter(name="ingest"),
 }
 # Any other age or date can be typed.

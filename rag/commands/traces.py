@@ -51,7 +51,10 @@ def traces(  # noqa: PLR0913, PLR0917
     tag: Annotated[str, typer.Option(metavar="TAG", help="With this tag.")] = "",
     since: Annotated[str, typer.Option(metavar="2h|3d|DATE", help="From then on.")] = "",
     until: Annotated[str, typer.Option(metavar="2h|3d|DATE", help="Until then.")] = "",
-    text: Annotated[str, typer.Option(metavar="WORDS", help="With these words in question or answer.")] = "",
+    text: Annotated[
+        str, typer.Option(metavar="WORDS", help="With these words, as they stand, in question or answer.")
+    ] = "",
+    live: Annotated[Optional[bool], typer.Option("--live/--evals", help="That people asked, or eval runs.")] = None,  # noqa: UP045
     follow: Annotated[bool, typer.Option("--follow", help="Go on with new ones, until Ctrl-C.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; with --follow, an object a line.")] = False,
     due: Annotated[bool, typer.Option("--due", help="Ship, but not to who failed lately and is left alone.")] = False,
@@ -78,6 +81,7 @@ def traces(  # noqa: PLR0913, PLR0917
         since=moment(since, option="--since"),
         until=moment(until, option="--until"),
         text=text,
+        is_live=live,
     )
     settings = load_settings()
     spool = open_spool(settings)

@@ -32,7 +32,7 @@ AND (:since IS NULL OR t.started_at >= :since)
 AND (:until IS NULL OR t.started_at < :until)
 AND (:text = '' OR instr(lower(t.question), lower(:text)) > 0 OR instr(lower(t.answer), lower(:text)) > 0
      OR instr(lower(CASE WHEN json_valid(t.body) THEN json_extract(t.body, '$.output') END), lower(:text)) > 0)
-AND (NOT :is_live OR t.session NOT LIKE 'eval:%')
+AND (:is_live IS NULL OR :is_live = (t.session NOT LIKE 'eval:%'))
 AND (NOT :is_complaint OR (t.abstained = 0 AND t.supported_share < 1) OR EXISTS (
     SELECT 1 FROM feedback f WHERE f.trace_id = t.id
     AND (f.up = 0 OR f.reasons != '[]' OR f.correction != '' OR instr(f.citations, 'false') > 0)))
@@ -48,10 +48,10 @@ class Filter:
 
     `rated` 'down' is rated down by somebody, 'any' rated at all. `unsupported` are answers of which not every claim is
     supported; `is_complaint` are these, and answers that somebody found fault with in any way. `is_decided` are
-    those that were decided on in triage since anybody said something of them. `is_live` leaves out what eval runs
-    asked. `model` is a part of a model's name, `prompt` an id, or id and version: 'answer@2'. Costs are in the currency
-    of the prices, `since` and `until` Unix seconds, `user` '' whoever gave no name, `tag`
-    a whole tag.
+    those that were decided on in triage since anybody said something of them. `is_live` are those that people asked,
+    where it is False those of eval runs. `model` is a part of a model's name, `prompt` an id, or id and version:
+    'answer@2'. Costs are in the currency of the prices, `since` and `until` Unix seconds, `user` '' whoever gave no
+    name, `tag` a whole tag.
     """
 
     name: str = ""
@@ -69,7 +69,7 @@ class Filter:
     since: float | None = None
     until: float | None = None
     text: str = ""
-    is_live: bool = False
+    is_live: bool | None = None
     is_complaint: bool = False
     is_decided: bool | None = None
 

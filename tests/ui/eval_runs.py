@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,7 +36,6 @@ def script(lost: Sequence[int] = ()) -> list[dict[str, str]]:
 
 def write_questions(folder: Path) -> Path:
     """The questions, the first with markup in it."""
-    file = folder / "questions.jsonl"
     lines = [
         {
             "id": f"q{place}",
@@ -46,18 +45,30 @@ def write_questions(folder: Path) -> Path:
         }
         for place in range(NUMBER)
     ]
-    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return write_cases(folder, lines)
+
+
+def write_cases(folder: Path, cases: Sequence[Mapping[str, object]]) -> Path:
+    """A dataset of these cases."""
+    file = folder / "questions.jsonl"
+    file.write_text("".join(json.dumps(case) + "\n" for case in cases))
     return file
+
+
+def answered(folder: Path, questions: Path) -> Run:
+    """A run of all of them."""
+    events = list(evaluate(Engine.from_settings(load_settings(folder / "plumbline.toml")), load_dataset(questions)))
+    return next(event for event in events if isinstance(event, Run))
 
 
 def make_runs(folder: Path) -> tuple[Run, Run]:
     """Both runs, kept a day apart; the first is the baseline. Of the second one trace is on another machine."""
     questions = write_questions(folder)
     first, second = _asked(folder, questions, (), day=1), _asked(folder, questions, range(LOST), day=2)
-    set_baseline(load_settings(folder / "plumbline.toml"), "main", str(_kept(folder, first)))
+    set_baseline(load_settings(folder / "plumbline.toml"), "main", str(keep(folder, first)))
     strange = [replace(one, answer=one.answer and replace(one.answer, trace_id=ELSEWHERE)) for one in second.records]
     second = replace(second, records=(second.records[0], strange[1], *second.records[2:]))
-    _kept(folder, second)
+    keep(folder, second)
     return first, second
 
 
@@ -82,13 +93,13 @@ def decide_on(folder: Path, first: Run, second: Run) -> None:
 
 def _asked(folder: Path, questions: Path, lost: Sequence[int], *, day: int) -> Run:
     (folder / "script.json").write_text(json.dumps(script(lost)))
-    settings = load_settings(folder / "plumbline.toml")
-    events = list(evaluate(Engine.from_settings(settings), load_dataset(questions)))
-    run = next(event for event in events if isinstance(event, Run))
-    return replace(run, id=f"2026-01-0{day}T10-00-00Z-questions", started=f"2026-01-0{day}T10:00:00+00:00")
+    return replace(
+        answered(folder, questions), id=f"2026-01-0{day}T10-00-00Z-questions", started=f"2026-01-0{day}T10:00:00+00:00"
+    )
 
 
-def _kept(folder: Path, run: Run) -> Path:
+def keep(folder: Path, run: Run) -> Path:
+    """Write the run to where the project keeps it."""
     path = run_path(load_settings(folder / "plumbline.toml"), run.id)
     save_run(run, path)
     return path

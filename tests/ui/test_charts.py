@@ -47,11 +47,11 @@ DRAWN = {
     "Answers, by day": 6,
     "Seconds an answer, by day": 6,
     "Cost, where it is known, by day": 3,
-    "Shares, by day": 4,
+    "Percent of answers, by day": 4,
     "Answers, by model": 2,
     "Seconds an answer, by model": 4,
     "Cost, where it is known, by model": 2,
-    "Shares, by model": 2,
+    "Percent of answers, by model": 2,
     "Cost, where it is known, by prompt": 5,
 }
 

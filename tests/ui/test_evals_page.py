@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
-from eval_runs import ELSEWHERE, LOST, decide_on, make_runs, script
+from eval_runs import ELSEWHERE, LOST, answered, decide_on, keep, make_runs, script, write_cases
 from pages import MakeProject, fill, write_project
 from streamlit.testing.v1 import AppTest
 
@@ -95,6 +95,14 @@ def test_every_figure_that_the_runs_have_is_drawn_in_its_unit(page: AppTest) -> 
         assert {layer["encoding"]["y"]["title"] for layer in spec["layer"]} == {title}
         assert direction in [caption.value for caption in page.caption]
         assert page.get("vega_lite_chart")[0].proto.alt.endswith(": 2 runs")
+
+
+def test_at_first_a_figure_is_drawn_that_the_runs_have(make_project: MakeProject) -> None:
+    folder = make_project()
+    case = {"id": "q", "question": "How many working days of annual leave?", "sources": ["leave.txt"]}
+    keep(folder, answered(folder, write_cases(folder, [case])))
+    # What is right nobody told.
+    assert opened().selectbox[1].value == "recall_at_5"
 
 
 def test_two_runs_are_compared_and_what_turned_is_read_side_by_side(page: AppTest, measured: Measured) -> None:
