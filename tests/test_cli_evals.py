@@ -1,0 +1,43 @@
+"""plumb eval, as it is typed: what is wrong is named where it was said, and what is asked for is given."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from command_line import Plumb, failed
+
+CASE = {"id": "a", "question": "How much leave is there?", "facts": [["30"]], "sources": ["leave.md"]}
+
+
+@pytest.fixture
+def questions(project: Path) -> Path:
+    """A dataset of one case."""
+    file = project / "questions.jsonl"
+    file.write_text(json.dumps(CASE) + "\n")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("retrieve.limit=many", "'retrieve.limit' in --set retrieve.limit=... is 'many'; expected a valid integer"),
+        ("retrieve.limt=5", "unknown setting 'retrieve.limt' in --set retrieve.limt=...; expected a known key (did you"),
+        ("retrieve.limit.most=5", "'retrieve.limit' in --set retrieve.limit.most=... is {'most': 5}"),
+        ("retrieve=5", "'retrieve' in --set retrieve=... is 5; expected a valid dictionary;"),
+        ("roles.answer=some", "roles.answer is 'some'; expected 'provider:model', for example"),
+    ],
+)
+def test_a_wrong_change_is_blamed_on_the_option(plumb: Plumb, questions: Path, change: str, said: str) -> None:
+    told = failed(plumb("eval", "run", questions, "--set", "cache.enabled=false", "--set", change), code=2)
+    assert said in told
+    assert "--set" in told
+    assert "or a PLUMB_* variable" not in told
+
+
+def test_what_is_wrong_in_the_file_is_not_blamed_on_the_option(plumb: Plumb, project: Path, questions: Path) -> None:
+    with (project / "plumbline.toml").open("a") as file:
+        file.write('[retrieve]\ndepth = "deep"\n')
+    told = failed(plumb("eval", "run", questions, "--set", "retrieve.limit=5"), code=2)
+    assert "plumbline.toml or a PLUMB_* variable is 'deep'" in told
