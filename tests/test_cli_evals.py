@@ -41,3 +41,11 @@ def test_what_is_wrong_in_the_file_is_not_blamed_on_the_option(plumb: Plumb, pro
         file.write('[retrieve]\ndepth = "deep"\n')
     told = failed(plumb("eval", "run", questions, "--set", "retrieve.limit=5"), code=2)
     assert "plumbline.toml or a PLUMB_* variable is 'deep'" in told
+
+
+def test_facts_that_are_no_lists_are_told_by_an_example(plumb: Plumb, project: Path, questions: Path) -> None:
+    with questions.open("a") as file:
+        file.write(json.dumps({**CASE, "id": "b", "facts": ["20"]}) + "\n")
+    told = failed(plumb("eval", "run", questions), code=2)
+    assert "questions.jsonl, line 2: 'facts.0' is '20'; expected a valid array: each fact is a list" in told
+    assert 'as in "facts": [["20", "twenty"]]' in told
