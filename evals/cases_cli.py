@@ -123,6 +123,7 @@ def add(  # noqa: PLR0913, PLR0917 - a command's options
     ).applied(made)
     put_cases(path, [case], did="add")
     spool.decide([told.id], "case")
+    _warn_of_absent(case.sources)
     _show([case], path, as_json=as_json)
 
 
@@ -199,6 +200,7 @@ def confirm(  # noqa: PLR0913, PLR0917 - a command's options
     cases = held(path)
     confirmed = [replace(told.applied(found(cases, one, path)), confirmed=True) for one in ids]
     put_cases(path, confirmed, did="confirm")
+    _warn_of_absent(told.sources)
     _show(confirmed, path, as_json=as_json)
 
 
@@ -216,6 +218,23 @@ def drop(
     dropped = [found(cases, one, path).id for one in ids]
     drop_cases(path, dropped, did="drop")
     console().print(f"{number_of('case', len(dropped))} dropped from {clean(str(path))}", markup=False, soft_wrap=True)
+
+
+def _warn_of_absent(sources: Sequence[str]) -> None:
+    """Tell of sources that no search can find; nothing where the index can't be looked into: a case needs none."""
+    from evals.absent import absent
+    from rag.errors import PlumbError
+    from rag.settings import load_settings
+
+    try:
+        named = absent(sources, load_settings()) if sources else []
+    except PlumbError:
+        return
+    for source in named:
+        complain(
+            f"warning: no document of the index is '{in_line(source)}', so this source would never be found;"
+            " 'plumb library list' shows their names"
+        )
 
 
 def _path(file: Path | None, settings: Settings | None = None) -> Path:

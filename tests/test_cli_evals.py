@@ -6,9 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
-from command_line import Plumb, failed
+from command_line import Plumb, failed, fine, in_process
 
 CASE = {"id": "a", "question": "How much leave is there?", "facts": [["30"]], "sources": ["leave.md"]}
+
+
+@pytest.fixture
+def plumb(project: Path, monkeypatch: pytest.MonkeyPatch) -> Plumb:
+    """The real command line in this process."""
+    return in_process(project, monkeypatch)
 
 
 @pytest.fixture
@@ -49,3 +55,22 @@ def test_facts_that_are_no_lists_are_told_by_an_example(plumb: Plumb, project: P
     told = failed(plumb("eval", "run", questions), code=2)
     assert "questions.jsonl, line 2: 'facts.0' is '20'; expected a valid array: each fact is a list" in told
     assert 'as in "facts": [["20", "twenty"]]' in told
+
+
+def test_a_source_that_the_index_has_not_is_told(plumb: Plumb, filled: Path, questions: Path) -> None:
+    confirm = ("eval", "cases", "confirm", "a", "--file", questions)
+    told = plumb(*confirm, "--source", "nonexist.md", "--source", "leave.md", "--source", "docs/travel.md")
+    assert told.returncode == 0
+    (line,) = told.stderr.splitlines()
+    assert line.startswith("plumb: warning: no document of the index is 'nonexist.md', so this source would never be")
+    assert json.loads(questions.read_text())["sources"] == ["nonexist.md", "leave.md", "docs/travel.md"]
+    fine(plumb(*confirm, "--source", "hr/leave.md"))
+    # 'ave.md' is the end of a name, and no name.
+    assert "'ave.md'" in plumb(*confirm, "--source", "ave.md").stderr
+    (manifest,) = (filled / ".plumb").rglob("manifest.db")
+    manifest.write_bytes(b"no database " * 1000)
+    fine(plumb(*confirm, "--source", "nonexist.md"))
+
+
+def test_of_an_index_that_is_not_there_nothing_is_told(plumb: Plumb, questions: Path) -> None:
+    fine(plumb("eval", "cases", "confirm", "a", "--file", questions, "--source", "nonexist.md"))
