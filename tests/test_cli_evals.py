@@ -74,3 +74,12 @@ def test_a_source_that_the_index_has_not_is_told(plumb: Plumb, filled: Path, que
 
 def test_of_an_index_that_is_not_there_nothing_is_told(plumb: Plumb, questions: Path) -> None:
     fine(plumb("eval", "cases", "confirm", "a", "--file", questions, "--source", "nonexist.md"))
+
+
+def test_a_canary_that_can_never_be_right_is_refused(plumb: Plumb, project: Path) -> None:
+    file, of = project / "canaries.jsonl", {"prompt": "Is 91 a prime number?", "parser": "label:[yes,no]"}
+    lines = [{**of, "id": name, "expected": said} for name, said in (("good", "(No)"), ("bad", "maybe"))]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    told = failed(plumb("eval", "canary", "run", file), code=2)
+    assert "canaries.jsonl, line 2: 'bad' expects 'maybe', which the parser label:[yes,no]@1 never reads" in told
+    assert "expected one of yes, no; change 'expected' or 'parser'" in told
