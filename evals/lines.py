@@ -105,7 +105,7 @@ def _example(place: tuple[int | str, ...], kind: type[Strict]) -> str:
     field = kind.model_fields.get(str(place[0])) if place else None
     if field is None or not field.examples:
         return ""
-    return f": {field.description}, as in \"{place[0]}\": {json.dumps(field.examples[0])}"
+    return f': {field.description}, as in "{place[0]}": {json.dumps(field.examples[0])}'
 
 
 def _keys(kind: type[Strict]) -> str:

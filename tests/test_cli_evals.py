@@ -29,7 +29,10 @@ def questions(project: Path) -> Path:
     ("change", "said"),
     [
         ("retrieve.limit=many", "'retrieve.limit' in --set retrieve.limit=... is 'many'; expected a valid integer"),
-        ("retrieve.limt=5", "unknown setting 'retrieve.limt' in --set retrieve.limt=...; expected a known key (did you"),
+        (
+            "retrieve.limt=5",
+            "unknown setting 'retrieve.limt' in --set retrieve.limt=...; expected a known key (did you",
+        ),
         ("retrieve.limit.most=5", "'retrieve.limit' in --set retrieve.limit.most=... is {'most': 5}"),
         ("retrieve=5", "'retrieve' in --set retrieve=... is 5; expected a valid dictionary;"),
         ("roles.answer=some", "roles.answer is 'some'; expected 'provider:model', for example"),
