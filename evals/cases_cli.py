@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Optional
 
 import typer
 
+from evals.together import refuse_without
 from rag.terminal import clean, complain, console, in_line, number_of, print_json
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def _options(
     if history:
         _show_history(_path(file), as_json=as_json)
     elif context.invoked_subcommand is None:
+        refuse_without("--history", context, ["file", "as_json"])
         typer.echo(context.get_help())
 
 

@@ -22,7 +22,7 @@ from rag.settings import Settings
 # The exit codes of a gate and of a comparison of canaries that could not tell.
 OPEN = 3
 MOST_CHARS = 20_000
-SAID: Mapping[Level, str] = {"ok": "nothing to report", "open": "could not tell", "alarm": "look at this"}
+SAID: Mapping[str, str] = {"ok": "nothing to report", "open": "could not tell", "alarm": "look at this"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

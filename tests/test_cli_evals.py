@@ -86,3 +86,25 @@ def test_a_canary_that_can_never_be_right_is_refused(plumb: Plumb, project: Path
     told = failed(plumb("eval", "canary", "run", file), code=2)
     assert "canaries.jsonl, line 2: 'bad' expects 'maybe', which the parser label:[yes,no]@1 never reads" in told
     assert "expected one of yes, no; change 'expected' or 'parser'" in told
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (
+            "eval drift --model gpt-5",
+            "--model without --live; expected --live beside it; add --live, or leave --model out",
+        ),
+        ("eval drift --live 7d --unpaired", "--unpaired beside --live"),
+        ("eval drift march --live 7d", "REFERENCE beside --live"),
+        ("eval drift --json --markdown", "--markdown beside --json"),
+        ("eval compare a b --flips 9 --json", "--flips beside --json"),
+        ("eval import csv t.csv --out o.jsonl --seed 3", "--seed without --limit"),
+        ("eval cases --json", "--json without --history"),
+        ("promote --history --repeat 1", "--repeat beside --history"),
+        ("promote --history --rollback", "--history beside --rollback"),
+        ("promote --rollback --set retrieve.limit=5", "--set beside --rollback"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(plumb: Plumb, typed: str, said: str) -> None:
+    assert said in failed(plumb(*typed.split()), code=2)

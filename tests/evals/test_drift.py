@@ -381,7 +381,7 @@ def test_the_example_canaries_are_canaries() -> None:
         ('{"id": "a", "prompt": "x", "parser": "labl"}', "unknown parser 'labl'"),
         (
             '{"id": "a", "prompt": "x", "parser": "label:[yes,no]", "expected": ["Yes.", "maybe"]}',
-            "line 1: 'a' expects 'maybe', which the parser label:[yes,no]@1 never reads; expected one of yes, no; change",
+            "line 1: 'a' expects 'maybe', which the parser label:[yes,no]@1 never reads; expected one of yes, no; ",
         ),
         (
             '{"id": "a", "prompt": "x", "parser": "choice", "expected": "AB"}',
