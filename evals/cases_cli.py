@@ -210,6 +210,7 @@ def confirm(  # noqa: PLR0913, PLR0917 - a command's options
 def drop(
     ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Cases, or their traces; a beginning is enough.")],
     file: File = None,
+    as_json: Json = False,
 ) -> None:
     """Take cases out of the file; their complaints stay decided."""
     from evals.cases import found, held
@@ -217,8 +218,11 @@ def drop(
 
     path = _path(file)
     cases = held(path)
-    dropped = [found(cases, one, path).id for one in ids]
-    drop_cases(path, dropped, did="drop")
+    dropped = [found(cases, one, path) for one in ids]
+    drop_cases(path, [case.id for case in dropped], did="drop")
+    if as_json:
+        _show(dropped, path, as_json=True)
+        return
     console().print(f"{number_of('case', len(dropped))} dropped from {clean(str(path))}", markup=False, soft_wrap=True)
 
 
