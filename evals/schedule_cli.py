@@ -28,7 +28,8 @@ def schedule(
         bool, typer.Option("--list", help="List the jobs: when each was done last, how it ended, when it is due next.")
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON; but with --list, an object a line for each job that ended.")
+        bool,
+        typer.Option("--json", help="Print JSON: with --list a list, else an object a line for each job that ended."),
     ] = False,
 ) -> None:
     """Do the jobs of the settings when they are due, until Ctrl-C: questions before the gate, canaries, live answers.
