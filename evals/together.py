@@ -8,7 +8,7 @@ import typer
 
 from rag.errors import ConfigError
 
-# What click calls a value that came from neither a default nor a variable.
+# What click calls the source of a value that somebody typed.
 TYPED = "COMMANDLINE"
 
 
