@@ -75,3 +75,7 @@ def test_prompts_on_the_server(plumb: Plumb, project: Path, fake: FakePrompts) -
     assert "+Be brief." in json.loads(result.stdout)["lines"]
     labelled = parsed(plumb("prompts", "label", "answer", "1", "trial", "--json"))
     assert labelled == {"name": "answer", "version": 1, "label": "trial"}
+
+
+def test_feedback_that_is_pulled(plumb: Plumb) -> None:
+    assert parsed(plumb("traces", "pull", "--json")) == {"answers": 0}
