@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Optional
 
 import typer
 
+from evals.together import refuse_without
 from rag.terminal import clean, complain, console, in_line, number_of, print_json
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def _options(
     if history:
         _show_history(_path(file), as_json=as_json)
     elif context.invoked_subcommand is None:
+        refuse_without("--history", context, ["file", "as_json"])
         typer.echo(context.get_help())
 
 
@@ -123,6 +125,7 @@ def add(  # noqa: PLR0913, PLR0917 - a command's options
     ).applied(made)
     put_cases(path, [case], did="add")
     spool.decide([told.id], "case")
+    _warn_of_absent(case.sources)
     _show([case], path, as_json=as_json)
 
 
@@ -199,6 +202,7 @@ def confirm(  # noqa: PLR0913, PLR0917 - a command's options
     cases = held(path)
     confirmed = [replace(told.applied(found(cases, one, path)), confirmed=True) for one in ids]
     put_cases(path, confirmed, did="confirm")
+    _warn_of_absent(told.sources)
     _show(confirmed, path, as_json=as_json)
 
 
@@ -206,6 +210,7 @@ def confirm(  # noqa: PLR0913, PLR0917 - a command's options
 def drop(
     ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Cases, or their traces; a beginning is enough.")],
     file: File = None,
+    as_json: Json = False,
 ) -> None:
     """Take cases out of the file; their complaints stay decided."""
     from evals.cases import found, held
@@ -213,9 +218,29 @@ def drop(
 
     path = _path(file)
     cases = held(path)
-    dropped = [found(cases, one, path).id for one in ids]
-    drop_cases(path, dropped, did="drop")
+    dropped = [found(cases, one, path) for one in ids]
+    drop_cases(path, [case.id for case in dropped], did="drop")
+    if as_json:
+        _show(dropped, path, as_json=True)
+        return
     console().print(f"{number_of('case', len(dropped))} dropped from {clean(str(path))}", markup=False, soft_wrap=True)
+
+
+def _warn_of_absent(sources: Sequence[str]) -> None:
+    """Tell of sources that no search can find; nothing where the index can't be looked into: a case needs none."""
+    from evals.absent import absent
+    from rag.errors import PlumbError
+    from rag.settings import load_settings
+
+    try:
+        named = absent(sources, load_settings()) if sources else []
+    except PlumbError:
+        return
+    for source in named:
+        complain(
+            f"warning: no document of the index is '{in_line(source)}', so this source would never be found;"
+            " 'plumb library list' shows their names"
+        )
 
 
 def _path(file: Path | None, settings: Settings | None = None) -> Path:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from evals.together import refuse_beside
 from rag.errors import ConfigError
 from rag.terminal import clean, complain, console, print_json
 
@@ -18,7 +19,8 @@ AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print a summary as
 Shown = Annotated[int, typer.Option("--flips", min=0, help="Show so many of the cases that turned.")]
 
 
-def compare(
+def compare(  # noqa: PLR0913, PLR0917 - a command's options
+    context: typer.Context,
     first: Annotated[str, typer.Argument(help=f"A run: {Name}.")],
     second: Annotated[str, typer.Argument(help="The run to hold against it.")] = "latest",
     shown: Shown = 5,
@@ -33,6 +35,8 @@ def compare(
     from rag.settings import load_settings
 
     _refuse_both(as_json=as_json, as_markdown=as_markdown)
+    if as_json or as_markdown:
+        refuse_beside("--json" if as_json else "--markdown", context, ["shown"])
     settings = load_settings()
     found = compared(find_run(settings, first), find_run(settings, second))
     if as_json:

@@ -119,7 +119,9 @@ class _Line(Strict):
     id: Text
     question: Text
     history: tuple[_Turn, ...] = ()
-    facts: tuple[Annotated[tuple[Text, ...], Field(min_length=1)], ...] = ()
+    facts: tuple[Annotated[tuple[Text, ...], Field(min_length=1)], ...] = Field(
+        (), description="each fact is a list of its wordings", examples=[[["20", "twenty"]]]
+    )
     expected: str = ""
     sources: tuple[Text, ...] = ()
     evidence: tuple[Text, ...] = ()

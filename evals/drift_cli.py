@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from evals.together import refuse_beside, refuse_without
 from rag.terminal import clean, complain, console, number_of, print_json
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def list_kept(as_json: Annotated[bool, typer.Option("--json", help="Print them a
 
 
 def drift(  # noqa: PLR0913, PLR0917 - a command's options
+    context: typer.Context,
     reference: Annotated[str, typer.Argument(help="A file, a name, an id (or its beginning), 'oldest'.")] = "oldest",
     now: Annotated[str, typer.Argument(help="Another one, or 'latest'.")] = "latest",
     live: Annotated[
@@ -107,6 +109,12 @@ def drift(  # noqa: PLR0913, PLR0917 - a command's options
     from evals.drift.report import draw_report, markdown
     from rag.settings import load_settings
 
+    if as_json:
+        refuse_beside("--json", context, ["as_markdown"])
+    if live:
+        refuse_beside("--live", context, ["reference", "now", "unpaired"])
+    else:
+        refuse_without("--live", context, ["model"])
     settings = load_settings()
     if live:
         report = _live(settings, live, model)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Literal, Optional
 
 import typer
 
+from evals.together import refuse_without
 from rag.terminal import clean, console, number_of
 
 if TYPE_CHECKING:
+    from evals.imports.sample import Sample
     from rag.case import Case
 
 app = typer.Typer(help="Cases from other datasets, and their documents as files.", no_args_is_help=True)
@@ -31,6 +33,7 @@ def _options() -> None:
 
 @app.command()
 def beir(  # noqa: PLR0913, PLR0917 - a command's options
+    context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="With corpus.jsonl, queries.jsonl and qrels.")],
     out: Out,
     documents: Documents,
@@ -41,17 +44,17 @@ def beir(  # noqa: PLR0913, PLR0917 - a command's options
 ) -> None:
     """Import queries, their relevant documents and the whole corpus of a dataset in BEIR's form."""
     from evals.imports.beir import beir as read
-    from evals.imports.sample import Sample
 
     _write(
         out,
-        read(folder, documents, judged=judged, split=split, sample=Sample(limit=limit, seed=seed)),
+        read(folder, documents, judged=judged, split=split, sample=_sample(context, limit, seed)),
         did=f"import beir {folder.name}",
     )
 
 
 @app.command()
 def squad(  # noqa: PLR0913, PLR0917 - a command's options
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(help="JSON as SQuAD 1.1 or 2.0 has it.")],
     out: Out,
     documents: Documents,
@@ -60,16 +63,16 @@ def squad(  # noqa: PLR0913, PLR0917 - a command's options
     seed: Seed = 0,
 ) -> None:
     """Import questions, gold answers and paragraphs of a dataset in SQuAD's form."""
-    from evals.imports.sample import Sample
     from evals.imports.squad import squad as read
 
     _write(
-        out, read(file, documents, split=split, sample=Sample(limit=limit, seed=seed)), did=f"import squad {file.name}"
+        out, read(file, documents, split=split, sample=_sample(context, limit, seed)), did=f"import squad {file.name}"
     )
 
 
 @app.command("csv")
 def table(  # noqa: PLR0913, PLR0917 - a command's options
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(help="A table with a header; UTF-8, any common separator.")],
     out: Out,
     column: Annotated[
@@ -81,15 +84,22 @@ def table(  # noqa: PLR0913, PLR0917 - a command's options
     seed: Seed = 0,
 ) -> None:
     """Import a table, a case a row: question, expected, facts, sources, evidence, tags, answerable, weight."""
-    from evals.imports.sample import Sample
     from evals.imports.table import table as read
 
     columns = dict(_mapped(one) for one in column or ())
     _write(
         out,
-        read(file, columns=columns, split=split, sample=Sample(limit=limit, seed=seed)),
+        read(file, columns=columns, split=split, sample=_sample(context, limit, seed)),
         did=f"import csv {file.name}",
     )
+
+
+def _sample(context: typer.Context, limit: int | None, seed: int) -> Sample:
+    from evals.imports.sample import Sample
+
+    if limit is None:
+        refuse_without("--limit", context, ["seed"])
+    return Sample(limit=limit, seed=seed)
 
 
 def _mapped(told: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from rag.settings import Settings
 # The exit codes of a gate and of a comparison of canaries that could not tell.
 OPEN = 3
 MOST_CHARS = 20_000
+SAID: Mapping[str, str] = {"ok": "nothing to report", "open": "could not tell", "alarm": "look at this"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +68,8 @@ def news(name: str, steps: Sequence[Step]) -> News:
     answers decides.
     """
     level = _level(steps)
-    title = {"ok": "nothing to report", "open": "could not tell", "alarm": "look at this"}[level]
     parts = [f"$ plumb {' '.join(step.command)}\n{_ended(step)}\n\n{step.said.strip()}" for step in steps]
-    return News(job=name, level=level, title=f"{name}: {title}", text="\n\n".join(parts))
+    return News(job=name, level=level, title=f"{name}: {SAID[level]}", text="\n\n".join(parts))
 
 
 def _level(steps: Sequence[Step]) -> Level:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evals.compare_cli import Name
 from rag.terminal import clean, complain, console, number_of, print_json
 
 if TYPE_CHECKING:
@@ -60,12 +61,13 @@ def pull(
 
 
 def publish(
-    run: Annotated[Path, typer.Argument(help="A run of 'plumb eval run'.")],
+    run: Annotated[str, typer.Argument(help=f"The run: {Name}.")],
     as_json: AS_JSON = False,
 ) -> None:
     """Show a run in Langfuse, as an experiment on its dataset; doing it again changes nothing."""
     from dataclasses import asdict
 
+    from evals.baselines import find_file
     from evals.publish import publish as published
     from evals.records import load_run
     from rag.observe.outbox import RATED
@@ -73,8 +75,8 @@ def publish(
     from rag.observe.spool import open_spool
     from rag.settings import load_settings
 
-    settings, kept = load_settings(), load_run(run)
-    spool = open_spool(settings)
+    settings = load_settings()
+    kept, spool = load_run(find_file(settings, run)), open_spool(settings)
     with _server(settings) as server:
         done = published(kept, server, spool)
     shipped = next(each for each in ship(spool, settings) if each.destination == RATED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,8 +96,16 @@ def _explained(error: ValidationError, where: str, kind: type[Strict]) -> InputE
         case _:
             subject = f"'{key}' is " if key else ""
             seen = f"{where}: {subject}{_short(first['input'])}"
-            expected = first["msg"].removeprefix("Input should ").removeprefix("be ")
+            expected = f"{first['msg'].removeprefix('Input should ').removeprefix('be ')}{_example(first['loc'], kind)}"
     return InputError(seen, expected=expected, remedy="mend that line")
+
+
+def _example(place: tuple[int | str, ...], kind: type[Strict]) -> str:
+    """How the key of a line is written, where it tells by an example."""
+    field = kind.model_fields.get(str(place[0])) if place else None
+    if field is None or not field.examples:
+        return ""
+    return f': {field.description}, as in "{place[0]}": {json.dumps(field.examples[0])}'
 
 
 def _keys(kind: type[Strict]) -> str:

@@ -10,6 +10,7 @@ import typer
 
 from evals.compare_cli import EXIT_CODES
 from evals.langfuse_cli import publish_at_the_end
+from evals.together import refuse_beside
 from rag.terminal import clean, console, print_json
 
 if TYPE_CHECKING:
@@ -20,8 +21,13 @@ if TYPE_CHECKING:
     from evals.run import Plan
     from rag.settings import Settings
 
+# What means nothing where no questions are asked.
+WITH_QUESTIONS = ("dataset", "change", "index", "prompt", "repeat", "threads", "dry_run")
+HISTORY = ("history", *WITH_QUESTIONS)
+
 
 def promote(  # noqa: PLR0913, PLR0917 - a command's options
+    context: typer.Context,
     dataset: Annotated[
         Path | None, typer.Argument(help="Questions to ask with the change; default: those of the baseline.")
     ] = None,
@@ -46,15 +52,13 @@ def promote(  # noqa: PLR0913, PLR0917 - a command's options
     """
     from evals.change import Change
     from evals.run import Plan
-    from rag.errors import ConfigError
     from rag.observe.ship import ship_detached
     from rag.overrides import read_changes
     from rag.settings import load_settings
 
     settings = load_settings()
     if history or rollback:
-        if (history and rollback) or dry_run or change or index or prompt or dataset:
-            raise ConfigError("--history or --rollback beside something else", expected="one of them alone")
+        refuse_beside("--rollback" if rollback else "--history", context, HISTORY if rollback else WITH_QUESTIONS)
         _past(settings, rollback=rollback, as_json=as_json)
         return
     wanted = Change(settings=read_changes(change or []), index=index, prompt=prompt)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.terminal import console
+from rag.terminal import console, print_json
 
 if TYPE_CHECKING:
     from evals.compare import Comparison
@@ -24,6 +24,7 @@ def report(
         str, typer.Option(metavar="RUN", help="Show how it differs from this one; default: the baseline of the gate.")
     ] = "",
     out: Annotated[Path | None, typer.Option(help="Where to write it; default: beside the kept runs.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print where it is, and of what, as JSON.")] = False,
 ) -> None:
     """Write a run as one HTML page with plots: figures, differences, cases that turned, every answer."""
     from evals.baselines import baselines, find_run
@@ -37,7 +38,8 @@ def report(
     settings = load_settings()
     name = against or (settings.gate.baseline if settings.gate.baseline in baselines(settings) else "")
     found = find_run(settings, run)
-    page = report_page(found, *_held_against(found, name, settings, is_asked=bool(against)))
+    comparison, decision = _held_against(found, name, settings, is_asked=bool(against))
+    page = report_page(found, comparison, decision)
     file = out or run_path(settings, found.id).with_suffix(".html")
     check_replaceable(file, lambda line: line.lower().startswith(b"<!doctype html"), what="a page")
     try:
@@ -47,6 +49,10 @@ def report(
         raise StoreError(
             f"can't write {file}: {error.strerror}", expected="a place for the page", remedy="name another with --out"
         ) from None
+    if as_json:
+        other = comparison.first.run_id if comparison else None
+        print_json({"run": found.id, "against": other, "path": str(file)})
+        return
     console().print(f"written to {file}", markup=False, soft_wrap=True)
 
 

@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from croniter import croniter
 from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from evals.jobs import Step, news, perform
-from evals.notify import News, tell
+from evals.notify import Level, News, tell
 from rag.durable import replace_text
 from rag.errors import ConfigError, StoreError
 from rag.sections import Job
@@ -29,11 +30,11 @@ LONGEST_WAIT_S = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Last:
-    """What was done last. `due` is the time that it was due at, in Unix seconds, as `ended` is."""
+    """What was done last, '' where a job is new. `due` is when it was due, in Unix seconds, as `ended` is."""
 
     due: float
     ended: float
-    level: str
+    level: Level | Literal[""]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,19 @@ class Waiting:
     job: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A job with what was done of it last, None where nothing was yet, and when it is `due`, in Unix seconds.
+
+    A time that went by and was not made up for yet is one that it is due at.
+    """
+
+    job: str
+    cron: str
+    last: Last | None
+    due: float
+
+
 Event = Began | Ended | Waiting
 _LAST = TypeAdapter(Last)
 
@@ -74,6 +88,17 @@ def check(jobs: Mapping[str, Job]) -> None:
             raise ConfigError(f"jobs.{name}.cron is '{job.cron[:40]}'", expected="five fields of cron, as '0 3 * * *'")
         if not (job.dataset or job.canaries or job.live):
             raise ConfigError(f"jobs.{name} does nothing", expected="a dataset, canaries or live")
+
+
+def planned(settings: Settings) -> list[Planned]:
+    """Every job, in the order of the settings. Raises StoreError."""
+    return [_planned(name, job, _last(name, settings)) for name, job in settings.jobs.items()]
+
+
+def _planned(name: str, job: Job, last: Last | None) -> Planned:
+    times = _times(job, last.due) if last else []
+    due = times[-1] if times else _next(job)
+    return Planned(job=name, cron=job.cron, last=last if last and last.level else None, due=due)
 
 
 def run_due(settings: Settings) -> Iterator[Began | Ended]:

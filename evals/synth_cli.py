@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.terminal import clean, console, number_of
+from rag.terminal import clean, console, number_of, print_json
 
 if TYPE_CHECKING:
     from evals.synth.asked import Ask
@@ -24,6 +24,7 @@ def synth(
     rules: Annotated[
         bool, typer.Option("--rules", help="Ask by rules, in English only, though roles.judge names a model.")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
 ) -> None:
     """Make questions of passages in the index, by the model of roles.judge, or by rules, which know English only."""
     from evals.dataset import write_dataset
@@ -37,7 +38,8 @@ def synth(
     made: list[Case] = []
     events = synthesize(searcher, ask, count=count, seed=seed)
     write_dataset(out, _drawn(events, made, count), did=f"synth by {by}")
-    _tell(made, by, out)
+    counts = _counts(made)
+    print_json({**counts, "by": by, "path": str(out)}) if as_json else _tell(counts, by, out)
 
 
 def _asker(settings: Settings, seed: int, *, rules: bool) -> tuple[Ask, str]:
@@ -68,15 +70,24 @@ def _drawn(events: Iterable[Made], made: list[Case], count: int) -> Iterator[Cas
             yield event.case
 
 
-def _tell(made: list[Case], by: str, out: Path) -> None:
+def _counts(made: list[Case]) -> dict[str, int]:
     from evals.synth.sift import TRIVIAL, UNANSWERABLE
 
     trivial, unanswerable = (sum(tag in case.tags for case in made) for tag in (TRIVIAL, UNANSWERABLE))
-    documents = len({source for case in made for source in case.sources})
-    told = f"{len(made) - trivial - unanswerable} to use, {trivial} trivial, {unanswerable} unanswerable"
+    return {
+        "cases": len(made),
+        "to_use": len(made) - trivial - unanswerable,
+        "trivial": trivial,
+        "unanswerable": unanswerable,
+        "documents": len({source for case in made for source in case.sources}),
+    }
+
+
+def _tell(counts: Mapping[str, int], by: str, out: Path) -> None:
+    told = f"{counts['to_use']} to use, {counts['trivial']} trivial, {counts['unanswerable']} unanswerable"
+    cases, documents = number_of("question", counts["cases"]), number_of("document", counts["documents"])
     console().print(
-        f"{number_of('question', len(made))} by {clean(by)}: {told}; of {number_of('document', documents)}, not"
-        f" confirmed, in {clean(str(out))}",
+        f"{cases} by {clean(by)}: {told}; of {documents}, not confirmed, in {clean(str(out))}",
         markup=False,
         soft_wrap=True,
     )

@@ -10,8 +10,11 @@ import typer
 from rag.terminal import clean, complain, console, number_of, print_json
 
 if TYPE_CHECKING:
+    from ingest.progress import Report
     from rag.settings import Settings
     from rag.versions import Versions
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 app = typer.Typer(help="Versions of the index: made beside the live one, switched in one step.", no_args_is_help=True)
 
@@ -40,9 +43,12 @@ def list_versions(as_json: Annotated[bool, typer.Option("--json", help="Print th
 def build(
     name: Annotated[str, typer.Argument(help="Name of the version; default: the next number.")] = "",
     engine: Annotated[Literal["local", "ray"], typer.Option(help="As for 'plumb ingest'.")] = "local",
+    as_json: AsJson = False,
 ) -> None:
     """Fill a version with the documents of the live one, made as the settings say now; questions don't notice."""
-    from ingest.cli import filled, print_report
+    from dataclasses import asdict
+
+    from ingest.cli import filled
     from rag.settings import load_settings
     from rag.versions import Versions
 
@@ -51,16 +57,25 @@ def build(
     _check_name(name)
     chosen = name or _next(settings, versions)
     report = filled(_sources(settings), settings, engine, version=chosen)
-    print_report(report)
-    if chosen != versions.live():
-        console().print(f"Compare:  plumb index compare QUESTIONS {versions.live()} {chosen}", markup=False)
-        console().print(f"Switch:   plumb index switch {chosen}", markup=False)
+    live = versions.live()
+    print_json({**asdict(report), "live": live}) if as_json else _tell_built(report, chosen, live)
     if report.failed:
         raise typer.Exit(1)
 
 
+def _tell_built(report: Report, name: str, live: str) -> None:
+    from ingest.cli import print_report
+
+    print_report(report)
+    if name != live:
+        console().print(f"Compare:  plumb index compare QUESTIONS {live} {name}", markup=False)
+        console().print(f"Switch:   plumb index switch {name}", markup=False)
+
+
 @app.command()
-def switch(name: Annotated[str, typer.Argument(help="The version that answers from now on.")]) -> None:
+def switch(
+    name: Annotated[str, typer.Argument(help="The version that answers from now on.")], as_json: AsJson = False
+) -> None:
     """Answer from another version, in one step; 'plumb index rollback' goes back."""
     from rag.settings import load_settings
     from rag.versions import Versions
@@ -70,11 +85,11 @@ def switch(name: Annotated[str, typer.Argument(help="The version that answers fr
     versions.require(name)
     _warn_if_behind(settings, versions.live(), name)
     versions.switch(name)
-    console().print(f"{name} answers now", markup=False)
+    _tell_live(versions, as_json=as_json)
 
 
 @app.command()
-def rollback() -> None:
+def rollback(as_json: AsJson = False) -> None:
     """Answer from the version that was live before the last switch."""
     from rag.errors import InputError
     from rag.settings import load_settings
@@ -89,11 +104,19 @@ def rollback() -> None:
             remedy="'plumb index list' shows what there is",
         )
     versions.switch(before)
-    console().print(f"{before} answers now", markup=False)
+    _tell_live(versions, as_json=as_json)
+
+
+def _tell_live(versions: Versions, *, as_json: bool) -> None:
+    live = versions.live()
+    if as_json:
+        print_json({"live": live, "before": versions.before()})
+        return
+    console().print(f"{live} answers now", markup=False)
 
 
 @app.command()
-def delete(name: Annotated[str, typer.Argument(help="A version that is not live.")]) -> None:
+def delete(name: Annotated[str, typer.Argument(help="A version that is not live.")], as_json: AsJson = False) -> None:
     """Remove a version with its chunks; vectors that were paid for stay in the cache."""
     from ingest.cli import turn
     from ingest.library import Library
@@ -106,6 +129,9 @@ def delete(name: Annotated[str, typer.Argument(help="A version that is not live.
     versions.require(name)
     with turn(Library(settings, name)):
         versions.delete(name)
+    if as_json:
+        print_json({"deleted": name, "live": versions.live()})
+        return
     console().print(f"{name} is gone", markup=False)
 
 

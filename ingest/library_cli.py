@@ -110,7 +110,7 @@ def picture(
 
 
 @app.command()
-def remove(uris: Uris) -> None:
+def remove(uris: Uris, as_json: AsJson = False) -> None:
     """Take documents out of the index; the next ingest of their folder brings back those that are still there."""
     from contextlib import closing
 
@@ -128,7 +128,8 @@ def remove(uris: Uris) -> None:
         records = library.manifest.records()
         writer.remove([records[uri] for uri in uris if uri in records])
         library.manifest.remove([uri for uri in uris if uri not in records])
-    console().print(f"{len(set(uris))} removed", markup=False)
+    removed = list(dict.fromkeys(uris))
+    print_json({"removed": removed}) if as_json else console().print(f"{len(removed)} removed", markup=False)
 
 
 @app.command()

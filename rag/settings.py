@@ -280,12 +280,12 @@ def load_settings(path: Path | None = None, *, changes: Mapping[str, Any] | None
     file = path or find_config()
     values = changed(_read_toml(file) if file else {}, changes or {})
     if "root" in values:
-        raise _unknown("root", _where(file))
+        raise _unknown("root", _where(file, "root", changes or {}))
     root = file.resolve().parent if file else Path.cwd()
     try:
         return Settings(**{**values, "root": root})
     except ValidationError as error:
-        raise _explain(error, file) from None
+        raise _explain(error, file, changes or {}) from None
     except SettingsError as error:
         raise ConfigError(
             str(error),
@@ -301,7 +301,7 @@ def split_model(name: str, *, role: str) -> tuple[str, str]:
         raise ConfigError(
             f"roles.{role} is '{name}'",
             expected="'provider:model', for example 'openai:gpt-5-mini'",
-            remedy=f"change it in {CONFIG_NAME}",
+            remedy=f"change it in {CONFIG_NAME}, or in --set",
         )
     return provider, model
 
@@ -398,22 +398,24 @@ def _sets(name: str, key: str, default: str) -> bool:
     return name == key or key.startswith(f"{name}__") or (default == "{}" and name.startswith(f"{key}__"))
 
 
-def _explain(error: ValidationError, file: Path | None) -> ConfigError:
+def _explain(error: ValidationError, file: Path | None, changes: Mapping[str, Any]) -> ConfigError:
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"])
+    where = _where(file, key, changes)
     if first["type"] == "extra_forbidden":
-        return _unknown(key, _where(file))
+        return _unknown(key, where)
     if first["type"] == "missing":
-        return ConfigError(f"'{key}' is missing {_where(file)}", expected="a value for it", remedy="add it")
+        return ConfigError(f"'{key}' is missing {where}", expected="a value for it", remedy="add it")
     # A number out of range is no secret, whatever its name.
     name = "" if first["type"].startswith(("greater_", "less_")) else str(first["loc"][-1])
     value = repr(_redact(first["input"], name))[:INPUT_CHARS]
-    return ConfigError(f"'{key}' {_where(file)} is {value}", expected=_plainly(first["msg"]), remedy="change the value")
+    return ConfigError(f"'{key}' {where} is {value}", expected=_plainly(first["msg"]), remedy="change the value")
 
 
 def _plainly(message: str) -> str:
     """What the validator expects, without its own manner of speaking."""
-    return message.removeprefix("Input should be ").removeprefix("Value error, ").partition(", unable to parse")[0]
+    told = message.removeprefix("Input should be ").removeprefix("Value error, ")
+    return told.partition(", unable to parse")[0].partition(" or instance of ")[0]
 
 
 def _unknown(key: str, where: str) -> ConfigError:
@@ -425,7 +427,11 @@ def _unknown(key: str, where: str) -> ConfigError:
     )
 
 
-def _where(file: Path | None) -> str:
+def _where(file: Path | None, key: str, changes: Mapping[str, Any]) -> str:
+    """Where a key was set: by the change that is of it, of a table that holds it, or of something below it."""
+    typed = next((one for one in changes if f"{key}.".startswith(f"{one}.") or one.startswith(f"{key}.")), "")
+    if typed:
+        return f"in --set {typed}=..."
     return f"in {file} or a {ENV_PREFIX}* variable" if file else f"in a {ENV_PREFIX}* variable"
 
 

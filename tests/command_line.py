@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from rag.cli import main
 
 Plumb = Callable[..., subprocess.CompletedProcess[str]]
 Result = subprocess.CompletedProcess[str]
 
 ASKED = "How many working days of annual leave do full-time employees have?"
 ESCAPE = "\x1b["
+
+
+def in_process(project: Path, monkeypatch: pytest.MonkeyPatch) -> Plumb:
+    """The real command line in this process, in that folder: a process of its own takes a second to begin."""
+
+    def run(*arguments: str | Path) -> Result:
+        out, err = io.StringIO(), io.StringIO()
+        code: int | str | None = 0
+        with redirect_stdout(out), redirect_stderr(err), monkeypatch.context() as patched:
+            patched.setattr("sys.argv", ["plumb", *map(str, arguments)])
+            try:
+                main()
+            except SystemExit as end:
+                code = end.code
+        return subprocess.CompletedProcess(arguments, int(code or 0), out.getvalue(), err.getvalue())
+
+    monkeypatch.chdir(project)
+    return run
 
 
 def fine(result: Result) -> str:

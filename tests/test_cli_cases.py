@@ -53,7 +53,6 @@ def test_an_answer_is_made_a_case_and_nothing_is_made_twice(plumb: Plumb, filled
     fine(plumb("eval", "cases", "drop", "own"))
     history = fine(plumb("eval", "cases", "--history")).splitlines()
     assert ["by hand" in line for line in history] == [False, False, True, False]
-    assert "Usage" in fine(plumb("eval", "cases", "--json"))
 
 
 def test_a_follow_up_keeps_the_conversation_before_it(plumb: Plumb, filled: Path) -> None:

@@ -11,7 +11,8 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from evals.drift.parsers import parser_of
+from evals.drift.parsers import Parser, parser_of
+from evals.drift.same import missing
 from evals.lines import Strict, Text, read_lines
 from rag.errors import InputError
 from rag.roles import ChatRole
@@ -108,22 +109,34 @@ class _Line(Strict):
 
 
 def _canary(line: _Line, where: str) -> Canary:
-    """The frozen canary. Raises InputError for a parser that is not known."""
+    """The frozen canary. Raises InputError for a parser that is not known, or never reads what is expected."""
     said = tuple(Spoken(role=message.role, content=message.content) for message in line.messages)
     try:
-        parser = parser_of(line.parser).spec
+        parser = parser_of(line.parser)
     except InputError as error:
         raise InputError(f"{where}: {error.seen}", expected=error.expected, remedy=error.remedy) from None
+    expected = (line.expected,) if isinstance(line.expected, str) else line.expected
+    _refuse_unreadable(line.id, parser, expected, where)
     return Canary(
         id=line.id,
         role=line.role,
         messages=said or ((Spoken(role="user", content=line.prompt),) if line.prompt else ()),
         question=line.question,
         passages=line.passages,
-        parser=parser,
-        expected=(line.expected,) if isinstance(line.expected, str) else line.expected,
+        parser=parser.spec,
+        expected=expected,
         tags=line.tags,
     )
+
+
+def _refuse_unreadable(name: str, parser: Parser, expected: Sequence[str], where: str) -> None:
+    for value in expected:
+        if readable := missing(parser, value):
+            raise InputError(
+                f"{where}: '{name}' expects '{value[:80]}', which the parser {parser.spec} never reads",
+                expected=readable,
+                remedy="change 'expected' or 'parser'",
+            )
 
 
 def _refuse_repeated(canaries: Sequence[Canary], path: Path) -> None:

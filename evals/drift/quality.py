@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import ast
-import json
-import math
-
 from evals.drift.canaries import Canary
 from evals.drift.observation import Said
 from evals.drift.parsers import parser_of
+from evals.drift.same import is_same
 from evals.saying import says
 
 
@@ -28,38 +25,4 @@ def is_right(canary: Canary, said: Said) -> float | None:
         return 0.0
     if parser.rule == "text":
         return float(all(says(value, wording) for wording in canary.expected))
-    return float(any(_same(parser.rule, value, expected) for expected in canary.expected))
-
-
-def _same(rule: str, value: str, expected: str) -> bool:
-    match rule:
-        case "number":
-            return math.isclose(_float(value), _float(expected), rel_tol=1e-9)
-        case "json":
-            return _json(value) == _json(expected)
-        case "code":
-            return _code(value) == _code(expected)
-        case _:
-            return value.strip(" ().").casefold() == expected.strip(" ().").casefold()
-
-
-def _float(text: str) -> float:
-    try:
-        return float(text.replace(",", ""))
-    except ValueError:
-        return math.nan
-
-
-def _json(text: str) -> object:
-    try:
-        told: object = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    return told
-
-
-def _code(text: str) -> str:
-    try:
-        return ast.dump(ast.parse(text))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return "".join(text.split())
+    return float(any(is_same(parser.rule, value, expected) for expected in canary.expected))

@@ -19,10 +19,11 @@ app = typer.Typer(help="Prompts: which one answers, and those kept in Langfuse."
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The prompt: answer, answer-cited, rewrite, ...")]
 Label = Annotated[str, typer.Option(help="The label on the server.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("list")
-def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def list_(as_json: AsJson = False) -> None:
     """List the prompts here and on the server, and which version answers."""
     from rag.settings import load_settings
 
@@ -41,7 +42,7 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
 
 
 @app.command()
-def diff(name: Name, label: Label = "production") -> None:
+def diff(name: Name, label: Label = "production", as_json: AsJson = False) -> None:
     """Show what differs between the file and the server's version of a label; exit code 1 where anything does."""
     from rag.settings import load_settings
 
@@ -49,17 +50,21 @@ def diff(name: Name, label: Label = "production") -> None:
     with _server(settings) as server:
         here, there = _lines(_file(settings, name)), _lines(_wanted(server, name, label))
     lines = list(difflib.unified_diff(there, here, f"{name}@{label} on the server", f"{name} here", lineterm=""))
-    for line in lines:
-        console().print(clean(line), markup=False, soft_wrap=True)
+    if as_json:
+        print_json({"name": name, "label": label, "differs": bool(lines), "lines": lines})
+    else:
+        for line in lines:
+            console().print(clean(line), markup=False, soft_wrap=True)
     if lines:
         raise typer.Exit(1)
 
 
 @app.command()
-def pull(name: Name, label: Label = "production") -> None:
+def pull(name: Name, label: Label = "production", as_json: AsJson = False) -> None:
     """Write the server's version of a label to the file in generate.prompts_dir."""
     from rag.durable import replace_text
     from rag.prompts import prompt_text
+    from rag.prompts.server import number
     from rag.settings import load_settings
 
     settings = load_settings()
@@ -68,17 +73,27 @@ def pull(name: Name, label: Label = "production") -> None:
         found = _wanted(server, name, label)
     file.parent.mkdir(parents=True, exist_ok=True)
     replace_text(file, prompt_text(found))
+    if as_json:
+        print_json({"name": name, "version": number(found), "label": label, "path": str(file)})
+        return
     console().print(clean(f"{file}: version {found.version}"), markup=False, soft_wrap=True)
 
 
 @app.command()
-def push(name: Name, label: Annotated[str, typer.Option(help="A label for it at once.")] = "") -> None:
+def push(
+    name: Name,
+    label: Annotated[str, typer.Option(help="A label for it at once.")] = "",
+    as_json: AsJson = False,
+) -> None:
     """Make a new version on the server of the file, or of the shipped prompt, unless the latest is the same."""
     from rag.settings import load_settings
 
     settings = load_settings()
     with _server(settings) as server:
         version = _pushed(server, _file(settings, name), label)
+    if as_json:
+        print_json({"name": name, "version": version, "label": label})
+        return
     console().print(clean(f"{name}: version {version}{f', {label}' if label else ''}"), markup=False)
 
 
@@ -104,12 +119,16 @@ def label(
     name: Name,
     version: Annotated[int, typer.Argument(metavar="VERSION", help="The version's number.")],
     label: Annotated[str, typer.Argument(metavar="LABEL", help="The label that is to point to it.")],
+    as_json: AsJson = False,
 ) -> None:
     """Have a label on the server point to a version: 'production' is what answers."""
     from rag.settings import load_settings
 
     with _server(load_settings()) as server:
         server.label(name, version, label)
+    if as_json:
+        print_json({"name": name, "version": version, "label": label})
+        return
     console().print(clean(f"{name}@{label}: version {version}"), markup=False)
 
 

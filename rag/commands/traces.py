@@ -95,7 +95,8 @@ def traces(  # noqa: PLR0913, PLR0917
         case "ship":
             _ship(ship(spool, settings, only_due=due), quiet=quiet, as_json=as_json)
         case "pull":
-            console().print(f"{pull(spool, settings)} answers with new feedback")
+            found = pull(spool, settings)
+            print_json({"answers": found}) if as_json else console().print(f"{found} answers with new feedback")
         case "retry":
             spool.retry_refused()
             _ship(ship(spool, settings), quiet=quiet, as_json=as_json)

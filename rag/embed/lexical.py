@@ -38,7 +38,7 @@ class Lexical:
             raise ConfigError(
                 f"retrieve.language is '{language}': {error}",
                 expected="a language name such as 'english' or 'german', or 'none'",
-                remedy="change it in plumbline.toml",
+                remedy="change it in plumbline.toml, or in --set",
             ) from None
 
     def passage(self, text: str) -> Sparse:

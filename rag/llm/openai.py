@@ -149,7 +149,7 @@ def make_client(name: str, server: Provider, api_key: str) -> openai.OpenAI:
         raise ConfigError(
             f"the base_url of {name} is {redact_url(server.base_url)}: {error}",
             expected="an http or https address",
-            remedy="change it in plumbline.toml",
+            remedy="change it in plumbline.toml, or in --set",
         ) from None
 
 

@@ -27,7 +27,7 @@ def make_reranker(settings: Settings, embedder: Embedder) -> Reranker | None:
         raise ConfigError(
             f"roles.rerank is '{name}'",
             expected=f"'{RULE_LATE}', '{RULE_NONE}' or 'llama_index:package.module.ClassName'",
-            remedy="change it in plumbline.toml",
+            remedy="change it in plumbline.toml, or in --set",
         )
     from rag.rerank.llama_index import LlamaIndexReranker
 

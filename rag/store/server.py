@@ -50,7 +50,7 @@ def connect(url: str, *, api_key: str, timeout_s: float) -> QdrantClient:
         raise ConfigError(
             f"store.url is '{redact_url(url)}': {redact_url(str(error))}",
             expected="the http or https address of a Qdrant server",
-            remedy="change it in plumbline.toml",
+            remedy="change it in plumbline.toml, or in --set",
         ) from None
 
 

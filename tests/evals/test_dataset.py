@@ -40,7 +40,12 @@ def test_the_examples_load() -> None:
         ('{"id": "b", "question": " ", "facts": [["x"]]}', "line 3: 'question' is ' '"),
         (
             '{"id": "b", "question": "?", "facts": ["x"]}',
-            "line 3: 'facts.0' is 'x'; expected a valid array",
+            "line 3: 'facts.0' is 'x'; expected a valid array: each fact is a list of its wordings, as in"
+            ' "facts": [["20", "twenty"]]; mend that line',
+        ),
+        (
+            '{"id": "b", "question": "?", "facts": [[20]]}',
+            "line 3: 'facts.0.0' is 20; expected a valid string: each fact",
         ),
         ('{"id": "b", "question": "?", "facts": [[]]}', "line 3: 'facts.0' is []"),
         (

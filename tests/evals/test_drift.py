@@ -379,6 +379,22 @@ def test_the_example_canaries_are_canaries() -> None:
     [
         ('{"id": "a"}', "either 'prompt', or 'messages', or 'question'"),
         ('{"id": "a", "prompt": "x", "parser": "labl"}', "unknown parser 'labl'"),
+        (
+            '{"id": "a", "prompt": "x", "parser": "label:[yes,no]", "expected": ["Yes.", "maybe"]}',
+            "line 1: 'a' expects 'maybe', which the parser label:[yes,no]@1 never reads; expected one of yes, no; ",
+        ),
+        (
+            '{"id": "a", "prompt": "x", "parser": "choice", "expected": "AB"}',
+            "choice@1 never reads; expected one letter",
+        ),
+        (
+            '{"id": "a", "prompt": "x", "parser": "number", "expected": "28 days"}',
+            "never reads; expected a number, as 28",
+        ),
+        (
+            '{"id": "a", "prompt": "x", "parser": "json", "expected": "28"}',
+            "never reads; expected a JSON object or list",
+        ),
         ('{"id": "a", "prompt": "x", "why": 1}', "'why'"),
         ('{"id": "a", "question": "x"}', "'question' with 'passages'"),
         ('{"id": "a", "prompt": "x"}\n{"id": "a", "prompt": "y"}', "the id 'a' twice"),

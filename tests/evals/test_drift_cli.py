@@ -2,47 +2,28 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
-import subprocess
 import time
-from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from evals.drift.live import answers, compare_live
-from rag.cli import main
 from rag.embed.scripted import ScriptedEmbedder
 from rag.observe.spool import Spool
 from rag.types import Step, Trace
-from tests.command_line import failed, fine
+from tests.command_line import Plumb, failed, fine, in_process
 
-Plumb = Callable[..., subprocess.CompletedProcess[str]]
 QUESTIONS = [f"What is item {number} of the list?" for number in range(24)]
 SPOKEN = "The list says of item {} that it is due on Monday."
 
 
 @pytest.fixture
 def plumb(project: Path, monkeypatch: pytest.MonkeyPatch) -> Plumb:
-    """The real command line in this process: its own takes a second to begin."""
-
-    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        out, err = io.StringIO(), io.StringIO()
-        code: int | str | None = 0
-        with redirect_stdout(out), redirect_stderr(err), monkeypatch.context() as patched:
-            patched.setattr("sys.argv", ["plumb", *map(str, arguments)])
-            try:
-                main()
-            except SystemExit as end:
-                code = end.code
-        return subprocess.CompletedProcess(arguments, int(code or 0), out.getvalue(), err.getvalue())
-
-    monkeypatch.chdir(project)
-    return run
+    """The real command line in this process."""
+    return in_process(project, monkeypatch)
 
 
 @pytest.fixture

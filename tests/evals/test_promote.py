@@ -140,7 +140,10 @@ def test_options_that_mean_two_things_are_refused(project: Settings, promoted: P
 def test_there_must_be_something_to_change(project: Settings, promoted: Promote) -> None:
     for arguments, said in (
         ((), "nothing is to change; expected --set, --index or --prompt"),
-        (("--set", "retrieve.limits=6"), "unknown setting 'retrieve.limits'"),
+        (
+            ("--set", "retrieve.limits=6"),
+            "unknown setting 'retrieve.limits' in --set retrieve.limits=...; expected a known key",
+        ),
         (("--prompt", "answer@candidate"), "generate.prompt is 'answer-cited'; expected langfuse:answer@production"),
     ):
         error = promoted(*arguments).exception

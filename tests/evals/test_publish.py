@@ -123,6 +123,22 @@ def test_what_has_no_place_is_told(
     assert published(invoke, Path("run.json"))["left_out"]["without a trace here"] == 2
 
 
+def test_a_run_is_published_by_any_of_its_names(
+    invoke: Invoke, settings: Settings, write_cases: Any, cases: list[Any]
+) -> None:
+    questions = write_cases(cases)
+    invoke("push", questions)
+    invoke("run", questions)
+    (file,) = (settings.data_path / "runs").glob("*.json")
+    told = json.loads(invoke("publish", "latest", "--json").stdout)
+    assert (told["answers"], told["experiments"]) == (3, [file.stem])
+    invoke("baseline", "main", "latest")
+    for name in ("main", file.stem, file):
+        assert json.loads(invoke("publish", name, "--json").stdout) == told
+    with pytest.raises(InputError, match="no run 'nosuch'"):
+        invoke("publish", "nosuch")
+
+
 def test_each_repetition_is_an_experiment(
     invoke: Invoke, fake: FakeDatasets, write_cases: Any, cases: list[Any]
 ) -> None:

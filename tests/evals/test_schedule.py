@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -189,3 +190,44 @@ def _children(parent: int) -> list[int]:
             return found
         time.sleep(0.1)
     return []
+
+
+def test_jobs_are_listed_with_what_was_done_and_what_is_due(
+    jobs: Settings, monkeypatch: pytest.MonkeyPatch, performed: list[str]
+) -> None:
+    def listed() -> tuple[dict[str, Any], str]:
+        (job,) = json.loads(CliRunner().invoke(app, ["schedule", "--list", "--json"]).stdout)
+        return job, CliRunner().invoke(app, ["schedule", "--list"]).stdout
+
+    at(monkeypatch, NOON)
+    night = NOON + 15 * 3600
+    new = {"job": "nightly", "cron": "0 3 * * *", "last": None, "due": night}
+    assert listed() == (new, "nightly  0 3 * * *  last never; next 2026-05-05 03:00\n")
+    assert list(run_due(jobs)) == []
+    assert listed()[0] == new
+    at(monkeypatch, night + 60)
+    assert listed() == (new, "nightly  0 3 * * *  last never; next now\n")
+    list(run_due(jobs))
+    job, line = listed()
+    assert job["last"] == {"due": night, "ended": night + 60, "level": "open"}
+    assert job["due"] == night + 86_400
+    assert line == "nightly  0 3 * * *  last 2026-05-05 03:01, could not tell; next 2026-05-06 03:00\n"
+    assert performed == ["nightly"]
+
+
+def test_what_ended_is_told_as_a_line_of_json(jobs: Settings, performed: list[str]) -> None:
+    result = CliRunner().invoke(app, ["schedule", "nightly", "--json"])
+    assert result.exit_code == 3
+    (line,) = result.stdout.splitlines()
+    told = json.loads(line)
+    assert (told["job"], told["level"], told["title"]) == ("nightly", "open", "nightly: could not tell")
+    assert [(step["code"], step["said"]) for step in told["steps"]] == [(3, "too few cases")]
+    assert told["untold"] == []
+
+
+@pytest.mark.parametrize("options", [("nightly", "--once"), ("nightly", "--list"), ("--once", "--list")])
+def test_one_thing_at_a_time_is_scheduled(jobs: Settings, performed: list[str], options: tuple[str, ...]) -> None:
+    refused = CliRunner().invoke(app, ["schedule", *options]).exception
+    assert isinstance(refused, ConfigError)
+    assert "more than one of a job, --once and --list" in str(refused)
+    assert performed == []
