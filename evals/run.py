@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 
+from evals.answering import answering_hash
 from evals.ask import Asker
 from evals.dataset import Dataset
 from evals.judge import Judge
@@ -204,6 +205,7 @@ def _begun(engine: Engine, dataset: Dataset, plan: Plan, judge: Judge | None) ->
         records=(),
         repeat=plan.repeat,
         judge=judge.used if judge else None,
+        answering_hash=answering_hash(settings),
     )
 
 
