@@ -171,8 +171,29 @@ def test_a_run_ends_when_its_budget_is_used_up(settings: Settings, dataset: Data
 
 
 def test_unknown_prices_spend_no_budget_unseen(engine: Engine, dataset: Dataset) -> None:
-    with pytest.raises(BudgetExceeded, match="what an answer costs is not known; expected a price for each model"):
-        run(engine, dataset, Plan(max_cost=1.0))
+    asked: list[object] = []
+    said = (
+        "what an answer of scripted:script.json costs is not known; expected a price for each model; "
+        'set price_in and price_out in [candidates."scripted:script.json"], or no --max-cost'
+    )
+    with pytest.raises(BudgetExceeded, match=re.escape(said)):
+        asked.extend(evaluate(engine, dataset, plan=Plan(max_cost=1.0)))
+    assert not [event for event in asked if isinstance(event, Asked)]
+
+
+def test_a_price_that_is_not_known_after_all_ends_the_run(settings: Settings, dataset: Dataset) -> None:
+    """A model that adds queries to the first question has no price: only its call tells."""
+    (settings.root / "words.json").write_text(json.dumps([{"match": "", "reply": "annual leave"}]))
+    changed = {
+        "roles": settings.roles.model_copy(update={"rewrite": "scripted:words.json"}),
+        "retrieve": settings.retrieve.model_copy(update={"expand": "paraphrase"}),
+        "candidates": {"scripted:script.json": CandidateSettings(price_in=1, price_out=1)},
+    }
+    engine = Engine.from_settings(settings.model_copy(update=changed))
+    (partial,) = kept(
+        evaluate(engine, dataset, plan=Plan(max_cost=1.0)), BudgetExceeded, "an answer costs is not known; .*set prices"
+    )
+    assert len(partial.records) == 1
 
 
 @pytest.mark.parametrize(("reply", "is_priced"), [({"error": "no quota"}, True), ({"reply": "Yes"}, False)])
