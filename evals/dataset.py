@@ -121,6 +121,7 @@ class _Line(Strict):
     history: tuple[_Turn, ...] = ()
     facts: tuple[Annotated[tuple[Text, ...], Field(min_length=1)], ...] = ()
     expected: str = ""
+    also: tuple[Text, ...] = ()
     sources: tuple[Text, ...] = ()
     evidence: tuple[Text, ...] = ()
     answerable: bool = True
