@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from evals.changes import ABSENT, by_key
@@ -11,7 +12,8 @@ from rag.settings import Settings
 
 # What people see of an answer, where it goes, what is done when, and what decides on runs: no part of how it is made.
 BESIDE = ("ui", "trace", "langfuse", "otlp", "gate", "jobs", "notify")
-MOST, MOST_CHARS = 5, 40
+# So many are told, so much of each, and of that so much before the place where it differs.
+MOST, MOST_CHARS, BEFORE_CHARS = 5, 40, 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,12 @@ class Differing:
     key: str
     then: str
     now: str
+
+    @property
+    def start(self) -> int:
+        """Where to begin to tell a long one: a little before the place where it differs."""
+        alike = takewhile(lambda pair: pair[0] == pair[1], zip(self.then, self.now, strict=False))
+        return max(sum(1 for _ in alike) - BEFORE_CHARS, 0)
 
 
 def answering_hash(settings: Settings) -> str:
@@ -38,11 +46,19 @@ def differing(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Differing
     ]
 
 
-def then_and_now(found: list[Differing]) -> tuple[str, str]:
-    """Both sides in words: 'retrieve.limit 20', 'retrieve.limit 1'."""
+def then_and_now(found: Sequence[Differing]) -> tuple[str, str]:
+    """Both sides in words, which are never the same: 'retrieve.limit 20', 'retrieve.limit 1'."""
     rest = f" and {len(found) - MOST} more" if len(found) > MOST else ""
-    then = ", ".join(f"{one.key} {one.then[:MOST_CHARS]}" for one in found[:MOST])
-    return f"{then}{rest}", ", ".join(f"{one.key} {one.now[:MOST_CHARS]}" for one in found[:MOST])
+    then = ", ".join(f"{one.key} {_part(one.then, one.start)}" for one in found[:MOST])
+    return f"{then}{rest}", ", ".join(f"{one.key} {_part(one.now, one.start)}" for one in found[:MOST])
+
+
+def _part(value: str, start: int) -> str:
+    """So much of a long value that the place where it differs is in it."""
+    if len(value) <= MOST_CHARS:
+        return value
+    part = value[start : start + MOST_CHARS]
+    return f"{'…' if start else ''}{part}{'…' if start + MOST_CHARS < len(value) else ''}"
 
 
 def _told(config: Mapping[str, Any]) -> dict[str, str]:

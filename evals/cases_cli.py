@@ -279,8 +279,8 @@ def _merging(one: Collected) -> list[str]:
     is_several = len(one.traces) > 1 or not one.is_new or one.questions
     told = [answers, *(f"also asked: {question}" for question in one.questions)] if is_several else []
     case = one.case
-    if one.left:
-        return [*told, f"corrected to: {_quoted(one.left)}; what was confirmed stays"]
+    if one.set_aside:
+        return [*told, f"corrected to: {_quoted(one.set_aside)}; what was confirmed stays"]
     if case.also and not case.confirmed:
         return [
             *told,

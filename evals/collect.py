@@ -30,14 +30,14 @@ TELLING = ("number", "name", "negation")
 class Collected:
     """A case that complaints came to: what it is now, the answers that are new in it, and whether it was there before.
 
-    `questions` are those of its answers that were asked in other words, `left` the right answers that people
+    `questions` are those of its answers that were asked in other words, `set_aside` the right answers that people
     gave and the case does not take in, as a person had confirmed it.
     """
 
     case: Case
     traces: tuple[str, ...]
     questions: tuple[str, ...]
-    left: tuple[str, ...]
+    set_aside: tuple[str, ...]
     is_new: bool
 
 
@@ -123,7 +123,7 @@ def _collected(
         case=replace(case, weight=min(max(weight, 1.0), MOST_WEIGHT)),
         traces=tuple(new),
         questions=tuple(dict.fromkeys(one.question for one in latest_first if one.question != case.question)),
-        left=_right(case, merged)[len(_right(case)) :],
+        set_aside=_right(case, merged)[len(_right(case)) :],
         is_new=not held,
     )
 

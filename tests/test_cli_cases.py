@@ -53,7 +53,7 @@ def test_a_contradiction_is_shown_to_whoever_confirms(plumb: Plumb, filled: Path
     fine(plumb("feedback", trace, "--down", "--correction", "33 days"))
     assert "corrected to: “33 days”; what was confirmed stays" in fine(plumb("eval", "cases", "collect", "--dry-run"))
     (told,) = parsed(plumb("eval", "cases", "collect", "--json"))["collected"]
-    assert (told["case"]["also"], told["left"]) == (["30 days"], ["33 days"])
+    assert (told["case"]["also"], told["set_aside"]) == (["30 days"], ["33 days"])
 
 
 def test_an_answer_is_made_a_case_and_nothing_is_made_twice(plumb: Plumb, filled: Path) -> None:

@@ -173,7 +173,7 @@ def test_answers_that_people_corrected_differently_are_all_kept(spool: Spool, tm
     put_cases(file, [chosen], did="confirm")
     asked(spool, 3, LEAVE, Feedback(trace_id="", up=False, correction="33 days."))
     (told,) = collected(spool, held(file)).collected
-    assert (told.case.expected, told.case.also, told.left) == (chosen.expected, chosen.also, ("33 days.",))
+    assert (told.case.expected, told.case.also, told.set_aside) == (chosen.expected, chosen.also, ("33 days.",))
 
 
 def test_more_feedback_on_an_answer_leaves_what_a_person_made_of_it(spool: Spool, tmp_path: Path) -> None:

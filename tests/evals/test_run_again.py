@@ -114,6 +114,17 @@ def test_what_can_not_change_an_answer_keeps_no_run_from_going_on(
         run(Engine.from_settings(settings.model_copy(update=both)), dataset, earlier=done)
 
 
+def test_long_settings_are_told_where_they_differ(settings: Settings, engine: Engine, dataset: Dataset) -> None:
+    long = settings.llama_index.model_copy(update={"llm_args": {f"arg{n}": f"{'x' * 100}{n}" for n in range(7)}})
+    other = long.model_copy(update={"llm_args": {name: f"{value}!" for name, value in long.llm_args.items()}})
+    done = run(Engine.from_settings(settings.model_copy(update={"llama_index": long})), dataset)
+    said = (
+        r"with settings llama_index\.llm_args\.arg0 …x+0, .* and 2 more, now it is llama_index\.llm_args\.arg0 …x+0!, "
+    )
+    with pytest.raises(InputError, match=said):
+        run(Engine.from_settings(settings.model_copy(update={"llama_index": other})), dataset, earlier=done)
+
+
 def test_a_secret_that_differs_is_not_told(settings: Settings, engine: Engine, dataset: Dataset) -> None:
     done = run(engine, dataset)
     hidden = settings.llama_index.model_copy(update={"llm_args": {"api_key": "sk-1"}})
