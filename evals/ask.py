@@ -36,8 +36,8 @@ class Asker:
         """
         record, error = self._asked(case, repetition)
         try:
-            likened = self._likened(case, record)
-            return graded(self.judge, case, likened) if self.judge else likened, error
+            alike = likened(self.engine.searcher.index.embedder, case, record)
+            return graded(self.judge, case, alike) if self.judge else alike, error
         except ModelError as failure:
             log.warning("%s is kept without a grade: %s", case.id, failure)
             return record, failure
@@ -62,12 +62,17 @@ class Asker:
             )
             return failed, error
 
-    def _likened(self, case: Case, record: Record) -> Record:
-        if not case.expected or record.answer is None:
-            return record
-        if record.answer.abstained:
-            return replace(record, similarity=0.0)
-        return replace(record, similarity=_likeness(self.engine.searcher.index.embedder, record.answer, case.expected))
+
+def likened(embedder: Embedder, case: Case, record: Record) -> Record:
+    """The record with the likeness of answer and expected answer, if there are both; a refusal is like none.
+
+    Raises what the embedder does.
+    """
+    if not case.expected or record.answer is None:
+        return record
+    if record.answer.abstained:
+        return replace(record, similarity=0.0)
+    return replace(record, similarity=_likeness(embedder, record.answer, case.expected))
 
 
 def graded(judge: Judge, case: Case, record: Record) -> Record:

@@ -9,7 +9,7 @@ from pathlib import Path
 from evals.dataset import load_dataset
 from rag.case import Case, Split, wordings
 from rag.errors import InputError
-from rag.retell import ID_PREFIX
+from rag.retell import ID_PREFIX, expecting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +44,9 @@ class Told:
             confirmed=case.confirmed or self.is_what_is_right,
         )
         if self.declined:
-            return replace(asked, expected="", facts=(), sources=(), evidence=(), answerable=False)
+            return replace(expecting(asked, ""), facts=(), sources=(), evidence=(), answerable=False)
         return replace(
-            asked,
-            expected=asked.expected if self.expected is None else self.expected.strip(),
+            asked if self.expected is None else expecting(asked, self.expected.strip()),
             facts=tuple(map(wordings, self.facts)) or asked.facts,
             sources=tuple(self.sources) or asked.sources,
             evidence=tuple(self.evidence) or asked.evidence,

@@ -263,6 +263,9 @@ def _show(cases: Sequence[Case], path: Path, *, as_json: bool) -> None:
         if not case.expects and case.answerable:
             remedy = f"plumb eval cases confirm {in_line(case.id)} --fact ... --source ..., or --decline"
             console().print(f"    nobody said what is right: {remedy}", markup=False, soft_wrap=True)
+        if case.also:
+            told = f"people corrected it differently, also to: {_quoted(case.also)}"
+            console().print(in_line(f"    {told}"), markup=False, soft_wrap=True)
     if not cases:
         console().print(f"No cases like this in {clean(str(path))}.", markup=False, soft_wrap=True)
 
@@ -296,11 +299,23 @@ def _show_collected(found: Complaints, path: Path) -> None:
 
 
 def _merging(one: Collected) -> list[str]:
-    """What was taken together."""
-    if len(one.traces) < 2 and one.is_new and not one.questions:
-        return []
+    """What was taken together, and where people contradict each other or what was confirmed."""
     answers = f"takes in {number_of('answer', len(one.traces))}: {', '.join(trace[:8] for trace in one.traces)}"
-    return [answers, *(f"also asked: {question}" for question in one.questions)]
+    is_several = len(one.traces) > 1 or not one.is_new or one.questions
+    told = [answers, *(f"also asked: {question}" for question in one.questions)] if is_several else []
+    case = one.case
+    if one.set_aside:
+        return [*told, f"corrected to: {_quoted(one.set_aside)}; what was confirmed stays"]
+    if case.also and not case.confirmed:
+        return [
+            *told,
+            f"people corrected it differently: {_quoted((case.expected, *case.also))}; the latest is expected",
+        ]
+    return told
+
+
+def _quoted(answers: Sequence[str]) -> str:
+    return "; ".join(f"“{answer}”" for answer in answers)
 
 
 def _show_history(path: Path, *, as_json: bool) -> None:

@@ -21,8 +21,13 @@ def changes(first: Run, second: Run) -> tuple[str, ...]:
     )
 
 
+def by_key(config: Mapping[str, Any]) -> dict[str, str]:
+    """The settings of a run by dotted key."""
+    return dict(_settings(config, ""))
+
+
 def _facts(run: Run) -> Iterator[tuple[str, str]]:
-    yield from _settings(run.config, "")
+    yield from by_key(run.config).items()
     yield from ((f"model that played {role}", ", ".join(models)) for role, models in run.models.items())
     yield from ((f"prompt {prompt.id}", f"{prompt.version} ({prompt.sha})") for prompt in run.prompts)
     yield "index", f"{run.index.name}, {run.index.chunks} chunks"
@@ -31,7 +36,7 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
 
 def _settings(values: Mapping[str, Any], above: str) -> Iterator[tuple[str, str]]:
     for name, value in values.items():
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, Mapping):
             yield from _settings(value, f"{above}{name}.")
         else:
             yield f"{above}{name}", str(value)

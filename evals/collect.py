@@ -10,7 +10,7 @@ import numpy as np
 from rag.case import Case
 from rag.embed import Matrix
 from rag.observe.spool import Spool
-from rag.retell import ANY, case_of
+from rag.retell import ANY, case_of, each_answer
 from rag.triage import left_out, queue
 from rag.types import Decision
 from rag.wording import Terms, words
@@ -30,12 +30,14 @@ TELLING = ("number", "name", "negation")
 class Collected:
     """A case that complaints came to: what it is now, the answers that are new in it, and whether it was there before.
 
-    `questions` are those of its answers that were asked in other words.
+    `questions` are those of its answers that were asked in other words, `set_aside` the right answers that people
+    gave and the case does not take in, as a person had confirmed it.
     """
 
     case: Case
     traces: tuple[str, ...]
     questions: tuple[str, ...]
+    set_aside: tuple[str, ...]
     is_new: bool
 
 
@@ -121,6 +123,7 @@ def _collected(
         case=replace(case, weight=min(max(weight, 1.0), MOST_WEIGHT)),
         traces=tuple(new),
         questions=tuple(dict.fromkeys(one.question for one in latest_first if one.question != case.question)),
+        set_aside=_right(case, merged)[len(_right(case)) :],
         is_new=not held,
     )
 
@@ -129,9 +132,11 @@ def _merged(latest_first: Sequence[Case]) -> Case:
     """One case of several: what the latest is, with what people said of all."""
     sources = _each(case.sources for case in latest_first)
     tags = _each(case.tags for case in latest_first)
+    right = _right(*latest_first)
     return replace(
         latest_first[0],
-        expected=next((case.expected for case in latest_first if case.expected), ""),
+        expected=right[0] if right else "",
+        also=right[1:],
         sources=sources,
         evidence=() if len(sources) > 1 else _each(case.evidence for case in latest_first),
         tags=_each([tags, (ANY,) if len(sources) > 1 else ()]),
@@ -144,8 +149,15 @@ def _taken_in(held: Case, new: Case) -> Case:
     if held.confirmed or not new.expects:
         tags = (tag for tag in new.tags if tag != ANY)
         return replace(held, tags=_each([held.tags, tags]), then=then)
-    said = replace(held, expected=new.expected or held.expected, tags=_each([held.tags, new.tags]), then=then)
+    right = _right(new, held)
+    told = replace(held, expected=right[0] if right else "", also=right[1:])
+    said = replace(told, tags=_each([held.tags, new.tags]), then=then)
     return replace(said, sources=new.sources, evidence=new.evidence) if new.sources else said
+
+
+def _right(*cases: Case) -> tuple[str, ...]:
+    """What people gave as right answers of these cases, each once."""
+    return each_answer(text for case in cases for text in (case.expected, *case.also))
 
 
 def _each(of: Iterable[Iterable[str]]) -> tuple[str, ...]:

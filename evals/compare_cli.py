@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from evals.together import refuse_beside
 from rag.errors import ConfigError
 from rag.terminal import clean, complain, console, print_json
+
+if TYPE_CHECKING:
+    from evals.records import Run
+    from rag.settings import Settings
 
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
 Name = "a file, an id or its beginning, 'latest', or a named baseline"
@@ -71,6 +75,7 @@ def gate(
     settings = load_settings()
     name = baseline or settings.gate.baseline
     before, now = find_baseline(settings, name), find_run(settings, run)
+    _tell_of_trial(settings, run, now)
     decision = decide(before, now, settings.gate, name=name)
     record(decision, decisions_path(settings))
     if as_json:
@@ -92,8 +97,11 @@ def baseline(
     from rag.settings import load_settings
 
     settings = load_settings()
+    found = find_run(settings, run) if name else None
     chosen = {name: set_baseline(settings, name, run)} if name else baselines(settings)
-    if name and not find_run(settings, name).is_whole:
+    if found:
+        _tell_of_trial(settings, run, found)
+    if found and not found.is_whole:
         complain(f"'{name}' is a run that ended early: cases that it did not ask are held against nothing")
     if as_json:
         print_json({each: asdict(one) for each, one in chosen.items()})
@@ -102,6 +110,15 @@ def baseline(
         console().print(f"{one.name}: {clean(one.run_id)}, {clean(one.path)}, set {one.set_at}", markup=False)
     if not chosen:
         console().print("No run has a name yet: plumb eval baseline NAME RUN gives one.", markup=False)
+
+
+def _tell_of_trial(settings: Settings, name: str, run: Run) -> None:
+    """Say so where the latest run is one of another system than the one that answers: it was a trial."""
+    from evals.baselines import LATEST, baselines
+    from evals.in_force import trial
+
+    if name == LATEST and LATEST not in baselines(settings) and (told := trial(settings, run)):
+        complain(f"'{LATEST}' is a trial run, {clean(run.id)}: {clean(told)}")
 
 
 def _refuse_both(*, as_json: bool, as_markdown: bool) -> None:

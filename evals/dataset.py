@@ -123,6 +123,7 @@ class _Line(Strict):
         (), description="each fact is a list of its wordings", examples=[[["20", "twenty"]]]
     )
     expected: str = ""
+    also: tuple[Text, ...] = ()
     sources: tuple[Text, ...] = ()
     evidence: tuple[Text, ...] = ()
     answerable: bool = True

@@ -19,6 +19,7 @@ from typing import Any, Literal, get_args
 from evals.judged import Found, Judged
 from evals.sides import question_key, sides
 from evals.stored import check_replaceable
+from rag.claims import MARKER
 from rag.durable import replace_text
 from rag.errors import StoreError
 from rag.types import Message
@@ -43,6 +44,11 @@ class Example:
     of: tuple[Judged, ...]
 
     @property
+    def is_uncited(self) -> bool:
+        """Whether it would teach a model to leave its citations out: a person's correction without any."""
+        return self.good == self.of[0].correction and not MARKER.search(self.good)
+
+    @property
     def line(self) -> dict[str, Any]:
         """The example in OpenAI's format."""
         told, good = [asdict(one) for one in self.messages], {"role": "assistant", "content": self.good}
@@ -61,16 +67,22 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """The examples to learn from and those held out; how many were taken and left out, by reason."""
+    """The examples to learn from and those held out; how many were taken and left out, by reason.
+
+    `uncited` of those taken are corrections without citations.
+    """
 
     learn: tuple[Example, ...]
     held_out: tuple[Example, ...]
     taken: Mapping[str, int]
     left_out: Mapping[str, int]
+    uncited: int
 
 
-def make(kind: Kind, found: Found, *, share: float = 1.0) -> Made:
+def make(kind: Kind, found: Found, *, share: float = 1.0, cited: bool = False) -> Made:
     """The examples of the judged answers, of which about `share` are to learn from, the rest held out.
+
+    With `cited` corrections without citations are left out.
 
     Whole conversations are on one side, and so are all that ask the same question, directly or through others.
     """
@@ -78,12 +90,17 @@ def make(kind: Kind, found: Found, *, share: float = 1.0) -> Made:
     examples = _chats(found.judged, left_out) if kind == "chat" else _pairs(found.judged, left_out)
     once = list({(one.messages, one.good, one.bad): one for one in reversed(examples)}.values())[::-1]
     left_out["said already"] += len(examples) - len(once)
+    uncited = sum(one.is_uncited for one in once)
+    if cited:
+        left_out["without citations"] += uncited
+        once, uncited = [one for one in once if not one.is_uncited], 0
     is_held_out = sides([_marks(one) for one in once], share=share)
     return Made(
         learn=tuple(one for one, held in zip(once, is_held_out, strict=True) if not held),
         held_out=tuple(one for one, held in zip(once, is_held_out, strict=True) if held),
         taken=dict(Counter(one.why for one in once)),
         left_out={reason: number for reason, number in sorted(left_out.items()) if number},
+        uncited=uncited,
     )
 
 

@@ -31,6 +31,9 @@ def export(  # noqa: PLR0913, PLR0917 - a command's options
     confirmed: Annotated[
         bool, typer.Option("--confirmed", help="Only answers whose triage state is 'case' or 'fixed'.")
     ] = False,
+    cited: Annotated[
+        bool, typer.Option("--cited", help="No corrections without the [1] of a passage: people write few.")
+    ] = False,
     restricted: Annotated[
         bool, typer.Option("--restricted", help="Also answers from passages that not everyone may read.")
     ] = False,
@@ -51,7 +54,7 @@ def export(  # noqa: PLR0913, PLR0917 - a command's options
         confirmed=confirmed,
         restricted=restricted,
     )
-    made = make(chosen, find_judged(open_spool(settings), wanted), share=split)
+    made = make(chosen, find_judged(open_spool(settings), wanted), share=split, cited=cited)
     files = write(made, out, is_split=split < 1)
     if split == 1 and (stale := held_out_path(out)).exists():
         complain(f"{clean(str(stale))} is of an earlier export: what it holds out may be in {clean(str(out))} now")
@@ -74,6 +77,7 @@ def _counts(made: Made, files: list[Path]) -> dict[str, object]:
         "held_out": len(made.held_out),
         "taken": made.taken,
         "left_out": made.left_out,
+        "uncited": made.uncited,
         "files": [str(file) for file in files],
     }
 
@@ -85,5 +89,8 @@ def _print(made: Made, files: list[Path]) -> None:
     for title, counts in (("taken", made.taken), ("left out", made.left_out)):
         for reason, number in counts.items():
             screen.print(f"{title}: {number:,} {reason}", markup=False)
+    if made.uncited:
+        told = f"{number_of('correction', made.uncited)} without citations, as people write them"
+        screen.print(f"{told}: a model may learn to leave its own out; --cited takes none of these", markup=False)
     for file in files:
         screen.print(f"written to {clean(str(file))}", markup=False, soft_wrap=True)

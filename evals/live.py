@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -9,17 +10,20 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from evals.ask import likened
 from evals.machine import this_machine
 from evals.metrics import score, summarize
 from evals.records import Given, Index, Record, Retrieved, Run, Source, UsedPrompt
 from evals.run import models_of, stamp
 from rag.case import Case
-from rag.errors import InputError
+from rag.embed import make_embedder
+from rag.errors import InputError, ModelError
 from rag.observe.filter import Filter
 from rag.observe.spool import Spool
 from rag.settings import Settings, shown
 from rag.types import Citation, Feedback, Trace, Usage, Verdict
 
+log = logging.getLogger("plumbline")
 # More of the latest answers are not drawn from.
 MOST = 100_000
 _CITATIONS, _VERDICT, _USAGE = TypeAdapter(tuple[Citation, ...]), TypeAdapter(Verdict), TypeAdapter(Usage)
@@ -28,7 +32,8 @@ _CITATIONS, _VERDICT, _USAGE = TypeAdapter(tuple[Citation, ...]), TypeAdapter(Ve
 def live_run(spool: Spool, settings: Settings, *, since: float | None, sample: int, seed: int = 0) -> Run:
     """So many of the answers given since a Unix time, drawn at random, as a scored run; nothing is asked.
 
-    An answer that somebody corrected has the correction as expected answer. Raises InputError when there is none.
+    An answer that somebody corrected has the correction as expected answer, and its likeness to that. Raises InputError
+    when there is none, and ConfigError or WeightsError where there are corrections and no embedder.
     """
     rows = spool.traces(Filter(name="ask", is_live=True, since=since), limit=MOST)
     drawn = random.Random(seed).sample(rows, min(sample, len(rows)))  # noqa: S311 - a sample, not a secret
@@ -37,7 +42,7 @@ def live_run(spool: Spool, settings: Settings, *, since: float | None, sample: i
     if not told:
         raise InputError("no answers were given", expected="traces with texts", remedy="see 'plumb traces', or --since")
     cases = tuple(_case(trace, spool.feedback(trace.id)) for trace in told)
-    records = tuple(_record(trace) for trace in told)
+    records = _likened(cases, [_record(trace) for trace in told], settings)
     return score(
         Run(
             id=f"{stamp(datetime.now(UTC))}-live",
@@ -99,6 +104,18 @@ def _record(trace: Trace) -> Record:
         hits=tuple(_retrieved(hit, markers) for hit in _hits(trace)),
         cost=facts.get("cost"),
     )
+
+
+def _likened(cases: Sequence[Case], records: Sequence[Record], settings: Settings) -> tuple[Record, ...]:
+    """The records, those of corrected answers with their likeness to the correction."""
+    if not any(case.expected for case in cases):
+        return tuple(records)
+    embedder = make_embedder(settings)
+    try:
+        return tuple(likened(embedder, case, record) for case, record in zip(cases, records, strict=True))
+    except ModelError as error:
+        log.warning("no answer is held against its correction: %s", error)
+        return tuple(records)
 
 
 def _hits(trace: Trace) -> Iterable[Mapping[str, Any]]:

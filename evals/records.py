@@ -150,7 +150,8 @@ class Machine:
 class Run:
     """A finished run. Times are UTC in ISO 8601; `models` lists who really answered, by role.
 
-    Each case was to be asked `repeat` times; a run that ended early has fewer records.
+    Each case was to be asked `repeat` times; a run that ended early has fewer records. `answering_hash` is that of the
+    settings that can change an answer, '' where nobody kept it.
     """
 
     id: RunId
@@ -169,6 +170,7 @@ class Run:
     records: tuple[Record, ...]
     repeat: int = 1
     judge: JudgeUsed | None = None
+    answering_hash: str = ""
     format: Format = FORMAT
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from evals.answering import differing, then_and_now
 from evals.records import Run
 from evals.selection import in_words
 from rag.errors import InputError
@@ -17,7 +18,7 @@ def check_same(earlier: Run, now: Run) -> None:
             f"{earlier.index.name}, {earlier.index.chunks} chunks",
             f"{now.index.name}, {now.index.chunks} chunks",
         ),
-        "settings": (earlier.config_hash, now.config_hash),
+        "settings": _settings(earlier, now),
         "code": (earlier.code_version, now.code_version),
     }
     for name, (then, today) in sides.items():
@@ -25,8 +26,17 @@ def check_same(earlier: Run, now: Run) -> None:
             raise InputError(
                 f"run {earlier.id} was begun with {name} {then}, now it is {today}",
                 expected="the same questions to the same system",
-                remedy="begin a new run",
+                remedy="make it so again, or begin a new run",
             )
+
+
+def _settings(earlier: Run, now: Run) -> tuple[str, str]:
+    """Those that can change an answer and differ; nothing on both sides where none does."""
+    if earlier.config_hash == now.config_hash or earlier.answering_hash == now.answering_hash:
+        return "", ""
+    found = differing(earlier.config, now.config)
+    hidden = (f"{earlier.config_hash} (a value that is not shown)", now.config_hash)
+    return then_and_now(found) if found else hidden
 
 
 def _cases(run: Run) -> str:

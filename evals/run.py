@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 
+from evals.answering import answering_hash
 from evals.ask import Asker
 from evals.dataset import Dataset
 from evals.judge import Judge
@@ -84,10 +85,12 @@ def evaluate(
 
     A question that fails is recorded and counted. The error is raised when going on is in vain: a setting or a
     model file is wrong, every question so far failed, or the last three failed because a part of the system did;
-    BudgetExceeded when `max_cost` is used up. While it goes on a Run with the records so far, not scored, is yielded
-    now and then, and a scored one before an error or an interrupt is raised, if one of them has an answer.
+    BudgetExceeded when `max_cost` is used up, and before the first question where an answer model has no price. While
+    it goes on a Run with the records so far, not scored, is yielded now and then, and a scored one before an error or
+    an interrupt is raised, if one of them has an answer.
     """
     plan, cases = plan or Plan(), dataset.cases
+    _require_prices(engine.settings, plan)
     engine.pin_prompts()
     begun = _begun(engine, dataset, plan, judge)
     if earlier:
@@ -141,14 +144,26 @@ def _is_used_up(records: Sequence[Record], plan: Plan) -> bool:
     return spent is None or spent >= plan.max_cost
 
 
+def _require_prices(settings: Settings, plan: Plan) -> None:
+    """Raise BudgetExceeded where a cost is bounded and that of what an answer model reads or writes is unknown."""
+    for name in settings.roles.candidates("answer") if plan.max_cost is not None else ():
+        prices = settings.candidate(name)
+        if prices.price_in is None or prices.price_out is None:
+            raise _unpriced(f" of {name}", f' price_in and price_out in [candidates."{name}"]')
+
+
+def _unpriced(of: str = "", prices: str = " prices") -> BudgetExceeded:
+    return BudgetExceeded(
+        f"what an answer{of} costs is not known",
+        expected="a price for each model",
+        remedy=f"set{prices}, or no --max-cost",
+    )
+
+
 def _used_up(records: Sequence[Record], plan: Plan) -> BudgetExceeded:
     spent = total(record.cost for record in records if record.answer)
     if spent is None:
-        return BudgetExceeded(
-            "what an answer costs is not known",
-            expected="a price for each model",
-            remedy="set prices, or no --max-cost",
-        )
+        return _unpriced()
     return BudgetExceeded(
         f"{len(records)} questions cost {cost_text(spent)}",
         expected=f"at most {cost_text(plan.max_cost)}",
@@ -204,6 +219,7 @@ def _begun(engine: Engine, dataset: Dataset, plan: Plan, judge: Judge | None) ->
         records=(),
         repeat=plan.repeat,
         judge=judge.used if judge else None,
+        answering_hash=answering_hash(settings),
     )
 
 

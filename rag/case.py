@@ -43,12 +43,13 @@ class Then:
 class Case:
     """A question and what is expected of its answer.
 
-    `facts` must all be in a right answer, each in one of its wordings; `expected` is a right answer in full. `sources`
-    are the documents that hold it: all of them are needed, unless a tag is 'any'; `evidence` are words that must stand
-    in the passages found. All are empty when the right reaction is to decline (`answerable` is false). `split` tells
-    cases for tuning ('dev') from those for measuring ('test'). Cases of one `conversation` ('' for a case by itself)
-    are not independent of each other. `weight` is how much a case counts in a mean. Only what a person `confirmed`
-    counts in a gate.
+    `facts` must all be in a right answer, each in one of its wordings; `expected` is a right answer in full, `also` are
+    others that people gave, latest first: whoever confirms the case is shown them. `sources` are the documents that
+    hold it: all of them are needed, unless a tag is 'any'; `evidence` are words that must stand in the passages found.
+    All but `also` are empty when the right reaction is to decline (`answerable` is false). `split` tells cases for
+    tuning ('dev') from those for measuring ('test'). Cases of one `conversation` ('' for a case by itself) are not
+    independent of each other. `weight` is how much a case counts in a mean. Only what a person `confirmed` counts in a
+    gate.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Case:
     history: tuple[Turn, ...] = ()
     facts: tuple[tuple[str, ...], ...] = ()
     expected: str = ""
+    also: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
     answerable: bool = True

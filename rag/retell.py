@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rag.case import Case, Passage, Then
@@ -19,19 +20,22 @@ ID_PREFIX = "trace-"
 def case_of(trace: Trace, said: Sequence[Feedback]) -> Case:
     """The case of an answer, not confirmed: nobody looked at it yet.
 
-    The last correction is what is expected, the citations that more people found good than bad are the sources, with
-    their quotes as evidence, and the reasons are tags. Of several documents, each is taken to be enough (tag 'any').
+    The last correction is what is expected, others that differ stand beside it (`also`), the citations that more people
+    found good than bad are the sources, with their quotes as evidence, and the reasons are tags. Of several documents,
+    each is taken to be enough (tag 'any').
     The question is '' where the trace keeps no texts.
     """
     good = _good_citations(trace, said)
     sources = tuple(dict.fromkeys(str(one["uri"]) for one in good))
     quotes = dict.fromkeys(quote for one in good if (quote := _text(one.get("quote"))))
+    right = each_answer(one.correction for one in reversed(said))
     reasons = tuple(dict.fromkeys(reason for one in said for reason in one.reasons))
     return Case(
         id=f"{ID_PREFIX}{trace.id[:16]}",
         question=_text(trace.input),
         history=_history(trace),
-        expected=next((one.correction.strip() for one in reversed(said) if one.correction.strip()), ""),
+        expected=right[0] if right else "",
+        also=right[1:],
         sources=sources,
         evidence=tuple(quotes) if len(sources) == 1 else (),
         tags=("feedback", *reasons, *((ANY,) if len(sources) > 1 else ())),
@@ -41,6 +45,20 @@ def case_of(trace: Trace, said: Sequence[Feedback]) -> Case:
         confirmed=False,
         then=_then(trace, reasons),
     )
+
+
+def each_answer(texts: Iterable[str]) -> tuple[str, ...]:
+    """These answers, those once that are the same but for case, white space and the marks at their ends."""
+    found: dict[str, str] = {}
+    for text in filter(None, map(str.strip, texts)):
+        found.setdefault(" ".join(text.casefold().split()).rstrip(" .!"), text)
+    return tuple(found.values())
+
+
+def expecting(case: Case, text: str) -> Case:
+    """The case with this expected answer; where people gave several, the others stay beside it."""
+    told = each_answer((text, case.expected, *case.also)) if case.also else ()
+    return replace(case, expected=text, also=tuple(one for one in told if one != text))
 
 
 def sources_of(trace: Trace) -> list[str]:

@@ -264,9 +264,9 @@ class Settings(BaseSettings):
         server = self.provider(provider)
         return {"first_token_s": server.timeout_s, "retries": server.max_retries}
 
-    def config_hash(self) -> str:
-        """12 hex digits that change whenever a setting changes: recorded in every trace."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+    def config_hash(self, *, without: Iterable[str] = ()) -> str:
+        """12 hex digits that change whenever a setting changes: recorded in every trace; `without` names tables."""
+        return hashlib.sha256(self.model_dump_json(exclude=set(without)).encode()).hexdigest()[:12]
 
 
 def load_settings(path: Path | None = None, *, changes: Mapping[str, Any] | None = None) -> Settings:

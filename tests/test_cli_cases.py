@@ -40,6 +40,22 @@ def test_a_complaint_becomes_a_case_that_is_confirmed_and_run(plumb: Plumb, fill
     assert history[0]["after"] == history[1]["before"]
 
 
+def test_a_contradiction_is_shown_to_whoever_confirms(plumb: Plumb, filled: Path) -> None:
+    for text in ("30 days", "31 days"):
+        trace = parsed(plumb("ask", "--json", ASKED))["trace_id"]
+        fine(plumb("feedback", trace, "--down", "--correction", text))
+    shown = fine(plumb("eval", "cases", "collect"))
+    assert "people corrected it differently: “31 days”; “30 days”; the latest is expected" in shown
+    for command in ("list", "confirm"):
+        shown = fine(plumb("eval", "cases", command, *([trace[:6]] if command == "confirm" else [])))
+        assert "  31 days\n    people corrected it differently, also to: “30 days”\n" in shown
+    trace = parsed(plumb("ask", "--json", ASKED))["trace_id"]
+    fine(plumb("feedback", trace, "--down", "--correction", "33 days"))
+    assert "corrected to: “33 days”; what was confirmed stays" in fine(plumb("eval", "cases", "collect", "--dry-run"))
+    (told,) = parsed(plumb("eval", "cases", "collect", "--json"))["collected"]
+    assert (told["case"]["also"], told["set_aside"]) == (["30 days"], ["33 days"])
+
+
 def test_an_answer_is_made_a_case_and_nothing_is_made_twice(plumb: Plumb, filled: Path) -> None:
     trace = parsed(plumb("ask", "--json", ASKED))["trace_id"]
     told = fine(plumb("eval", "cases", "add", trace[:6]))

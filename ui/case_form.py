@@ -13,7 +13,7 @@ from rag.case import WORDINGS, Case, case_line, wordings
 from rag.casebook import case_made_of, put_cases
 from rag.engine import Engine
 from rag.errors import PlumbError
-from rag.retell import case_of, sources_of
+from rag.retell import case_of, expecting, sources_of
 from rag.types import Condition, Feedback, Trace
 from ui.markup import literal
 from ui.reviewing import may_read
@@ -68,6 +68,9 @@ def _draw_fields(case: Case, form: str, found: Sequence[str]) -> None:
     shown = _texts(case)
     for name in ("question", "expected", "facts"):
         _draw_area(name, shown, form)
+        if name == "expected" and case.also:
+            others = "; ".join(f"“{one}”" for one in case.also)
+            st.caption(literal(f"People corrected it differently: {others}. Saving the case decides."))
     st.multiselect(
         "The documents that hold it",
         list(dict.fromkeys([*case.sources, *found])),
@@ -120,10 +123,9 @@ def _told(case: Case, form: str) -> Case:
     changed = {name for name in AREAS if told[name] != shown[name]}
     asked = replace(case, question=told["question"].strip() if "question" in changed else case.question, confirmed=True)
     if st.session_state[f"decline-{form}"]:
-        return replace(asked, expected="", facts=(), sources=(), evidence=(), answerable=False)
+        return replace(expecting(asked, ""), facts=(), sources=(), evidence=(), answerable=False)
     return replace(
-        asked,
-        expected=told["expected"].strip() if "expected" in changed else case.expected,
+        expecting(asked, told["expected"].strip()) if "expected" in changed else asked,
         facts=tuple(map(wordings, _lines(told["facts"]))) if "facts" in changed else case.facts,
         sources=tuple(filter(None, (str(one).strip() for one in st.session_state[f"sources-{form}"]))),
         evidence=_lines(told["evidence"]) if "evidence" in changed else case.evidence,

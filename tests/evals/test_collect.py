@@ -157,6 +157,25 @@ def test_what_a_person_confirmed_or_wrote_stays(spool: Spool, tmp_path: Path) ->
     assert (case.then.trace_id, case.origin, case.confirmed) == (trace, "hand", True)
 
 
+def test_answers_that_people_corrected_differently_are_all_kept(spool: Spool, tmp_path: Path) -> None:
+    file = tmp_path / "cases.jsonl"
+    trace = asked(spool, 1, LEAVE, Feedback(trace_id="", user="a", up=False, correction="30 days."))
+    spool.add_feedback(Feedback(trace_id=trace, user="b", up=False, correction="31 days."))
+    spool.add_feedback(Feedback(trace_id=trace, user="c", up=False, correction=" 31  Days "))
+    (case,) = kept(spool, file)
+    assert (case.expected, case.also) == ("31  Days", ("30 days.",))
+    asked(spool, 2, LEAVE, Feedback(trace_id="", up=False, correction="28 days."))
+    (again,) = kept(spool, file)
+    assert (again.expected, again.also) == ("28 days.", ("31  Days", "30 days."))
+    chosen = Told(expected="30 days.").applied(again)
+    assert (chosen.expected, chosen.also, chosen.confirmed) == ("30 days.", ("28 days.", "31  Days"), True)
+    assert Told(declined=True).applied(again).also == ("28 days.", "31  Days", "30 days.")
+    put_cases(file, [chosen], did="confirm")
+    asked(spool, 3, LEAVE, Feedback(trace_id="", up=False, correction="33 days."))
+    (told,) = collected(spool, held(file)).collected
+    assert (told.case.expected, told.case.also, told.set_aside) == (chosen.expected, chosen.also, ("33 days.",))
+
+
 def test_more_feedback_on_an_answer_leaves_what_a_person_made_of_it(spool: Spool, tmp_path: Path) -> None:
     file = tmp_path / "cases.jsonl"
     trace = asked(spool, 1, LEAVE)

@@ -118,6 +118,24 @@ def test_persons_are_the_same_within_an_export_and_can_not_be_guessed(spool: Spo
     assert len({*exports, hashlib.sha256(b"ada").hexdigest()[:16]}) == 3
 
 
+@pytest.mark.parametrize("kind", ["chat", "pairs"])
+def test_corrections_without_citations_are_told_and_can_stay_out(spool: Spool, run: Export, kind: str) -> None:
+    rate(spool, asked(spool, 1, CAR, "A bicycle [1]."), up=False, correction="EUR 0.38 per kilometre.")
+    rate(spool, asked(spool, 2, LEAVE, "30 days [1]."), up=False, correction="28 days [1].")
+    rate(spool, asked(spool, 3, "Who pays?", "The company."), up=True)
+    told = run(kind)
+    assert (told["lines"], told["uncited"]) == ({"chat": 3, "pairs": 2}[kind], 1)
+    kept = run(kind, "--cited")
+    assert (kept["lines"], kept["uncited"]) == (told["lines"] - 1, 0)
+    assert kept["left_out"]["without citations"] == 1
+    assert "EUR 0.38" not in Path("lines.jsonl").read_text()
+    app = typer.Typer()
+    app.command()(export)
+    assert (
+        "1 correction without citations, as people write them: " in CliRunner().invoke(app, [kind, "--out", "a"]).stdout
+    )
+
+
 def test_what_is_no_accepted_answer_is_left_out_and_told(spool: Spool, run: Export) -> None:
     rate(spool, asked(spool, 1, LEAVE, "28 days [1]."), up=True)
     rate(spool, asked(spool, 2, LEAVE, "28 days [1]."), up=True)

@@ -54,7 +54,7 @@ def test_the_page_shows_what_is_printed(limits: Path, plumb: Plumb) -> None:
     assert len(screens) == 4
     for (model, code), screen in zip(CODES.items(), screens, strict=False):
         ask(plumb, model)
-        done = plumb("eval", "gate", env=NARROW)
+        done = plumb("eval", "gate", env={**NARROW, "PLUMB_ROLES__ANSWER": f"scripted:{model}.json"})
         assert (done.returncode, done.stderr) == (code, "")
         assert evened(done.stdout) == screen
     assert evened(fine(plumb("eval", "compare", "main", "latest", "--flips", "1", env=NARROW))) == screens[3]

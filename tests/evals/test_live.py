@@ -28,6 +28,7 @@ def test_answers_of_users_are_a_run(invoke: Callable[..., Result], engine: Engin
     leave = engine.ask("How much leave is there?")
     car = engine.ask("What is paid per kilometre?")
     engine.ask("How far is the moon?")
+    engine.rate(Feedback(trace_id=leave.trace_id, up=True, correction="28 working days of annual leave a year."))
     engine.rate(Feedback(trace_id=car.trace_id, up=False, reasons=("wrong",), correction="EUR 0.38"))
     # What an eval asks is no user's question.
     invoke("run", write_cases([{"id": "x", "question": "How much leave is there?", "facts": [["28"]]}]))
@@ -44,6 +45,11 @@ def test_answers_of_users_are_a_run(invoke: Callable[..., Result], engine: Engin
     assert overall["declined"] == pytest.approx(1 / 3)
     assert overall["quotes_verbatim"] == 1.0
     assert overall["correct"] is None
+    likeness = [record["similarity"] for record in told["records"]]
+    # The second answer was declined.
+    assert likeness == [pytest.approx(0.7, abs=0.2), 0.0, None]
+    assert overall["similarity"] == pytest.approx(likeness[0] / 2)
+    assert told["summary"]["overall"]["similarity"]["cases"] == 2
     kept = load_run(Path(told["path"]))
     assert kept.records[0].answer
     assert kept.records[0].answer.text == leave.text

@@ -83,6 +83,29 @@ def test_what_passes_is_in_force_and_is_the_baseline_until_it_is_taken_back(
         raise promoted("--rollback").exception or AssertionError
 
 
+def test_the_latest_run_is_told_to_be_a_trial_where_another_system_answers(
+    project: Settings, promoted: Promote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said(*arguments: str) -> str:
+        return CliRunner().invoke(eval_app, arguments).stderr
+
+    assert (said("gate"), said("baseline", "same")) == ("", "")
+    promoted("--set", "roles.answer=scripted:bad.json")
+    told = "roles.answer scripted:bad.json, in force is roles.answer scripted:old.json\n"
+    for command in (("gate",), ("gate", "--json"), ("baseline", "other")):
+        (line,) = said(*command).splitlines()
+        assert line.startswith("plumb: 'latest' is a trial run, ")
+        assert f"{line}\n".endswith(told)
+    assert said("gate", find_run(project, "latest").id) == ""
+    # What changes no answer makes no trial of it, and what was promoted is in force.
+    assert promoted("--set", "retrieve.limit=6").exit_code == 0
+    monkeypatch.setenv("PLUMB_TRACE__SLOW_S", "1")
+    assert said("gate") == ""
+    list(ingest([project.root / "docs"], settings=project, version="v2"))
+    CliRunner().invoke(eval_app, ["run", "limits.jsonl", "--index", "v2"])
+    assert said("gate").endswith(": index plumbline v2, in force is index plumbline v1\n")
+
+
 def test_a_version_of_the_index_is_promoted(project: Settings, promoted: Promote) -> None:
     versions = Versions(project)
     list(ingest([project.root / "docs"], settings=project, version="v2"))

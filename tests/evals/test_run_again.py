@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr
 from dataclasses import replace
@@ -88,12 +89,54 @@ def test_another_system_does_not_go_on_with_a_run(settings: Settings, engine: En
     done = run(engine, dataset)
     changed = {"retrieve": settings.retrieve.model_copy(update={"limit": 1})}
     other = Engine.from_settings(settings.model_copy(update=changed))
-    with pytest.raises(InputError, match=r"was begun with settings .*; expected the same questions to the same system"):
+    said = "with settings retrieve.limit 20, now it is retrieve.limit 1; expected the same questions to the same system"
+    with pytest.raises(InputError, match=re.escape(said)):
         run(other, dataset, earlier=done)
     with pytest.raises(InputError, match=r"was begun with cases 3 of .*each 1 times, now it is .*each 2 times"):
         run(engine, dataset, Plan(repeat=2), earlier=done)
     with pytest.raises(InputError, match="was begun with dataset"):
         run(engine, replace(dataset, sha256="0" * 64), earlier=done)
+
+
+def test_what_can_not_change_an_answer_keeps_no_run_from_going_on(
+    settings: Settings, engine: Engine, dataset: Dataset
+) -> None:
+    done = run(engine, dataset)
+    beside: dict[str, Any] = {
+        "ui": settings.ui.model_copy(update={"cases": "other.jsonl"}),
+        "trace": settings.trace.model_copy(update={"slow_s": 1.0}),
+        "gate": settings.gate.model_copy(update={"margin": 0.2}),
+    }
+    assert run(Engine.from_settings(settings.model_copy(update=beside)), dataset, earlier=done).is_whole
+    both = {**beside, "context": settings.context.model_copy(update={"budget_tokens": 300})}
+    said = "was begun with settings context.budget_tokens 200, now it is context.budget_tokens 300; expected"
+    with pytest.raises(InputError, match=re.escape(said)):
+        run(Engine.from_settings(settings.model_copy(update=both)), dataset, earlier=done)
+
+
+def test_long_settings_are_told_where_they_differ(settings: Settings, engine: Engine, dataset: Dataset) -> None:
+    long = settings.llama_index.model_copy(update={"llm_args": {f"arg{n}": f"{'x' * 100}{n}" for n in range(7)}})
+    other = long.model_copy(update={"llm_args": {name: f"{value}!" for name, value in long.llm_args.items()}})
+    done = run(Engine.from_settings(settings.model_copy(update={"llama_index": long})), dataset)
+    said = (
+        r"with settings llama_index\.llm_args\.arg0 …x+0, .* and 2 more, now it is llama_index\.llm_args\.arg0 …x+0!, "
+    )
+    with pytest.raises(InputError, match=said):
+        run(Engine.from_settings(settings.model_copy(update={"llama_index": other})), dataset, earlier=done)
+
+
+def test_a_secret_that_differs_is_not_told(settings: Settings, engine: Engine, dataset: Dataset) -> None:
+    done = run(engine, dataset)
+    hidden = settings.llama_index.model_copy(update={"llm_args": {"api_key": "sk-1"}})
+    one = settings.model_copy(update={"llama_index": hidden})
+    other = one.model_copy(update={"llama_index": hidden.model_copy(update={"llm_args": {"api_key": "sk-2"}})})
+    with pytest.raises(InputError, match=r"now it is .*llama_index\.llm_args\.api_key \*\*\*; expected") as raised:
+        run(Engine.from_settings(one), dataset, earlier=done)
+    assert "sk-" not in str(raised.value)
+    done = run(Engine.from_settings(one), dataset)
+    with pytest.raises(InputError, match=r"with settings \w+ \(a value that is not shown\), now it is \w+;") as raised:
+        run(Engine.from_settings(other), dataset, earlier=done)
+    assert "sk-" not in str(raised.value)
 
 
 def test_the_whole_dataset_is_the_same_part_however_it_was_chosen(engine: Engine, dataset: Dataset) -> None:
@@ -139,8 +182,29 @@ def test_a_run_ends_when_its_budget_is_used_up(settings: Settings, dataset: Data
 
 
 def test_unknown_prices_spend_no_budget_unseen(engine: Engine, dataset: Dataset) -> None:
-    with pytest.raises(BudgetExceeded, match="what an answer costs is not known; expected a price for each model"):
-        run(engine, dataset, Plan(max_cost=1.0))
+    asked: list[object] = []
+    said = (
+        "what an answer of scripted:script.json costs is not known; expected a price for each model; "
+        'set price_in and price_out in [candidates."scripted:script.json"], or no --max-cost'
+    )
+    with pytest.raises(BudgetExceeded, match=re.escape(said)):
+        asked.extend(evaluate(engine, dataset, plan=Plan(max_cost=1.0)))
+    assert not [event for event in asked if isinstance(event, Asked)]
+
+
+def test_a_price_that_is_not_known_after_all_ends_the_run(settings: Settings, dataset: Dataset) -> None:
+    """A model that adds queries to the first question has no price: only its call tells."""
+    (settings.root / "words.json").write_text(json.dumps([{"match": "", "reply": "annual leave"}]))
+    changed = {
+        "roles": settings.roles.model_copy(update={"rewrite": "scripted:words.json"}),
+        "retrieve": settings.retrieve.model_copy(update={"expand": "paraphrase"}),
+        "candidates": {"scripted:script.json": CandidateSettings(price_in=1, price_out=1)},
+    }
+    engine = Engine.from_settings(settings.model_copy(update=changed))
+    (partial,) = kept(
+        evaluate(engine, dataset, plan=Plan(max_cost=1.0)), BudgetExceeded, "an answer costs is not known; .*set prices"
+    )
+    assert len(partial.records) == 1
 
 
 @pytest.mark.parametrize(("reply", "is_priced"), [({"error": "no quota"}, True), ({"reply": "Yes"}, False)])

@@ -146,6 +146,21 @@ def test_a_trace_in_full_becomes_a_case(asked: Engine) -> None:
     assert [decision for decision, _ in asked.spool.decided().values()] == ["case"]
 
 
+def test_whoever_confirms_a_case_sees_that_people_corrected_it_differently(asked: Engine) -> None:
+    trace_id = asked.spool.traces()[1].id
+    asked.spool.add_feedback(Feedback(trace_id=trace_id, user="cy", up=False, correction="33 <b>days"))
+    page = opened("traces")
+    choose(page, trace_id)
+    areas = {area.label: area for area in page.text_area}
+    assert areas["A right answer"].value == "33 <b>days"
+    (caption,) = [one.value for one in page.caption if "differently" in one.value]
+    assert "“31 days”" in caption
+    areas["A right answer"].set_value("31 days")
+    save(page, "Make the case")
+    (case,) = load_dataset(asked.settings.root / "cases.jsonl").cases
+    assert (case.expected, case.also, case.confirmed) == ("31 days", ("33 <b>days",), True)
+
+
 @pytest.fixture
 def kept(asked: Engine) -> Case:
     """A case of the answer that was rated down, confirmed with much that the form does not show."""
