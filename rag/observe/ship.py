@@ -176,6 +176,8 @@ def _deliver(spool: Spool, server: Langfuse | Otlp, item: PendingItem, until: fl
     try:
         _send(spool, server, item, timeout_s=max(until - time.monotonic(), 0.1))
     except DeliveryError as error:
+        # A server that was cut off as our own time was up did not fail at it.
+        error.of_item = error.of_item and time.monotonic() < until
         return _failed(spool, item, error)
     spool.delivered(item)
     return "delivered", ""
