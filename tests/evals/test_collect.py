@@ -186,7 +186,8 @@ def test_the_latest_correction_is_the_one_that_was_given_last(spool: Spool, tmp_
     spool.add_feedback(Feedback(trace_id=earlier, user="b", up=False, correction="31 days."))
     (again,) = kept(spool, file)
     assert (again.expected, again.also) == ("31 days.", ("30 days.", "28 days."))
-    assert again.then and again.then.trace_id == later
+    assert again.then
+    assert again.then.trace_id == later
 
 
 def test_more_feedback_on_an_answer_leaves_what_a_person_made_of_it(spool: Spool, tmp_path: Path) -> None:

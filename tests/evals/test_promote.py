@@ -87,7 +87,9 @@ def test_the_latest_run_is_told_to_be_a_trial_where_another_system_answers(
     project: Settings, promoted: Promote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def said(*arguments: str) -> str:
-        return CliRunner().invoke(eval_app, arguments).stderr
+        result = CliRunner().invoke(eval_app, arguments)
+        assert isinstance(result.exception, SystemExit | None)
+        return result.stderr
 
     assert (said("gate"), said("baseline", "same")) == ("", "")
     promoted("--set", "roles.answer=scripted:bad.json")

@@ -67,9 +67,7 @@ def test_so_does_one_at_which_it_says_nothing(
     assert ("can't be reached" in reason, count) == (True, 1)
 
 
-def test_that_our_own_time_was_up_is_not_due_to_the_trace(
-    fake: FakeLangfuse, spool: Spool, settings: Settings
-) -> None:
+def test_that_our_own_time_was_up_is_not_due_to_the_trace(fake: FakeLangfuse, spool: Spool, settings: Settings) -> None:
     patient = settings.model_copy(update={"langfuse": LangfuseServer(host=fake.url, timeout_s=10)})
     add(spool, 1, 2)
     fake.fails_at, fake.fails_by = {id_of(1)}, "hang"
