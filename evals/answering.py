@@ -10,8 +10,9 @@ from typing import Any
 from evals.changes import ABSENT, by_key
 from rag.settings import Settings
 
-# What people see of an answer, where it goes, what is done when, and what decides on runs: no part of how it is made.
-BESIDE = ("ui", "trace", "langfuse", "otlp", "gate", "jobs", "notify")
+# What people see of an answer, where it goes, what may be spent, what is done when, and what decides on runs: no part
+# of how it is made. Who ran out of budget is to go on with more.
+BESIDE = ("ui", "trace", "langfuse", "otlp", "budget", "gate", "jobs", "notify")
 # So many are told, so much of each, and of that so much before the place where it differs.
 MOST, MOST_CHARS, BEFORE_CHARS = 5, 40, 10
 

@@ -12,7 +12,7 @@ from rag.embed import Matrix
 from rag.observe.spool import Spool
 from rag.retell import ANY, case_of, each_answer
 from rag.triage import left_out, queue
-from rag.types import Decision
+from rag.types import Decision, Feedback
 from rag.wording import Terms, words
 
 Embed = Callable[[Sequence[str]], Matrix]
@@ -66,10 +66,12 @@ def collect(
         trace_id for one in queue(spool, embed=embed, since=since) if one.state == "new" for trace_id in one.traces
     ]
     decided = spool.decided()
-    made = sorted((_made(spool, trace_id) for trace_id in dict.fromkeys(about)), key=_asked_at)
+    said = {trace_id: spool.feedback(trace_id) for trace_id in about}
+    made = sorted((case_of(spool.trace(trace_id), of_it) for trace_id, of_it in said.items()), key=_asked_at)
     told = [case for case in made if case.question]
     groups = grouped([*known, *told], embed=embed, terms=terms)
-    merged = (_collected(group, known, decided) for group in groups)
+    corrected_at = {trace_id: _corrected_at(of_it) for trace_id, of_it in said.items()}
+    merged = (_collected(group, known, decided, corrected_at) for group in groups)
     return Complaints(
         collected=tuple(one for one in merged if one),
         traces=tuple(dict.fromkeys(about)),
@@ -101,12 +103,16 @@ def grouped(cases: Sequence[Case], *, embed: Embed, terms: Terms) -> list[list[C
     return [[cases[place] for place in group] for group in groups]
 
 
-def _made(spool: Spool, trace_id: str) -> Case:
-    return case_of(spool.trace(trace_id), spool.feedback(trace_id))
+def _corrected_at(said: Sequence[Feedback]) -> float:
+    """When an answer was corrected last, 0 for one that was not."""
+    return max((one.changed_at for one in said if one.correction.strip()), default=0.0)
 
 
 def _collected(
-    group: Sequence[Case], known: Sequence[Case], decided: Mapping[str, tuple[Decision, float]]
+    group: Sequence[Case],
+    known: Sequence[Case],
+    decided: Mapping[str, tuple[Decision, float]],
+    corrected_at: Mapping[str, float],
 ) -> Collected | None:
     """What a group comes to, `known` ones first in it; None where nothing is new."""
     held = [case for case in group if case in known]
@@ -116,7 +122,7 @@ def _collected(
     counted = {case.then.trace_id for case in held if case.then}
     counted |= {trace_id for trace_id, (decision, _) in decided.items() if decision == "case"}
     new = [trace_id for trace_id in map(_trace_id, latest_first) if trace_id not in counted]
-    merged = _merged(latest_first)
+    merged = _merged(latest_first, corrected_at)
     case = _taken_in(held[0], merged) if held else merged
     weight = (held[0].weight if held else 0) + len(new)
     return Collected(
@@ -128,11 +134,11 @@ def _collected(
     )
 
 
-def _merged(latest_first: Sequence[Case]) -> Case:
-    """One case of several: what the latest is, with what people said of all."""
+def _merged(latest_first: Sequence[Case], corrected_at: Mapping[str, float]) -> Case:
+    """One case of several: what the latest is, with what people said of all, and expecting what they said last."""
     sources = _each(case.sources for case in latest_first)
     tags = _each(case.tags for case in latest_first)
-    right = _right(*latest_first)
+    right = _right(*sorted(latest_first, key=lambda case: corrected_at[_trace_id(case)], reverse=True))
     return replace(
         latest_first[0],
         expected=right[0] if right else "",

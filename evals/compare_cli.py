@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evals.together import refuse_beside
-from rag.errors import ConfigError
 from rag.terminal import clean, complain, console, print_json
 
 if TYPE_CHECKING:
@@ -38,9 +37,10 @@ def compare(  # noqa: PLR0913, PLR0917 - a command's options
     from evals.markdown import comparison_page
     from rag.settings import load_settings
 
-    _refuse_both(as_json=as_json, as_markdown=as_markdown)
-    if as_json or as_markdown:
-        refuse_beside("--json" if as_json else "--markdown", context, ["shown"])
+    if as_json:
+        refuse_beside("--json", context, ["as_markdown", "shown"])
+    if as_markdown:
+        refuse_beside("--markdown", context, ["shown"])
     settings = load_settings()
     found = compared(find_run(settings, first), find_run(settings, second))
     if as_json:
@@ -52,6 +52,7 @@ def compare(  # noqa: PLR0913, PLR0917 - a command's options
 
 
 def gate(
+    context: typer.Context,
     run: Annotated[str, typer.Argument(help=f"The run to decide on: {Name}.")] = "latest",
     baseline: Annotated[
         str, typer.Option(help=f"The run it is held against: {Name}; default: the one that gate.baseline names.")
@@ -71,7 +72,8 @@ def gate(
     from evals.markdown import decision_page
     from rag.settings import load_settings
 
-    _refuse_both(as_json=as_json, as_markdown=as_markdown)
+    if as_json:
+        refuse_beside("--json", context, ["as_markdown"])
     settings = load_settings()
     name = baseline or settings.gate.baseline
     before, now = find_baseline(settings, name), find_run(settings, run)
@@ -119,8 +121,3 @@ def _tell_of_trial(settings: Settings, name: str, run: Run) -> None:
 
     if name == LATEST and LATEST not in baselines(settings) and (told := trial(settings, run)):
         complain(f"'{LATEST}' is a trial run, {clean(run.id)}: {clean(told)}")
-
-
-def _refuse_both(*, as_json: bool, as_markdown: bool) -> None:
-    if as_json and as_markdown:
-        raise ConfigError("--json and --markdown", expected="one of them", remedy="leave one out")

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from evals.answering import answering_hash, differing, then_and_now
 from evals.records import Run
-from rag.errors import StoreError
+from rag.errors import PlumbError
 from rag.settings import Settings, shown
 from rag.versions import Versions
 
@@ -14,7 +14,7 @@ from rag.versions import Versions
 def trial(settings: Settings, run: Run) -> str:
     """How the run was asked otherwise than the settings and the live index would; '' where it was not.
 
-    A run that does not tell, and a store that is out of reach, give no reason to say so.
+    A run that does not tell, and a store that is out of reach or set up wrongly, give no reason to say so.
     """
     parts = [*_settings(settings, run), *_index(settings, run)]
     return "; ".join(f"{then}, in force is {now}" for then, now in parts)
@@ -29,7 +29,7 @@ def _settings(settings: Settings, run: Run) -> list[tuple[str, str]]:
 
 def _index(settings: Settings, run: Run) -> list[tuple[str, str]]:
     live = ""
-    with suppress(StoreError):
+    with suppress(PlumbError):
         live = Versions(settings).live()
     then, now = f"index {run.index.name}", f"index {settings.store.collection} {live}"
     return [(then, now)] if run.answering_hash and live and then != now else []

@@ -13,9 +13,12 @@ from pathlib import Path
 import pytest
 from command_line import ASKED, Plumb, failed, fine, parsed
 
-from rag.observe.breakers import GIVE_UP_S
+from rag.observe.breakers import GIVE_UP_S, LEAST_FAILURES
+from rag.observe.destinations import mark
 from rag.observe.spool import Spool
 from rag.prompts import load_prompt
+from rag.sections import OtlpEndpoint
+from rag.settings import Settings
 
 
 def test_what_goes_to_another_program_is_not_broken_into_lines(plumb: Plumb, filled: Path) -> None:
@@ -33,12 +36,13 @@ def test_what_eval_runs_asked_is_told_apart(plumb: Plumb, filled: Path) -> None:
     )
     plumb("eval", "run", "cases.jsonl")
     found = {
-        flag: [row["question"] for row in parsed(plumb("traces", "--json", *flag)) if row["name"] == "ask"]
+        flag: [row["question"] for row in parsed(plumb("traces", "--json", *flag))]
         for flag in ((), ("--live",), ("--evals",))
     }
     assert found[("--live",)] == [ASKED]
     assert found[("--evals",)] == ["Who painted the moon?"]
-    assert len(found[()]) == 2
+    # The ingest, too.
+    assert len(found[()]) == 3
 
 
 def test_a_trace_tells_in_the_terminal_why_there_is_no_answer(plumb: Plumb, filled: Path) -> None:
@@ -115,6 +119,7 @@ def test_new_traces_follow_the_latest(plumb: Plumb, filled: Path) -> None:
 
 
 OTLP = {"PLUMB_OTLP__ENDPOINT": "http://127.0.0.1:1/v1/traces"}
+OTLP_MARK = mark("otlp", Settings(otlp=OtlpEndpoint(endpoint="http://127.0.0.1:1/v1/traces")))
 LANGFUSE = {"LANGFUSE_PUBLIC_KEY": "pk", "LANGFUSE_SECRET_KEY": "sk", "PLUMB_LANGFUSE__HOST": "http://127.0.0.1:1"}
 
 
@@ -149,8 +154,9 @@ def test_a_destination_that_turned_us_away_for_a_day_is_named(
     began = time.time() - GIVE_UP_S
     with monkeypatch.context() as patch:
         patch.setattr("rag.observe.breakers.time.time", lambda: began)
-        spool.failed("otlp", "it answered 401", wait_s=1, is_refusal=True)
-    spool.failed("otlp", "it answered 401", wait_s=1, is_refusal=True)
+        for _ in range(LEAST_FAILURES):
+            spool.failed("otlp", "it answered 401", wait_s=1, is_refusal=True, mark=OTLP_MARK)
+    spool.failed("otlp", "it answered 401", wait_s=1, is_refusal=True, mark=OTLP_MARK)
     first, failure = fine(plumb("traces", "status", env=OTLP)).splitlines()
     assert first == (
         "otlp: waiting 1, delivered 0, refused 0; given up; other keys, or 'plumb traces ship', try it again"
@@ -167,7 +173,7 @@ def test_a_line_for_each_destination_is_shipped(plumb: Plumb, filled: Path) -> N
     lines = [f"{name}: delivered 0, refused 0, waiting 1" for name in ("langfuse", "otlp")]
     assert (shipped.returncode, shipped.stdout.splitlines()) == (1, lines)
     assert "otlp: http://127.0.0.1:1/v1/traces can't be reached" in shipped.stderr
-    spool.failed("otlp", "it is down", wait_s=600)
+    spool.failed("otlp", "it is down", wait_s=600, mark=OTLP_MARK)
     due = json.loads(plumb("traces", "ship", "--due", "--json", env=OTLP).stdout)
     assert [(one["destination"], one["reason"]) for one in due] == [
         ("otlp", "it is left alone for a while: it is down")

@@ -67,6 +67,8 @@ def traces(  # noqa: PLR0913, PLR0917
     from rag.settings import load_settings
 
     wanted = Filter(
+        # Nobody asked an ingest.
+        name="" if live is None else "ask",
         rated=one_of(rated, RATED, option="--rated"),
         unsupported=unsupported,
         abstained=abstained,

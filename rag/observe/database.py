@@ -49,9 +49,11 @@ CREATE TABLE IF NOT EXISTS outbox (
     UNIQUE (trace_id, kind, destination)
 );
 CREATE TABLE IF NOT EXISTS held (trace_id TEXT PRIMARY KEY);
+"""
+_BREAKERS = """
 CREATE TABLE IF NOT EXISTS breakers (
-    destination TEXT PRIMARY KEY, failures INTEGER NOT NULL, reason TEXT NOT NULL, failed_at REAL NOT NULL,
-    next_try_at REAL NOT NULL{refused}
+    destination TEXT NOT NULL, failures INTEGER NOT NULL, reason TEXT NOT NULL, failed_at REAL NOT NULL,
+    next_try_at REAL NOT NULL, refused_since REAL NOT NULL, mark TEXT NOT NULL, PRIMARY KEY (destination, mark)
 );
 """
 _TRIES = (
@@ -59,7 +61,6 @@ _TRIES = (
     "behind INTEGER NOT NULL DEFAULT 0",
     "next_try_at REAL NOT NULL DEFAULT 0",
 )
-_REFUSED = ("refused_since REAL NOT NULL DEFAULT 0", "mark TEXT NOT NULL DEFAULT ''")
 _PENDING = f"""
 CREATE INDEX IF NOT EXISTS outbox_pending ON outbox (destination, {TURN}, id) WHERE state = 'pending';
 CREATE INDEX IF NOT EXISTS outbox_tried ON outbox (destination) WHERE state = 'pending' AND tries > 0;
@@ -74,7 +75,8 @@ CREATE TABLE IF NOT EXISTS traces (
 CREATE INDEX IF NOT EXISTS traces_by_time ON traces (started_at);
 {_FEEDBACK.format(changed=f", {_CHANGED}")}
 {_SIGNALS.format(citation=f", {_CITATION}")}
-{_OUTBOX.format(tries=", " + ", ".join(_TRIES), refused=", " + ", ".join(_REFUSED))}
+{_OUTBOX.format(tries=", " + ", ".join(_TRIES))}
+{_BREAKERS}
 {_PENDING}
 PRAGMA user_version = {VERSION};
 COMMIT;
@@ -98,7 +100,7 @@ ALTER TABLE signals ADD COLUMN {_CITATION};
 DROP INDEX IF EXISTS outbox_by_state;
 DROP INDEX IF EXISTS outbox_by_trace;
 ALTER TABLE outbox RENAME TO outbox_2;
-{_OUTBOX.format(tries="", refused="")}
+{_OUTBOX.format(tries="")}
 INSERT INTO outbox SELECT id, 'langfuse', kind, trace_id, state, revision, iif(state = 'failed', reason, '')
     FROM outbox_2 WHERE state IN ('pending', 'delivered', 'failed');
 INSERT INTO held SELECT trace_id FROM outbox_2 WHERE kind = 'trace' AND state = 'held';
@@ -115,9 +117,10 @@ DROP INDEX IF EXISTS outbox_pending;
 {_PENDING}
 PRAGMA user_version = 4
 """  # noqa: S608 - nothing from outside
-# Until then no destination was ever given up.
+# Until then no destination was ever given up, and a breaker was for all keys. Who failed lately is tried once more.
 _FROM_4 = f"""
-{"".join(f"ALTER TABLE breakers ADD COLUMN {column};" for column in _REFUSED)}
+DROP TABLE IF EXISTS breakers;
+{_BREAKERS}
 PRAGMA user_version = 5
 """
 SCHEMA = Schema(script=_SCRIPT, version=VERSION, upgrades={1: _FROM_1, 2: _FROM_2, 3: _FROM_3, 4: _FROM_4})

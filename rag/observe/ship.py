@@ -104,8 +104,8 @@ def ship_detached(settings: Settings) -> None:
 def _ship(spool: Spool, settings: Settings, name: Destination, *, budget_s: float, only_due: bool) -> Shipped:
     if not spool.pending(name, limit=1, only_due=only_due):
         return _idle(spool, name, "")
-    breaker = spool.breaker(name)
-    if only_due and breaker.is_open and breaker.is_of(mark(name, settings)):
+    breaker = spool.breaker(name, mark(name, settings))
+    if only_due and breaker.is_open:
         how = "it was given up" if breaker.is_given_up else "it is left alone for a while"
         return _idle(spool, name, f"{how}: {breaker.reason}")
     lock = _lock(spool, name)
@@ -153,7 +153,7 @@ def _deliver_all(spool: Spool, settings: Settings, name: Destination, until: flo
 def _rest(spool: Spool, name: Destination, error: DeliveryError, marked: str) -> None:
     """Leave a destination alone: twice as long after each failure, or as long as it asks for."""
     # The exponent is bounded lest the power overflow.
-    rest_s = min(REST_S * 2.0 ** min(spool.breaker(name).failures, 20), LONGEST_REST_S)
+    rest_s = min(REST_S * 2.0 ** min(spool.breaker(name, marked).failures, 20), LONGEST_REST_S)
     spool.failed(name, str(error), wait_s=max(rest_s, error.retry_after_s), is_refusal=error.of_us, mark=marked)
 
 
@@ -176,6 +176,8 @@ def _deliver(spool: Spool, server: Langfuse | Otlp, item: PendingItem, until: fl
     try:
         _send(spool, server, item, timeout_s=max(until - time.monotonic(), 0.1))
     except DeliveryError as error:
+        # A server that was cut off as our own time was up did not fail at it.
+        error.of_item = error.of_item and time.monotonic() < until
         return _failed(spool, item, error)
     spool.delivered(item)
     return "delivered", ""

@@ -257,13 +257,13 @@ class Spool:
         `is_refusal` tells that it turned us away, `mark` with which address and keys it was tried.
         """
         with self._writer.transaction() as db:
-            before = breakers.read(db, destination)
+            before = breakers.read(db, destination, mark)
             breakers.write(db, destination, before.failed(reason, wait_s=wait_s, is_refusal=is_refusal, mark=mark))
 
-    def breaker(self, destination: Destination) -> Breaker:
-        """How that destination is."""
+    def breaker(self, destination: Destination, mark: str | None = None) -> Breaker:
+        """How that destination is with the address and keys of this mark; without one, how it failed last."""
         with reading(self.path) as db:
-            return breakers.read(db, destination)
+            return breakers.read(db, destination, mark)
 
     def retry_refused(self) -> int:
         """Queue again everything that was refused for good; returns how many items."""

@@ -176,6 +176,20 @@ def test_answers_that_people_corrected_differently_are_all_kept(spool: Spool, tm
     assert (told.case.expected, told.case.also, told.set_aside) == (chosen.expected, chosen.also, ("33 days.",))
 
 
+def test_the_latest_correction_is_the_one_that_was_given_last(spool: Spool, tmp_path: Path) -> None:
+    file = tmp_path / "cases.jsonl"
+    earlier, later = (asked(spool, number, LEAVE) for number in (1, 2))
+    spool.add_feedback(Feedback(trace_id=later, up=False, correction="28 days."))
+    spool.add_feedback(Feedback(trace_id=earlier, up=False, correction="30 days."))
+    (case,) = kept(spool, file)
+    assert (case.expected, case.also) == ("30 days.", ("28 days.",))
+    spool.add_feedback(Feedback(trace_id=earlier, user="b", up=False, correction="31 days."))
+    (again,) = kept(spool, file)
+    assert (again.expected, again.also) == ("31 days.", ("30 days.", "28 days."))
+    assert again.then
+    assert again.then.trace_id == later
+
+
 def test_more_feedback_on_an_answer_leaves_what_a_person_made_of_it(spool: Spool, tmp_path: Path) -> None:
     file = tmp_path / "cases.jsonl"
     trace = asked(spool, 1, LEAVE)

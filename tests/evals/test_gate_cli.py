@@ -113,7 +113,7 @@ def test_a_comparison_as_json_and_as_markdown(plumb: Plumb, stored: Mapping[str,
 def test_what_can_not_be_done_is_refused(plumb: Plumb, stored: Mapping[str, Path]) -> None:
     assert "there is no baseline yet" in failed(plumb("eval", "gate", "worse.json"), code=2)
     assert "no run 'latest'" in failed(plumb("eval", "compare", "base.json"), code=2)
-    assert "--json and --markdown" in failed(gate(plumb, "--json", "--markdown"), code=2)
+    assert "--markdown beside --json" in failed(gate(plumb, "--json", "--markdown"), code=2)
     assert fine(plumb("eval", "baseline")).startswith("No run has a name yet")
     assert parsed(plumb("eval", "baseline", "good", "base.json", "--json"))["good"]["path"] == "base.json"
     assert fine(plumb("eval", "baseline")).startswith("good: base, base.json, set ")

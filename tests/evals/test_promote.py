@@ -87,7 +87,9 @@ def test_the_latest_run_is_told_to_be_a_trial_where_another_system_answers(
     project: Settings, promoted: Promote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def said(*arguments: str) -> str:
-        return CliRunner().invoke(eval_app, arguments).stderr
+        result = CliRunner().invoke(eval_app, arguments)
+        assert isinstance(result.exception, SystemExit | None)
+        return result.stderr
 
     assert (said("gate"), said("baseline", "same")) == ("", "")
     promoted("--set", "roles.answer=scripted:bad.json")
@@ -104,6 +106,10 @@ def test_the_latest_run_is_told_to_be_a_trial_where_another_system_answers(
     list(ingest([project.root / "docs"], settings=project, version="v2"))
     CliRunner().invoke(eval_app, ["run", "limits.jsonl", "--index", "v2"])
     assert said("gate").endswith(": index plumbline v2, in force is index plumbline v1\n")
+    # A machine that only holds runs against each other needs no index.
+    monkeypatch.setenv("PLUMB_STORE__KIND", "server")
+    monkeypatch.setenv("PLUMB_STORE__URL", "nonsense://here")
+    assert ", in force is store.kind server" in said("gate")
 
 
 def test_a_version_of_the_index_is_promoted(project: Settings, promoted: Promote) -> None:

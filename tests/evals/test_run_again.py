@@ -106,6 +106,7 @@ def test_what_can_not_change_an_answer_keeps_no_run_from_going_on(
         "ui": settings.ui.model_copy(update={"cases": "other.jsonl"}),
         "trace": settings.trace.model_copy(update={"slow_s": 1.0}),
         "gate": settings.gate.model_copy(update={"margin": 0.2}),
+        "budget": settings.budget.model_copy(update={"day_tokens": 1_000_000}),
     }
     assert run(Engine.from_settings(settings.model_copy(update=beside)), dataset, earlier=done).is_whole
     both = {**beside, "context": settings.context.model_copy(update={"budget_tokens": 300})}

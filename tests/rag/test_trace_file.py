@@ -10,6 +10,7 @@ from pathlib import Path
 
 from observed import TRACE_ID, ask_trace
 
+from rag.observe.breakers import CLOSED
 from rag.observe.codec import encode
 from rag.observe.filter import Filter
 from rag.observe.outbox import Progress
@@ -35,6 +36,16 @@ CREATE TABLE outbox (
     UNIQUE (kind, trace_id)
 );
 PRAGMA user_version = 1;
+"""
+
+FOURTH_VERSION = """
+DROP TABLE breakers;
+CREATE TABLE breakers (
+    destination TEXT PRIMARY KEY, failures INTEGER NOT NULL, reason TEXT NOT NULL, failed_at REAL NOT NULL,
+    next_try_at REAL NOT NULL
+);
+INSERT INTO breakers VALUES ('otlp', 9, 'down', 1, 2);
+PRAGMA user_version = 4;
 """
 
 
@@ -112,6 +123,19 @@ def tables(path: Path) -> dict[str, list[tuple[object, ...]]]:
         found = {name: db.execute("SELECT * FROM pragma_table_xinfo(?)", (name,)).fetchall() for name in names}
     # In which order they stand is up to the file's history.
     return {name: sorted(column[1:4] for column in columns) for name, columns in found.items()}
+
+
+def test_a_file_of_the_fourth_version_tries_once_more_who_failed(tmp_path: Path) -> None:
+    Spool(tmp_path / "traces.db", destinations=["otlp"]).add_trace(ask_trace())
+    with closing(sqlite3.connect(tmp_path / "traces.db")) as db, db:
+        db.executescript(FOURTH_VERSION)
+    lifted = Spool(tmp_path / "traces.db")
+    assert lifted.breaker("otlp", "beef") == CLOSED
+    assert [item.trace_id for item in lifted.pending("otlp", limit=9)] == [TRACE_ID]
+    lifted.failed("otlp", "down", wait_s=60, mark="beef")
+    lifted.failed("otlp", "no", wait_s=60, is_refusal=True, mark="cafe")
+    assert lifted.breaker("otlp", "beef").reason == "down"
+    assert lifted.breaker("otlp").reason == "no"
 
 
 def test_a_file_that_two_processes_lift_at_once_is_lifted_once(tmp_path: Path) -> None:

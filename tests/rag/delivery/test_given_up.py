@@ -7,17 +7,17 @@ import time
 import pytest
 from delivering import add, numbers, shipped
 from hand_clock import Clock
-from langfuse_server import OTLP_PATH, OTLP_TOKEN, PUBLIC_KEY, FakeLangfuse
+from langfuse_server import OTLP_PATH, OTLP_TOKEN, SECRET_KEY, FakeLangfuse
 
-from rag.observe.breakers import CLOSED, GIVE_UP_S, Breaker
+from rag.observe.breakers import CLOSED, GIVE_UP_S
 from rag.observe.destinations import mark
-from rag.observe.ship import LONGEST_REST_S, ship
+from rag.observe.ship import REST_S, ship
 from rag.observe.spool import Spool, open_spool
 from rag.sections import OtlpEndpoint
 from rag.settings import Settings
 
 HOUR_S = 3600
-DAY_S = GIVE_UP_S + LONGEST_REST_S
+DAY_S = GIVE_UP_S + HOUR_S
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return hands
 
 
-def pass_time(clock: Clock, spool: Spool, settings: Settings, *, seconds: float, step: float = LONGEST_REST_S) -> None:
+def pass_time(clock: Clock, spool: Spool, settings: Settings, *, seconds: float, step: float = HOUR_S) -> None:
     """As the background thread does, only that it looks more seldom."""
     until = clock.now + seconds
     while clock.now < until:
@@ -66,7 +66,7 @@ def test_within_the_day_it_mends_itself(fake: FakeLangfuse, spool: Spool, settin
     fake.behaviour = 403
     pass_time(clock, spool, settings, seconds=20 * HOUR_S)
     fake.behaviour = "ok"
-    pass_time(clock, spool, settings, seconds=LONGEST_REST_S)
+    pass_time(clock, spool, settings, seconds=HOUR_S)
     assert numbers(fake) == [1]
     assert spool.breaker("langfuse") == CLOSED
 
@@ -79,7 +79,7 @@ def test_a_server_that_is_down_is_never_given_up(
     pass_time(clock, spool, settings, seconds=3 * DAY_S)
     assert not spool.breaker("langfuse").is_given_up
     fake.behaviour = "ok"
-    pass_time(clock, spool, settings, seconds=2 * LONGEST_REST_S)
+    pass_time(clock, spool, settings, seconds=HOUR_S)
     assert numbers(fake) == [1]
 
 
@@ -90,23 +90,27 @@ def test_who_asks_for_it_begins_a_new_day(
     assert not given_up.breaker("langfuse").is_given_up
     assert given_up.breaker("langfuse").failures == 1
     fake.behaviour = "ok"
-    pass_time(clock, given_up, settings, seconds=LONGEST_REST_S)
+    pass_time(clock, given_up, settings, seconds=HOUR_S)
     assert numbers(fake) == [1, 2]
 
 
 def test_other_keys_are_tried_at_once(
-    fake: FakeLangfuse, given_up: Spool, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    fake: FakeLangfuse, spool: Spool, settings: Settings, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("LANGFUSE_SECRET_KEY", "sk-lf-wrong")
+    add(spool, 1, 2)
+    pass_time(clock, spool, settings, seconds=DAY_S)
+    assert spool.breaker("langfuse").is_given_up
     asked = len(fake.requests)
     monkeypatch.setenv("LANGFUSE_SECRET_KEY", "sk-lf-wrong-too")
-    assert "given up" not in shipped(given_up, settings, only_due=True).reason
+    assert "given up" not in shipped(spool, settings, only_due=True).reason
     assert len(fake.requests) == asked + 1
-    assert given_up.breaker("langfuse").failures == 1
-    monkeypatch.undo()
-    monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", PUBLIC_KEY)
-    monkeypatch.setenv("LANGFUSE_SECRET_KEY", "sk-lf-very-secret")
-    fake.behaviour = "ok"
-    assert shipped(given_up, settings, only_due=True).delivered == 2
+    assert spool.breaker("langfuse").failures == 1
+    # It was given up with these.
+    monkeypatch.setenv("LANGFUSE_SECRET_KEY", "sk-lf-wrong")
+    assert "given up" in shipped(spool, settings, only_due=True).reason
+    monkeypatch.setenv("LANGFUSE_SECRET_KEY", SECRET_KEY)
+    assert shipped(spool, settings, only_due=True).delivered == 2
 
 
 def test_other_headers_are_tried_at_once_too(
@@ -131,12 +135,39 @@ def test_the_mark_tells_no_key(settings: Settings) -> None:
     assert mark("langfuse", settings) != mark("otlp", settings)
 
 
-def test_failures_of_other_kinds_neither_begin_nor_end_the_day() -> None:
-    down = CLOSED.failed("down", wait_s=1)
-    assert down.refused_since == 0
-    refused = down.failed("no", wait_s=1, is_refusal=True)
-    assert refused.failed("down", wait_s=1).refused_since == refused.refused_since > 0
+def test_a_day_out_of_reach_is_no_day_of_refusals(
+    fake: FakeLangfuse, spool: Spool, settings: Settings, clock: Clock
+) -> None:
+    add(spool, 1)
+    fake.behaviour = 429
+    shipped(spool, settings)
+    fake.behaviour = "cut"
+    pass_time(clock, spool, settings, seconds=DAY_S)
+    fake.behaviour = 429
+    pass_time(clock, spool, settings, seconds=HOUR_S)
+    assert not spool.breaker("langfuse").is_given_up
 
 
-def test_a_breaker_of_an_earlier_version_has_no_day() -> None:
-    assert not Breaker(failures=99, failed_at=time.time(), reason="401").is_given_up
+def test_two_refusals_a_day_apart_are_no_day_of_refusals(
+    fake: FakeLangfuse, spool: Spool, settings: Settings, clock: Clock
+) -> None:
+    add(spool, 1)
+    fake.behaviour = 429
+    shipped(spool, settings)
+    clock.now += DAY_S
+    shipped(spool, settings)
+    assert not spool.breaker("langfuse").is_given_up
+
+
+def test_who_has_other_keys_is_left_alone_for_their_own_failures(
+    fake: FakeLangfuse, spool: Spool, settings: Settings, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(spool, 1)
+    fake.behaviour = 401
+    for _ in range(20):
+        clock.now += REST_S
+        for key in ("sk-lf-wrong", "sk-lf-wrong-too"):
+            monkeypatch.setenv("LANGFUSE_SECRET_KEY", key)
+            shipped(spool, settings, only_due=True)
+    # A minute: after 0, 3, 9, 21 and 45 seconds, each.
+    assert len(fake.requests) == 2 * 5

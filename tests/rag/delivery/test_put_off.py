@@ -67,6 +67,18 @@ def test_so_does_one_at_which_it_says_nothing(
     assert ("can't be reached" in reason, count) == (True, 1)
 
 
+def test_that_our_own_time_was_up_is_not_due_to_the_trace(fake: FakeLangfuse, spool: Spool, settings: Settings) -> None:
+    patient = settings.model_copy(update={"langfuse": LangfuseServer(host=fake.url, timeout_s=10)})
+    add(spool, 1, 2)
+    fake.fails_at, fake.fails_by = {id_of(1)}, "hang"
+    # A run may be over before it asks.
+    while len(fake.requests) < TRIES:
+        assert shipped(spool, patient, budget_s=0.5).delivered == 0
+    fake.fails_at.clear()
+    assert shipped(spool, patient).delivered == 2
+    assert numbers(fake) == [1, 2]
+
+
 def test_several_of_them_let_the_others_pass_too(fake: FakeLangfuse, spool: Spool, settings: Settings) -> None:
     add(spool, *range(1, 9))
     fake.fails_at = {id_of(number) for number in range(1, 6)}
