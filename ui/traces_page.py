@@ -20,7 +20,7 @@ from ui.trace_view import draw_trace
 from ui.visitor import scope_of_visitor
 
 KINDS = {
-    "All": Filter(name="ask", is_live=True),
+    "Questions": Filter(name="ask", is_live=True),
     "Rated down": Filter(name="ask", is_live=True, rated="down"),
     "Rated up": Filter(name="ask", is_live=True, rated="up"),
     "Not supported": Filter(name="ask", is_live=True, unsupported=True),

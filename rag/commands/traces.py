@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -166,10 +166,17 @@ def _show(trace: Trace, spool: Spool, *, as_json: bool) -> None:
 def _status(spool: Spool, *, as_json: bool) -> None:
     found = spool.progress()
     if as_json:
-        print_json([{**asdict(one), "state": _state(one.breaker)} for one in found])
+        print_json([_status_view(one) for one in found])
         return
     for line in [line for one in found for line in _progress(one)] or [NOWHERE]:
         console().print(clean(line), markup=False, soft_wrap=True)
+
+
+def _status_view(one: Progress) -> Mapping[str, object]:
+    told = asdict(one)
+    # Which keys it failed with is nobody's business.
+    del told["breaker"]["mark"]
+    return {**told, "state": _state(one.breaker)}
 
 
 def _progress(one: Progress) -> Iterator[str]:
