@@ -43,7 +43,7 @@ class Collected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complaints:
-    """What all complaints came to, and every answer that they are about; `mute` are answers without texts.
+    """What all complaints came to, and every answer that is in it; `mute` are answers without texts, which can't be.
 
     `left_out` are older ones that nobody decided on: they come next time.
     """
@@ -67,15 +67,15 @@ def collect(
     ]
     decided = spool.decided()
     said = {trace_id: spool.feedback(trace_id) for trace_id in about}
-    made = sorted((case_of(spool.trace(trace_id), of_it) for trace_id, of_it in said.items()), key=_asked_at)
-    told = [case for case in made if case.question]
+    cases = [case_of(spool.trace(trace_id), of_it) for trace_id, of_it in said.items()]
+    told = sorted((case for case in cases if case.question), key=_asked_at)
     groups = grouped([*known, *told], embed=embed, terms=terms)
     corrected_at = {trace_id: _corrected_at(of_it) for trace_id, of_it in said.items()}
     merged = (_collected(group, known, decided, corrected_at) for group in groups)
     return Complaints(
         collected=tuple(one for one in merged if one),
-        traces=tuple(dict.fromkeys(about)),
-        mute=len(made) - len(told),
+        traces=tuple(trace_id for trace_id, case in zip(said, cases, strict=True) if case.question),
+        mute=len(cases) - len(told),
         left_out=left_out(spool, since=since),
     )
 

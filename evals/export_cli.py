@@ -53,6 +53,7 @@ def export(  # noqa: PLR0913, PLR0917 - a command's options
         since=moment(since, option="--since"),
         confirmed=confirmed,
         restricted=restricted,
+        right=_confirmed(settings),
     )
     made = make(chosen, find_judged(open_spool(settings), wanted), share=split, cited=cited)
     files = write(made, out, is_split=split < 1)
@@ -62,6 +63,14 @@ def export(  # noqa: PLR0913, PLR0917 - a command's options
         print_json(_counts(made, files))
         return
     _print(made, files)
+
+
+def _confirmed(settings: Settings) -> dict[str, str]:
+    """The right answers of the confirmed cases of the project, by the trace that each was made of."""
+    from evals.cases import held
+
+    cases = held(settings.root / settings.ui.cases)
+    return {case.then.trace_id: case.expected for case in cases if case.then and case.confirmed and case.expected}
 
 
 def _mask(settings: Settings) -> Mask:

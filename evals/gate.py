@@ -119,8 +119,12 @@ def _usual(pairs: Pairs, metrics: Sequence[Metric]) -> tuple[str, ...]:
 
 def _blind(rulings: Sequence[Ruling]) -> list[str]:
     """What is to be said where no gated metric knows a right answer from a wrong one."""
-    if any(one.is_required and one.metric in RIGHT for one in rulings):
+    knowing = [one for one in rulings if one.metric in RIGHT]
+    if any(one.is_required for one in knowing):
         return []
+    if knowing:
+        few = ", ".join(f"'{one.label}' {one.cases}" for one in knowing)
+        return [f"what knows a right answer from a wrong one has too few cases to pass: {few}; add cases, or margin"]
     return ["no gated metric knows a right answer from a wrong one: name one, or give cases facts or expected answers"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rag.errors import InputError
@@ -26,9 +26,9 @@ class Judged:
     """An answer that somebody rated or corrected.
 
     `trace_id` is that of the answer when it was first given, `query` the question as it stands alone, `answer` what was
-    shown, or the model's own refusal; '' for nothing, and for what the model wrote and nobody saw. `correction` is the
-    last that was given, '' for none. `model` is who answered, `prompt` id and version. `raters` are those who judged
-    it, by name.
+    shown, or the model's own refusal; '' for nothing, and for what the model wrote and nobody saw. `correction` is what
+    a confirmed case expects, else the last that was given, '' for none. `model` is who answered, `prompt` id and
+    version. `raters` are those who judged it, by name.
     """
 
     trace_id: str
@@ -51,13 +51,14 @@ class Judged:
 class Wanted:
     """Which judged answers: since a Unix time, of triage state `case` or `fixed` alone, with restricted passages.
 
-    `mask` takes out of all texts what names a person.
+    `mask` takes out of all texts what names a person. `right` are the right answers that a person confirmed, by trace.
     """
 
     mask: Mask
     since: float | None = None
     confirmed: bool = False
     restricted: bool = False
+    right: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +126,8 @@ def _judged(
     messages = _messages(step) if step else ()
     if step is None or not messages:
         return None, "no model wrote it"
-    return _made(first, step, messages, said, wanted.mask), ""
+    right = next((wanted.right[trace.id] for trace in (first, *given) if trace.id in wanted.right), _last(said))
+    return _masked(_made(first, step, messages, said, right), wanted.mask), ""
 
 
 def _shown(first: Trace, wrote: str) -> str:
@@ -135,22 +137,36 @@ def _shown(first: Trace, wrote: str) -> str:
     return str(first.output or "")
 
 
-def _made(first: Trace, step: Step, messages: tuple[Message, ...], said: Sequence[Feedback], mask: Mask) -> Judged:
+def _last(said: Sequence[Feedback]) -> str:
+    """The correction that was given last."""
+    corrections = [one.correction for one in sorted(said, key=lambda one: one.changed_at) if one.correction.strip()]
+    return corrections[-1] if corrections else ""
+
+
+def _masked(one: Judged, mask: Mask) -> Judged:
+    return replace(
+        one,
+        messages=tuple(Message(role=said.role, content=mask(said.content)) for said in one.messages),
+        answer=mask(one.answer).strip(),
+        correction=mask(one.correction).strip(),
+    )
+
+
+def _made(first: Trace, step: Step, messages: tuple[Message, ...], said: Sequence[Feedback], right: str) -> Judged:
     facts, made = first.attributes, step.attributes
     is_declined = bool(facts.get("abstained"))
-    corrections = [one.correction for one in sorted(said, key=lambda one: one.changed_at) if one.correction.strip()]
     queries = [str(one.attributes["query"]) for one in first.steps if one.attributes.get("query")]
     return Judged(
         trace_id=first.id,
         asked_at=first.started_at,
         session=str(facts.get("session_id") or ""),
         query=queries[0] if queries else str(first.input),
-        messages=tuple(Message(role=one.role, content=mask(one.content)) for one in messages),
-        answer=mask(_shown(first, str(made.get("output") or ""))).strip(),
+        messages=messages,
+        answer=_shown(first, str(made.get("output") or "")),
         is_declined=is_declined,
         is_up=any(one.up is True for one in said),
         is_down=any(one.up is False for one in said),
-        correction=mask(corrections[-1]).strip() if corrections else "",
+        correction=right,
         model=str(made.get("resolved_model") or made.get("model") or ""),
         prompt=f"{made.get('prompt_id', '')}@{made.get('prompt_version', '')}",
         index_version=str(facts.get("index") or ""),

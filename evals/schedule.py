@@ -85,7 +85,10 @@ def check(jobs: Mapping[str, Job]) -> None:
         raise ConfigError("no jobs are set", expected="a table [jobs.NAME]", remedy="see docs/schedule.md")
     for name, job in jobs.items():
         if not croniter.is_valid(job.cron) or len(job.cron.split()) != 5:
-            raise ConfigError(f"jobs.{name}.cron is '{job.cron[:40]}'", expected="five fields of cron, as '0 3 * * *'")
+            raise ConfigError(
+                f"jobs.{name}.cron is '{job.cron[:40]}'",
+                expected="five fields of cron, each in its range, as '0 3 * * *'",
+            )
         if not (job.dataset or job.canaries or job.live):
             raise ConfigError(f"jobs.{name} does nothing", expected="a dataset, canaries or live")
 

@@ -29,12 +29,13 @@ class Complaint:
     """Answers to nearly the same question that are bad in the same way, the latest first.
 
     `kind` is the reason that was given, 'rated down' without one, 'corrected' where nobody rated it down, or
-    'unsupported' where nobody found fault. `comments` are what people said, `correction` the last answer that somebody
-    would have wanted.
+    'unsupported' where nobody found fault. `question` and `answer`, its first line, are the latest's, '' where no texts
+    are kept. `comments` are what people said, `correction` the last answer that somebody would have wanted.
     """
 
     kind: str
     question: str
+    answer: str
     traces: tuple[str, ...]
     state: Decision
     comments: tuple[str, ...]
@@ -44,13 +45,14 @@ class Complaint:
 def queue(spool: Spool, *, embed: Embed, since: float | None = None, scope: Scope | None = None) -> list[Complaint]:
     """The complaints about the latest answers, from a Unix time on: with a scope, of those that it may read.
 
-    Answers of eval runs are none, nor are traces without texts. `left_out()` tells whether these are all.
+    Answers of eval runs are none. A trace without texts is a complaint by itself: nobody knows what it asks.
+    `left_out()` tells whether these are all.
     """
     found = [
         row for is_decided in (False, True) for row in spool.traces(_bad(since, is_decided=is_decided), limit=MOST)
     ]
     rows = sorted(found, key=lambda row: row.started_at, reverse=True)
-    mine = [row for row in rows if row.question and (scope is None or _may_read(spool, row, scope))]
+    mine = [row for row in rows if scope is None or _may_read(spool, row, scope)]
     said = {row.id: spool.feedback(row.id) for row in mine}
     return complaints(mine, said=said, decided=spool.decided(), embed=embed) if mine else []
 
@@ -77,8 +79,10 @@ def complaints(
     found: list[Complaint] = []
     for kind in sorted(counts, key=lambda kind: (-counts[kind], kind)):
         own = [row for row in rows if kinds[row.id] == kind]
-        groups = topics([row.question for row in own], embed=embed, nearness=SAME_COMPLAINT)
-        found += [_complaint(kind, [own[place] for place in group.places], said, decided) for group in groups]
+        told = [row for row in own if row.question]
+        groups = topics([row.question for row in told], embed=embed, nearness=SAME_COMPLAINT) if told else []
+        found += [_complaint(kind, [told[place] for place in group.places], said, decided) for group in groups]
+        found += [_complaint(kind, [row], said, decided) for row in own if not row.question]
     return found
 
 
@@ -114,6 +118,7 @@ def _complaint(
     return Complaint(
         kind=kind,
         question=rows[0].question,
+        answer=rows[0].answer,
         traces=tuple(row.id for row in rows),
         state=decision if at > max(last) else "new",
         comments=tuple(one.comment for one in heard if one.comment),

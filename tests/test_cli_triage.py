@@ -14,7 +14,8 @@ def test_a_bad_answer_is_listed_and_decided_on(plumb: Plumb, filled: Path) -> No
     fine(plumb("feedback", trace_id, "--down", "--reason", "outdated", "--comment", "see [3.2]"))
     shown = fine(plumb("triage")).splitlines()
     assert shown[0].split()[:3] == [trace_id[:8], "new", "outdated"]
-    assert shown[1].strip() == "see [3.2]"
+    assert shown[1].strip().startswith("answered: Full-time employees have 30 working days")
+    assert shown[2].strip() == "see [3.2]"
     assert "fixed" in fine(plumb("triage", trace_id, "--state", "fixed"))
     assert "Nothing to decide" in fine(plumb("triage"))
     (decided,) = parsed(plumb("triage", "--all", "--json"))

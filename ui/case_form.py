@@ -31,7 +31,7 @@ SOURCES_HELP = "Those that were found are offered; any other document can be nam
 
 def draw_case_form(engine: Engine, trace: Trace, said: Sequence[Feedback]) -> None:
     """The form, for one trace."""
-    suggested = _suggested(trace, said)
+    suggested = case_of(trace, said)
     try:
         known = case_made_of(_path(engine), trace.id, case_id=suggested.id)
     except PlumbError as error:
@@ -49,12 +49,6 @@ def draw_case_form(engine: Engine, trace: Trace, said: Sequence[Feedback]) -> No
         label = "Change the case" if known else "Make the case"
         st.form_submit_button(label, on_click=_save, args=(engine, trace, case, form))
     _draw_outcome(trace)
-
-
-def _suggested(trace: Trace, said: Sequence[Feedback]) -> Case:
-    """The case that what people said makes of it; what it cites are the sources that nobody rated."""
-    case, cited = case_of(trace, said), [str(one["uri"]) for one in trace.attributes.get("citations", ())]
-    return replace(case, sources=tuple(uri for uri in sources_of(trace) if uri in (case.sources or cited)))
 
 
 def _title(known: Case | None) -> str:

@@ -73,7 +73,9 @@ def _draw_whole(found: Health) -> None:
         for name, label in SHARES.items():
             st.metric(label, _percent(getattr(found, name)))
         st.metric(
-            "Cost", f"{found.cost:.3g}", help=f"{found.unpriced} answers of unknown cost" if found.unpriced else None
+            "Cost",
+            f"{found.cost:.3g}" if _has_cost(found) else "–",
+            help=f"{found.unpriced} answers of unknown cost" if found.unpriced else None,
         )
 
 

@@ -38,6 +38,7 @@ TEXTS = {
     "model": ("Model", ""),
     "prompt": ("Prompt", "answer@2"),
     "user": ("User", ""),
+    "tag": ("Tag", ""),
     "index": ("Index", "v1"),
 }
 MOST = 200
@@ -77,7 +78,7 @@ def _wanted() -> Filter:
         slower = st.number_input("Slower than, s", min_value=0.0, value=0.0, step=1.0, key="traces-slower")
         dearer = st.number_input("Dearer than", min_value=0.0, value=None, step=0.01, format="%g", key="traces-dearer")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        text, model, prompt, user, index = (
+        text, model, prompt, user, tag, index = (
             st.text_input(label, key=f"traces-{name}", placeholder=example).strip()
             for name, (label, example) in TEXTS.items()
         )
@@ -87,6 +88,7 @@ def _wanted() -> Filter:
         model=model,
         prompt=prompt,
         user=user or None,
+        tag=tag,
         index_version=index,
         slower_than_s=slower or None,
         dearer_than=dearer,

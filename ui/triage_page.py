@@ -49,7 +49,9 @@ def draw_triage(engine: Engine, show: Callable[[str], None]) -> None:
 def _draw_kind(engine: Engine, found: Sequence[Complaint], show: Callable[[str], None]) -> None:
     for one in found:
         times = f"{len(one.traces)} × " if len(one.traces) > 1 else ""
-        with st.expander(literal(f"{times}{one.question}")):
+        with st.expander(literal(f"{times}{one.question or '(no texts are kept)'}")):
+            if one.answer:
+                st.html(f'<p class="plumb-quiet">Answered: {text_html(one.answer)}</p>')
             for comment in dict.fromkeys(one.comments):
                 st.html(f'<p class="plumb-doubt">{text_html(comment)}</p>')
             if one.correction:

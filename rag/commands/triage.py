@@ -11,6 +11,9 @@ import typer
 from rag.commands.moments import moment, one_of
 from rag.terminal import clean, complain, console, print_json
 
+# `trace.content = "none"`.
+NO_TEXT = "(no texts are kept)"
+
 if TYPE_CHECKING:
     from rag.triage import Complaint
 
@@ -64,8 +67,9 @@ def _show(found: Sequence[Complaint], *, as_json: bool) -> None:
         return
     for one in found:
         console().print(clean(_line(one)), markup=False, soft_wrap=True)
+        answer = [f"answered: {one.answer}"] if one.answer else []
         right = [f"right would be: {one.correction}"] if one.correction else []
-        for said in dict.fromkeys([*one.comments, *right]):
+        for said in dict.fromkeys([*answer, *one.comments, *right]):
             console().print(clean(f"    {' '.join(said.split())}"), markup=False, soft_wrap=True)
     if not found:
         console().print("Nothing to decide.")
@@ -73,4 +77,4 @@ def _show(found: Sequence[Complaint], *, as_json: bool) -> None:
 
 def _line(one: Complaint) -> str:
     times = f"{len(one.traces)} x " if len(one.traces) > 1 else ""
-    return f"{one.traces[0][:8]}  {one.state:<7}  {one.kind:<14}  {times}{' '.join(one.question.split())}"
+    return f"{one.traces[0][:8]}  {one.state:<7}  {one.kind:<14}  {times}{' '.join(one.question.split()) or NO_TEXT}"

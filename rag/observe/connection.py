@@ -111,7 +111,8 @@ class Connection:
     def unreachable(self, error: Exception) -> DeliveryError:
         """What a connection that failed means."""
         reason = self.detail(str(error) or type(error).__name__)
-        told = DeliveryError(f"{self.where()} can't be reached{reason}", remedy=f"check {self.peer.setting}, or wait")
+        wait = "" if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL) else ", or wait"
+        told = DeliveryError(f"{self.where()} can't be reached{reason}", remedy=f"check {self.peer.setting}{wait}")
         told.of_item = isinstance(error, FAILED_AT_IT)
         return told
 

@@ -15,9 +15,11 @@ from typer.testing import CliRunner
 
 from evals.export_cli import export
 from evals.sides import question_key, sides
+from rag.case import case_line
 from rag.engine import Engine
 from rag.errors import ConfigError, InputError
 from rag.observe.spool import Spool, open_spool
+from rag.retell import case_of
 from rag.settings import Settings, load_settings
 from rag.types import Feedback, Step, Trace
 
@@ -173,6 +175,19 @@ def test_confirmed_takes_what_was_decided_on_in_triage(spool: Spool, run: Export
     spool.decide([mended], "fixed")
     told = run("chat", "--confirmed")
     assert (told["taken"], told["left_out"]) == ({"corrected": 1}, {"not confirmed": 1})
+
+
+def test_what_was_confirmed_outranks_what_somebody_said_later(spool: Spool, run: Export, tmp_path: Path) -> None:
+    car = asked(spool, 1, CAR, "A bicycle [1].")
+    rate(spool, car, "ada", up=False, correction="EUR 0.38 [1].")
+    rate(spool, car, "bob", up=False, correction="EUR 0.30 [1].")
+    run("pairs")
+    assert lines()[0]["preferred_output"][0]["content"] == "EUR 0.30 [1]."
+    case = replace(case_of(spool.trace(car), spool.feedback(car)), expected="EUR 0.38 [1].")
+    for confirmed, right in ((False, "EUR 0.30 [1]."), (True, "EUR 0.38 [1].")):
+        (tmp_path / "cases.jsonl").write_text(case_line(replace(case, confirmed=confirmed)) + "\n")
+        run("pairs")
+        assert lines()[0]["preferred_output"][0]["content"] == right
 
 
 def test_texts_are_masked_unless_they_are_not_to_be(spool: Spool, run: Export) -> None:

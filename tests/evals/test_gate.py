@@ -77,6 +77,15 @@ def test_without_facts_the_expected_answer_decides() -> None:
     assert (decision.verdict, ruling(decision, "judged").verdict) == ("fail", "fail")
 
 
+def test_facts_of_too_few_cases_are_told_as_what_they_are() -> None:
+    asked = cases(10)
+    decision = gate(made("same", asked), first=made("base", asked))
+    assert decision.verdict == "inconclusive"
+    (note,) = (note for note in decision.notes if "right answer" in note)
+    assert note.startswith("what knows a right answer from a wrong one has too few cases to pass: ")
+    assert "'answerable, right' 10" in note
+
+
 def test_with_sources_alone_it_must_go_on_answering_and_it_says_what_nobody_looked_at() -> None:
     asked = cases(100, facts=(), sources=("a.md",))
     base = made("base", asked)

@@ -36,6 +36,20 @@ def down(*reasons: Reason, comment: str = "", correction: str = "") -> Feedback:
     return Feedback(trace_id="", up=False, reasons=reasons, comment=comment, correction=correction)
 
 
+def test_complaints_without_texts_are_decided_on_each_by_itself(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "traces.db")
+    mute = [asked(spool, number, "", down("wrong", comment="not so")) for number in (1, 2)]
+    told = asked(spool, 3, LEAVE, down("wrong"))
+    assert [(one.question, one.traces) for one in queue(spool)] == [
+        (LEAVE, (told,)),
+        ("", (mute[1],)),
+        ("", (mute[0],)),
+    ]
+    assert next(one.answer for one in queue(spool)) == "You have 30 days [1]."
+    spool.decide([mute[0]], "wontfix")
+    assert [one.state for one in queue(spool)] == ["new", "new", "wontfix"]
+
+
 def test_the_most_frequent_kind_comes_first_and_the_same_complaint_once(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "traces.db")
     first = asked(spool, 1, LEAVE, down("outdated", comment="it is 30 now", correction="30 days."))

@@ -83,7 +83,7 @@ def test_the_list_is_filtered_and_names_what_is_there(asked: Engine) -> None:
 def test_the_list_is_filtered_by_cost_user_index_and_time(make_project: MakeProject) -> None:
     make_project(config='[candidates."scripted:quote"]\nprice_in = 1\nprice_out = 1\nprice_cached = 0\n')
     engine = Engine.from_settings(load_settings())
-    engine.ask(ASKED, scope=Scope(user="ada"))
+    engine.ask(ASKED, scope=Scope(user="ada"), tags=["pilot"])
     engine.ask("Where is the printer room?", scope=Scope(user="bob"))
     page, both = opened("traces"), ["Where is the printer room?", ASKED]
     dearest = max(row.cost or 0 for row in engine.spool.traces())
@@ -91,6 +91,7 @@ def test_the_list_is_filtered_by_cost_user_index_and_time(make_project: MakeProj
         ("text_input", "User", "ada", both[1:]),
         ("text_input", "Index", "plumbline v1", both),
         ("text_input", "Index", "plumbline v2", []),
+        ("text_input", "Tag", "pilot", both[1:]),
         ("number_input", "Dearer than", dearest / 100, both),
         ("number_input", "Dearer than", dearest, []),
         ("selectbox", "Until", "A day ago", []),
@@ -115,6 +116,15 @@ def test_a_trace_that_another_page_leads_to_is_shown_however_old(
     assert "30 working days" in html(page)
 
 
+def test_a_case_of_which_nobody_says_what_is_right_is_not_made(asked: Engine) -> None:
+    asked.rate(Feedback(trace_id=asked.spool.traces()[1].id, up=False))
+    page = opened("traces")
+    choose(page, asked.spool.traces()[1].id)
+    page.button[0].click().run()
+    assert "an expected answer where answerable is true" in page.error[0].value
+    assert not (asked.settings.root / "cases.jsonl").exists()
+
+
 def test_a_trace_in_full_becomes_a_case(asked: Engine) -> None:
     page = opened("traces")
     choose(page, asked.spool.traces()[1].id)
@@ -132,7 +142,8 @@ def test_a_trace_in_full_becomes_a_case(asked: Engine) -> None:
     assert (case.question, case.facts, case.sources) == (
         ASKED,
         (("31", "thirty-one"), ("working days",)),
-        ("docs/leave.txt",),
+        # Nobody found its citation good.
+        (),
     )
     assert (case.expected, case.confirmed, case.origin, case.tags) == (
         "31 days",
@@ -276,6 +287,7 @@ def test_what_is_not_looked_at_is_told(asked: Engine, monkeypatch: pytest.Monkey
 
 def test_health_is_charted_by_day_model_and_prompt(asked: Engine) -> None:
     page = opened("health")
+    assert {metric.label: metric.value for metric in page.metric}["Cost"] == "–"
     charts = [chart.proto.alt for chart in page.get("vega_lite_chart")]
     # What these models cost is not known: no picture of nothing.
     titles = ("Answers", "Seconds an answer", "Percent of answers")
