@@ -77,11 +77,12 @@ def _wanted() -> Filter:
         since, until = _moment("Since"), _moment("Until")
         slower = st.number_input("Slower than, s", min_value=0.0, value=0.0, step=1.0, key="traces-slower")
         dearer = st.number_input("Dearer than", min_value=0.0, value=None, step=0.01, format="%g", key="traces-dearer")
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        text, model, prompt, user, tag, index = (
-            st.text_input(label, key=f"traces-{name}", placeholder=example).strip()
-            for name, (label, example) in TEXTS.items()
-        )
+    # Side by side as long as the page is wide enough: a container would put the last one into a line of its own.
+    columns = st.columns(len(TEXTS), vertical_alignment="bottom")
+    text, model, prompt, user, tag, index = (
+        column.text_input(label, key=f"traces-{name}", placeholder=example).strip()
+        for column, (name, (label, example)) in zip(columns, TEXTS.items(), strict=True)
+    )
     return replace(
         KINDS[kind],
         text=text,
