@@ -63,8 +63,7 @@ def draw_traces(engine: Engine) -> None:
         rows = [row for row in rows if row.id not in hidden]
     if not rows:
         st.info("No traces so far, or none like this.", icon=":material/info:")
-        return
-    chosen = _chosen(rows, hidden)
+    chosen = _chosen(rows, hidden) if rows else _sought()
     for column, trace_id in zip(st.columns(max(len(chosen), 1)), chosen, strict=False):
         with column:
             _draw_one(engine, trace_id)
@@ -124,11 +123,15 @@ def _chosen(rows: Sequence[TraceRow], hidden: Collection[str]) -> list[str]:
     )
     st.session_state["traces-drawn"] = [row.id for row in rows]
     listed = [row.id for row in rows if row.id in st.session_state.get("traces-chosen", ())]
-    # One that another page led to may be older than all in the list.
-    chosen = listed or [one for one in [st.session_state.get("traces-sought")] if one]
+    chosen = listed or _sought()
     if not chosen:
         st.caption(f"{len(rows)} traces. Choose one to see it, or two to see them side by side.")
     return chosen
+
+
+def _sought() -> list[str]:
+    """The one that another page led to: it may be older than all in the list, or of an eval run."""
+    return [one for one in [st.session_state.get("traces-sought")] if one]
 
 
 def _choose() -> None:

@@ -114,6 +114,10 @@ def test_a_trace_that_another_page_leads_to_is_shown_however_old(
     page.session_state["traces-sought"] = asked.spool.traces()[1].id
     page.run()
     assert "30 working days" in html(page)
+    # Or where the list has none at all, as that of a project in which nobody but eval runs asked.
+    page.selectbox[0].set_value("Eval runs").run()
+    assert "No traces" in page.info[0].value
+    assert "30 working days" in html(page)
 
 
 def test_a_case_of_which_nobody_says_what_is_right_is_not_made(asked: Engine) -> None:
