@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from rag.observe.spool import Spool, open_spool
 from rag.settings import load_settings
@@ -95,6 +95,16 @@ def choose_theme(page: Page, theme: str) -> None:
     page.get_by_role("button", name="Main menu").click()
     page.get_by_role("menuitemradio", name=theme).click()
     page.keyboard.press("Escape")
+
+
+def escape_from(opened: Locator) -> None:
+    """Press Escape until it is gone: on a busy machine a dialog may be seen before it listens."""
+    for _ in range(20):
+        opened.page.keyboard.press("Escape")
+        opened.page.wait_for_timeout(250)
+        if not opened.count():
+            return
+    raise AssertionError("Escape does not close it")
 
 
 def ask(page: Page, question: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from browser import Served, ask, screenshot, serve, visit
+from browser import Served, ask, escape_from, screenshot, serve, visit
 from header_proxy import proxied
 from pages import fill, write_project
 from playwright.sync_api import Browser, expect
@@ -150,8 +150,7 @@ def test_a_conversation_outlives_its_page_and_stays_in_its_browser(chromium: Bro
         dialog = page.get_by_role("dialog", name="Delete this conversation?")
         expect(dialog).to_be_visible()
         screenshot(page, "delete")
-        page.keyboard.press("Escape")
-        expect(dialog).to_have_count(0)
+        escape_from(dialog)
         expect(kept).to_be_visible()
         page.get_by_role("button", name="Delete", exact=True).click()
         dialog.get_by_role("button", name="Delete it").click()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from browser import PATIENCE_MS, Served, ask, choose_theme, screenshot, serve, visit
+from browser import PATIENCE_MS, Served, ask, choose_theme, escape_from, screenshot, serve, visit
 from contrast import Contrast, contrasts
 from eval_runs import decide_on, make_runs
 from eval_runs import script as known
 from pages import fill, write_project
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
 QUESTION = "How many working days of annual leave do full-time employees have?"
@@ -115,16 +115,6 @@ def tab_to(page: Page, name: str) -> None:
         passed.append(now)
         assert len(passed) < 60, f"never reached: {name} after {passed}"
         page.keyboard.press("Tab")
-
-
-def escape_from(popover: Locator) -> None:
-    """Press Escape until it is gone: on a busy machine it may be seen before it listens."""
-    for _ in range(20):
-        popover.page.keyboard.press("Escape")
-        popover.page.wait_for_timeout(250)
-        if not popover.count():
-            return
-    raise AssertionError("Escape does not close it")
 
 
 def test_all_can_be_done_without_a_mouse(chromium: Browser, quoting: Served) -> None:
