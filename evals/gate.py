@@ -124,7 +124,7 @@ def _blind(rulings: Sequence[Ruling]) -> list[str]:
         return []
     if knowing:
         few = ", ".join(f"'{one.label}' {one.cases}" for one in knowing)
-        return [f"what knows a right answer from a wrong one has too few cases to pass: {few}; add cases, or margin"]
+        return [f"what knows right from wrong has too few cases to pass: {few}; add cases, or widen gate.margin"]
     return ["no gated metric knows a right answer from a wrong one: name one, or give cases facts or expected answers"]
 
 

@@ -16,6 +16,8 @@ from rag.topics import topics
 from rag.types import Decision, Feedback, Scope
 
 DECISIONS: tuple[Decision, ...] = get_args(Decision)
+# What stands for the question where `trace.content` is "none".
+NO_TEXT = "(no texts are kept)"
 # Questions so near in meaning ask for the same: as for SAME_TOPIC, 23 and 10 % of pairs, and 0.09 and 0.03 %.
 SAME_COMPLAINT = 0.8
 # More of the latest bad answers are not looked at, of those that were decided on and of the others each.

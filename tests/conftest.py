@@ -6,10 +6,12 @@ import ctypes
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from prompt_server import FakePrompts
+from prompt_server import running as prompts_running
 
 Plumb = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -80,6 +82,16 @@ def filled(project: Path, corpus: Path) -> Path:
 
     list(ingest([corpus], settings=load_settings(project / "plumbline.toml")))
     return project
+
+
+@pytest.fixture
+def fake_prompts(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePrompts]:
+    """A Langfuse server on the loopback that keeps prompts, with its keys set."""
+    with prompts_running() as found:
+        monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", "pk-lf-test")
+        monkeypatch.setenv("LANGFUSE_SECRET_KEY", "sk-lf-test")
+        monkeypatch.setenv("PLUMB_LANGFUSE__HOST", found.url)
+        yield found
 
 
 @pytest.fixture

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from command_line import Plumb, in_process, parsed
-from prompt_server import FakePrompts, running
+from prompt_server import FakePrompts
 
 CASE = {"id": "a", "question": "How much leave is there?", "facts": [["30"]], "sources": ["leave.md"]}
 
@@ -17,15 +16,6 @@ CASE = {"id": "a", "question": "How much leave is there?", "facts": [["30"]], "s
 def plumb(project: Path, monkeypatch: pytest.MonkeyPatch) -> Plumb:
     """The real command line in this process."""
     return in_process(project, monkeypatch)
-
-
-@pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePrompts]:
-    with running() as found:
-        monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", "pk-lf-test")
-        monkeypatch.setenv("LANGFUSE_SECRET_KEY", "sk-lf-test")
-        monkeypatch.setenv("PLUMB_LANGFUSE__HOST", found.url)
-        yield found
 
 
 def test_versions_of_the_index(plumb: Plumb, filled: Path) -> None:
@@ -58,7 +48,7 @@ def test_cases_a_report_and_made_questions(plumb: Plumb, filled: Path) -> None:
     assert (made["by"], made["path"]) == ("rules (English only)", "made.jsonl")
 
 
-def test_prompts_on_the_server(plumb: Plumb, project: Path, fake: FakePrompts) -> None:
+def test_prompts_on_the_server(plumb: Plumb, project: Path, fake_prompts: FakePrompts) -> None:
     with (project / "plumbline.toml").open("a") as file:
         file.write('[generate]\nprompts_dir = "prompts"\n')
     (project / "prompts").mkdir()

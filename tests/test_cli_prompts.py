@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from command_line import Plumb, failed, fine, parsed
-from prompt_server import FakePrompts, running
+from prompt_server import FakePrompts
 
 
-@pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePrompts]:
-    with running() as found:
-        monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", "pk-lf-test")
-        monkeypatch.setenv("LANGFUSE_SECRET_KEY", "sk-lf-test")
-        monkeypatch.setenv("PLUMB_LANGFUSE__HOST", found.url)
-        yield found
-
-
-def test_a_prompt_is_pushed_changed_pulled_and_labelled(plumb: Plumb, filled: Path, fake: FakePrompts) -> None:
+def test_a_prompt_is_pushed_changed_pulled_and_labelled(plumb: Plumb, filled: Path, fake_prompts: FakePrompts) -> None:
     assert fine(plumb("prompts", "push", "answer", "--label", "production")).strip() == "answer: version 1, production"
     assert fine(plumb("prompts", "push", "answer")).strip() == "answer: version 1"
     assert fine(plumb("prompts", "diff", "answer")) == ""
@@ -34,7 +23,7 @@ def test_a_prompt_is_pushed_changed_pulled_and_labelled(plumb: Plumb, filled: Pa
     assert "+Be brief." in shown.stdout
     assert fine(plumb("prompts", "push", "answer")).strip() == "answer: version 2"
     fine(plumb("prompts", "label", "answer", "2", "production"))
-    assert fake.labels["answer"]["production"] == 2
+    assert fake_prompts.labels["answer"]["production"] == 2
     rows = {(row["name"], row["where"]): row for row in parsed(plumb("prompts", "list", "--json"))}
     assert rows["answer", "langfuse"]["answers"] == "production"
     assert rows["rewrite", "shipped"]["answers"] == ""
@@ -45,7 +34,7 @@ def test_without_keys_the_list_is_of_files_and_the_rest_says_so(plumb: Plumb, fi
     assert "no Langfuse keys are set" in failed(plumb("prompts", "push", "answer"), code=2)
 
 
-def test_what_the_server_does_not_have_is_one_line(plumb: Plumb, filled: Path, fake: FakePrompts) -> None:
+def test_what_the_server_does_not_have_is_one_line(plumb: Plumb, filled: Path, fake_prompts: FakePrompts) -> None:
     assert "no prompt 'answer' with the label 'best'" in failed(
         plumb("prompts", "diff", "answer", "--label", "best"), code=2
     )

@@ -8,7 +8,7 @@ import streamlit as st
 
 from rag.engine import Engine
 from rag.errors import PlumbError
-from rag.triage import DECISIONS, Complaint, left_out, queue
+from rag.triage import DECISIONS, NO_TEXT, Complaint, left_out, queue
 from rag.types import Decision
 from ui.markup import literal, text_html
 from ui.rating import LABELS
@@ -49,7 +49,7 @@ def draw_triage(engine: Engine, show: Callable[[str], None]) -> None:
 def _draw_kind(engine: Engine, found: Sequence[Complaint], show: Callable[[str], None]) -> None:
     for one in found:
         times = f"{len(one.traces)} × " if len(one.traces) > 1 else ""
-        with st.expander(literal(f"{times}{one.question or '(no texts are kept)'}")):
+        with st.expander(literal(f"{times}{one.question or NO_TEXT}")):
             if one.answer:
                 st.html(f'<p class="plumb-quiet">Answered: {text_html(one.answer)}</p>')
             for comment in dict.fromkeys(one.comments):

@@ -11,9 +11,6 @@ import typer
 from rag.commands.moments import moment, one_of
 from rag.terminal import clean, complain, console, print_json
 
-# `trace.content = "none"`.
-NO_TEXT = "(no texts are kept)"
-
 if TYPE_CHECKING:
     from rag.triage import Complaint
 
@@ -76,5 +73,7 @@ def _show(found: Sequence[Complaint], *, as_json: bool) -> None:
 
 
 def _line(one: Complaint) -> str:
+    from rag.triage import NO_TEXT
+
     times = f"{len(one.traces)} x " if len(one.traces) > 1 else ""
     return f"{one.traces[0][:8]}  {one.state:<7}  {one.kind:<14}  {times}{' '.join(one.question.split()) or NO_TEXT}"
